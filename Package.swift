@@ -1,0 +1,114 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The settings every Swift target shares: language mode 6, strict memory safety, no warning survives.
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// C is for system shims and kernels only, and as strict as the rest.
+let strictC: [CSetting] = [
+    .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno"])
+]
+
+/// A static Swift runtime makes a rank process start in a few milliseconds; the sanitizers need the shared one.
+let sanitized = Context.environment["SOFTPOD_SANITIZER"] != nil
+let executableLinking: [LinkerSetting] =
+    sanitized
+    ? []
+    : [
+        .unsafeFlags(["-static-stdlib"]),
+        .linkedLibrary("_FoundationCShims"), .linkedLibrary("_FoundationCollections"),
+        .linkedLibrary("_FoundationICU"), .linkedLibrary("swiftSynchronization"),
+    ]
+
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "SoftPod",
+    products: [.executable(name: "softpod", targets: ["softpod"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        // L0: what Swift cannot say.
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .target(name: "CLinux", cSettings: strictC),
+        .target(name: "CKernels", cSettings: strictC),
+        // L1: values.
+        .target(name: "Topology", swiftSettings: house),
+        .target(name: "Tensors", swiftSettings: house),
+        .target(name: "Telemetry", dependencies: ["Topology"], swiftSettings: house),
+        // L2: the owners of mappings, threads and sockets.
+        .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
+        .target(name: "Workers", dependencies: ["CLinux", "SharedMemory"], swiftSettings: house),
+        .target(name: "Messaging", dependencies: ["CZeroMQ"], swiftSettings: house),
+        // L3: the bus.
+        .target(
+            name: "Fabric",
+            dependencies: ["Topology", "Telemetry", "SharedMemory", "Workers", "Messaging"], swiftSettings: house),
+        // L4: algorithms.
+        .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
+        .target(
+            name: "Collectives", dependencies: ["Fabric", "Kernels", "Tensors", "Topology", "Telemetry"],
+            swiftSettings: house),
+        .target(
+            name: "Experts",
+            dependencies: ["Collectives", "Fabric", "Kernels", "Tensors", "Topology", "Telemetry"],
+            swiftSettings: house),
+        .target(
+            name: "Attention",
+            dependencies: ["Collectives", "Fabric", "Kernels", "Tensors", "Topology", "Telemetry"],
+            swiftSettings: house),
+        .target(name: "Oracle", dependencies: ["Tensors"], swiftSettings: house),
+        // L5: the model, the life of a process, the cluster.
+        .target(
+            name: "Model",
+            dependencies: ["Attention", "Experts", "Collectives", "Fabric", "Kernels", "Tensors", "Telemetry"],
+            swiftSettings: house),
+        .target(
+            name: "NodeRuntime",
+            dependencies: ["Fabric", "Messaging", "SharedMemory", "Workers", "Telemetry", "Topology", "Tensors"],
+            swiftSettings: house),
+        .target(
+            name: "Launching",
+            dependencies: ["CLinux", "NodeRuntime", "Messaging", "SharedMemory", "Topology", "Telemetry", log],
+            swiftSettings: house),
+        // L6: the command line and the test harness.
+        .executableTarget(
+            name: "softpod",
+            dependencies: [
+                "Launching", "NodeRuntime", "Model", "Attention", "Experts", "Collectives", "Oracle", "Kernels",
+                "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", log, arguments,
+            ],
+            swiftSettings: house, linkerSettings: executableLinking),
+        .target(
+            name: "TestKit",
+            dependencies: [
+                "Launching", "NodeRuntime", "Oracle", "Fabric", "Workers", "SharedMemory", "Tensors", "Telemetry",
+                "Topology",
+            ],
+            swiftSettings: house),
+        // Tests: one folder a target, and those that cross targets.
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
+        .testTarget(name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
+        .testTarget(name: "MessagingTests", dependencies: ["Messaging"], swiftSettings: house),
+        .testTarget(name: "FabricTests", dependencies: ["Fabric", "SharedMemory", "Workers", "TestKit"], swiftSettings: house),
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
+        .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "Fabric", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
+        .testTarget(name: "ExpertsTests", dependencies: ["Experts", "Collectives", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
+        .testTarget(name: "AttentionTests", dependencies: ["Attention", "Collectives", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
+        .testTarget(name: "ModelTests", dependencies: ["Model", "Attention", "Experts", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
+        .testTarget(name: "LaunchingTests", dependencies: ["Launching", "NodeRuntime", "Messaging", "SharedMemory", "TestKit"], swiftSettings: house),
+        .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
+        .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),
+    ]
+)
