@@ -99,15 +99,31 @@ let package = Package(
             swiftSettings: house),
         // Tests: one folder a target, and those that cross targets.
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
-        .testTarget(name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
+        .testTarget(
+            name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
         .testTarget(name: "MessagingTests", dependencies: ["Messaging"], swiftSettings: house),
-        .testTarget(name: "FabricTests", dependencies: ["Fabric", "SharedMemory", "Workers", "TestKit"], swiftSettings: house),
-        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
-        .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "Fabric", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
-        .testTarget(name: "ExpertsTests", dependencies: ["Experts", "Collectives", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
-        .testTarget(name: "AttentionTests", dependencies: ["Attention", "Collectives", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
-        .testTarget(name: "ModelTests", dependencies: ["Model", "Attention", "Experts", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
-        .testTarget(name: "LaunchingTests", dependencies: ["Launching", "NodeRuntime", "Messaging", "SharedMemory", "TestKit"], swiftSettings: house),
+        .testTarget(
+            name: "FabricTests", dependencies: ["Fabric", "SharedMemory", "Workers", "TestKit"], swiftSettings: house),
+        .testTarget(
+            name: "KernelsTests", dependencies: ["Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
+        .testTarget(
+            name: "CollectivesTests", dependencies: ["Collectives", "Fabric", "Oracle", "Tensors", "TestKit"],
+            swiftSettings: house),
+        .testTarget(
+            name: "ExpertsTests",
+            dependencies: ["Experts", "Collectives", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"],
+            swiftSettings: house),
+        .testTarget(
+            name: "AttentionTests",
+            dependencies: ["Attention", "Collectives", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"],
+            swiftSettings: house),
+        .testTarget(
+            name: "ModelTests",
+            dependencies: ["Model", "Attention", "Experts", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"],
+            swiftSettings: house),
+        .testTarget(
+            name: "LaunchingTests", dependencies: ["Launching", "NodeRuntime", "Messaging", "SharedMemory", "TestKit"],
+            swiftSettings: house),
         .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),
     ]
