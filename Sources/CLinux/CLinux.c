@@ -1,1 +1,85 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int softpod_futex_wait(const void *word, uint32_t expected, int64_t timeout_ns) {
+    struct timespec timeout = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+    // Not FUTEX_PRIVATE: waker and sleeper are different processes.
+    long result = syscall(SYS_futex, word, FUTEX_WAIT, expected, timeout_ns < 0 ? NULL : &timeout, NULL, 0);
+    return result == 0 ? 0 : errno;
+}
+
+int softpod_futex_wake(const void *word, int count) {
+    long result = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+    return result >= 0 ? (int)result : -errno;
+}
+
+static uint64_t nanoseconds(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t softpod_monotonic_nanoseconds(void) { return nanoseconds(CLOCK_MONOTONIC); }
+uint64_t softpod_thread_cpu_nanoseconds(void) { return nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
+uint64_t softpod_process_cpu_nanoseconds(void) { return nanoseconds(CLOCK_PROCESS_CPUTIME_ID); }
+
+int softpod_usable_cores(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
+
+int softpod_pin_thread(int index) {
+    cpu_set_t usable, one;
+    CPU_ZERO(&usable);
+    CPU_ZERO(&one);
+    if (sched_getaffinity(0, sizeof usable, &usable) != 0) return errno;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &usable) && index-- == 0) {
+            CPU_SET(cpu, &one);
+            return pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+        }
+    }
+    return EINVAL;
+}
+
+void softpod_name_thread(const char *name) { prctl(PR_SET_NAME, name); }
+
+int softpod_anonymous_shared_memory(void) {
+    for (int attempt = 0; attempt < 16; attempt++) {
+        uint64_t random[2];
+        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) return -errno;
+        char name[64];
+        snprintf(name, sizeof name, "/softpod-%016llx%016llx", (unsigned long long)random[0],
+                 (unsigned long long)random[1]);
+        int descriptor = shm_open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+        if (descriptor >= 0) {
+            shm_unlink(name);
+            return descriptor;
+        }
+        if (errno != EEXIST) return -errno;
+    }
+    return -EEXIST;
+}
+
+uint64_t softpod_free_bytes(int descriptor) {
+    struct statvfs info;
+    if (fstatvfs(descriptor, &info) != 0 || info.f_blocks == 0) return UINT64_MAX;
+    return (uint64_t)info.f_bavail * info.f_frsize;
+}

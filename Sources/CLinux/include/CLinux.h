@@ -1,1 +1,47 @@
-#pragma once
+#ifndef SOFTPOD_CLINUX_H
+#define SOFTPOD_CLINUX_H
+
+// What Swift cannot call: variadic system calls, the PAUSE instruction, and macros over cpu_set_t. No policy lives here.
+
+#include <stdint.h>
+
+/// One pause in a spin loop.
+static inline void softpod_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
+/// Sleeps while *word == expected, across processes; at most timeout_ns nanoseconds, for ever if negative.
+/// Returns 0 when woken, else errno (EAGAIN: the word differed, ETIMEDOUT, EINTR).
+int softpod_futex_wait(const void *word, uint32_t expected, int64_t timeout_ns);
+
+/// Wakes at most count sleepers on word; returns how many, or a negative errno.
+int softpod_futex_wake(const void *word, int count);
+
+/// CLOCK_MONOTONIC in nanoseconds.
+uint64_t softpod_monotonic_nanoseconds(void);
+
+/// CPU time used by the calling thread, and by the whole process, in nanoseconds.
+uint64_t softpod_thread_cpu_nanoseconds(void);
+uint64_t softpod_process_cpu_nanoseconds(void);
+
+/// Cores this process may run on (its affinity mask, not the machine's count).
+int softpod_usable_cores(void);
+
+/// Binds the calling thread to the index-th of its usable cores; 0, or errno.
+int softpod_pin_thread(int index);
+
+/// Names the calling thread for the system's tools; at most 15 bytes are kept.
+void softpod_name_thread(const char *name);
+
+/// shm_open(O_CREAT | O_EXCL | O_RDWR, 0600) under an unguessable name, unlinked before it returns.
+/// A descriptor with close-on-exec set, or a negative errno.
+int softpod_anonymous_shared_memory(void);
+
+/// Bytes still free in the file system behind a descriptor, or UINT64_MAX if that cannot be told.
+uint64_t softpod_free_bytes(int descriptor);
+
+#endif

@@ -1,0 +1,76 @@
+internal import Glibc
+internal import Synchronization
+
+/// What all dies of a host watch: the epoch, and why it moved.
+@safe
+public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
+    let base: UnsafeMutableRawPointer
+
+    /// The epoch's word. It starts at 0 and rises when the member set changes.
+    public var epoch: Word { unsafe Word(base) }
+
+    private var verdictBase: UnsafeMutableRawPointer { unsafe base + 64 }
+    private func field(_ offset: Int) -> Word { unsafe Word(verdictBase + offset) }
+
+    /// Claims, writes and publishes the verdict. False if somebody did before.
+    func publish(_ verdict: Verdict) -> Bool {
+        let claim = field(Verdict.claimOffset)
+        // Relaxed is enough to claim: the epoch's store publishes what follows.
+        guard
+            unsafe claim.atomic.pointee.compareExchange(
+                expected: 0, desired: UInt64(getpid()), ordering: .acquiringAndReleasing
+            ).exchanged
+        else { return false }
+        field(Verdict.codeOffset).storeRelaxed(verdict.code.rawValue)
+        field(Verdict.rankOffset).storeRelaxed(UInt64(bitPattern: Int64(verdict.rank ?? -1)))
+        field(Verdict.detailOffset).storeRelaxed(UInt64(bitPattern: Int64(verdict.detail)))
+        field(Verdict.processOffset).storeRelaxed(UInt64(bitPattern: Int64(verdict.process ?? -1)))
+        let text = Array(verdict.text.utf8.prefix(Verdict.textByteCount))
+        field(Verdict.lengthOffset).storeRelaxed(UInt64(text.count))
+        unsafe PackedText.write(text, to: verdictBase + Verdict.textOffset, capacity: Verdict.textByteCount)
+        // Releases the verdict; acquired in `verdict` and, through the epoch, by every waiter. Sequential, because a
+        // sleeper stores its doorbell and then reads the epoch, and the publisher stores the epoch and then reads the doorbells.
+        epoch.storeSequentially(epoch.loadRelaxed() + 1)
+        return true
+    }
+
+    /// The verdict, once the epoch has moved.
+    public var verdict: Verdict? {
+        guard epoch.loadAcquiring() > 0,  // acquires what publish released
+            let code = Verdict.Code(rawValue: field(Verdict.codeOffset).loadRelaxed())
+        else { return nil }
+        let rank = Int(Int64(bitPattern: field(Verdict.rankOffset).loadRelaxed()))
+        let process = Int(Int64(bitPattern: field(Verdict.processOffset).loadRelaxed()))
+        let count = min(Int(clamping: field(Verdict.lengthOffset).loadRelaxed()), Verdict.textByteCount)
+        let text = unsafe PackedText.read(
+            verdictBase + Verdict.textOffset, count: count, capacity: Verdict.textByteCount)
+        return Verdict(
+            code, rank: rank < 0 ? nil : rank,
+            detail: Int(Int64(bitPattern: field(Verdict.detailOffset).loadRelaxed())),
+            process: process < 0 ? nil : process, text: text)
+    }
+}
+
+/// Short text in shared memory, eight bytes a word, so that a reader never races a byte it cannot see whole.
+enum PackedText {
+    static func write(_ text: [UInt8], to base: UnsafeMutableRawPointer, capacity: Int) {
+        for start in stride(from: 0, to: capacity, by: 8) {
+            var packed: UInt64 = 0
+            for index in start..<min(start + 8, capacity) where index < text.count {
+                packed |= UInt64(text[index]) << UInt64(8 * (index - start))
+            }
+            unsafe Word(base + start).storeRelaxed(packed)
+        }
+    }
+
+    static func read(_ base: UnsafeMutableRawPointer, count: Int, capacity: Int) -> String {
+        var bytes: [UInt8] = []
+        for start in stride(from: 0, to: min(count, capacity), by: 8) {
+            let packed = unsafe Word(base + start).loadRelaxed()
+            for index in start..<min(start + 8, count) {
+                bytes.append(UInt8(truncatingIfNeeded: packed >> UInt64(8 * (index - start))))
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,215 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// What a segment is to hold.
+public struct SegmentPlan: Sendable, Equatable {
+    /// Dies on this host; each has one window.
+    public var dieCount: Int
+    /// Bytes of each window.
+    public var windowByteCount: Int
+    /// Dies each rank process runs as threads.
+    public var diesPerProcess: Int
+    /// Two random words that tell this run from every other.
+    public var nonce: (UInt64, UInt64)
+    /// Digest of the topology all processes must share; 0 where none is used.
+    public var topologyDigest: UInt64
+
+    /// Numbers are checked when the segment is made.
+    public init(
+        dieCount: Int, windowByteCount: Int, diesPerProcess: Int = 1, nonce: (UInt64, UInt64)? = nil,
+        topologyDigest: UInt64 = 0
+    ) {
+        self.dieCount = dieCount
+        self.windowByteCount = windowByteCount
+        self.diesPerProcess = diesPerProcess
+        var generator = SystemRandomNumberGenerator()
+        self.nonce = nonce ?? (generator.next(), generator.next())
+        self.topologyDigest = topologyDigest
+    }
+
+    /// Plans are equal when every field is.
+    public static func == (left: SegmentPlan, right: SegmentPlan) -> Bool {
+        left.dieCount == right.dieCount && left.windowByteCount == right.windowByteCount
+            && left.diesPerProcess == right.diesPerProcess && left.nonce == right.nonce
+            && left.topologyDigest == right.topologyDigest
+    }
+}
+
+/// The shared memory of one host and one run, mapped into this process.
+///
+/// Made by the agent under a name that is unlinked before `create` returns, and handed to children as an inherited
+/// descriptor: nothing can be left behind, whoever is killed. Pages are touched lazily. The mapping ends when the last
+/// reference goes.
+@safe
+public final class Segment: @unchecked Sendable {
+    /// What this segment holds.
+    public let plan: SegmentPlan
+    /// The inherited descriptor; close-on-exec unless a spawn says otherwise.
+    public let descriptor: Int32
+    package let base: UnsafeMutableRawPointer
+    let byteCount: Int
+
+    private init(plan: SegmentPlan, descriptor: Int32, base: UnsafeMutableRawPointer, byteCount: Int) {
+        self.plan = plan
+        self.descriptor = descriptor
+        unsafe self.base = base
+        self.byteCount = byteCount
+    }
+
+    deinit {
+        _ = unsafe munmap(base, byteCount)  // Nothing can be done about a failure here, and none is possible.
+        _ = close(descriptor)  // Likewise.
+    }
+
+    /// Makes the segment and writes its first page.
+    ///
+    /// - Throws: `.badPlan`, `.notEnoughSharedMemory` (with bytes needed and free), or `.system`.
+    public static func create(_ plan: SegmentPlan) throws(SharedMemoryError) -> Segment {
+        try check(plan)
+        let byteCount = SegmentLayout.segmentByteCount(dieCount: plan.dieCount, windowByteCount: plan.windowByteCount)
+        let descriptor = softpod_anonymous_shared_memory()
+        guard descriptor >= 0 else {
+            throw SharedMemoryError(
+                .system, "cannot create a shared-memory object: \(errorText(-descriptor))", errno: -descriptor)
+        }
+        let free = softpod_free_bytes(descriptor)
+        guard UInt64(byteCount) <= free else {
+            _ = close(descriptor)  // The object is unlinked already; closing frees it.
+            throw SharedMemoryError(
+                .notEnoughSharedMemory,
+                """
+                not enough shared memory: \(plan.dieCount) windows of \(plan.windowByteCount) bytes need \(byteCount) \
+                bytes, \(free) are free; use fewer dies, a smaller --window, or a larger /dev/shm
+                """)
+        }
+        guard ftruncate(descriptor, byteCount) == 0 else {
+            let code = errno
+            _ = close(descriptor)  // The object is unlinked already; closing frees it.
+            throw SharedMemoryError(
+                .system, "cannot size the segment to \(byteCount) bytes: \(errorText(code))", errno: code)
+        }
+        let base = try unsafe map(descriptor, byteCount)
+        let segment = unsafe Segment(plan: plan, descriptor: descriptor, base: base, byteCount: byteCount)
+        segment.writeHeader()
+        return segment
+    }
+
+    /// Maps a segment received as a descriptor, after checking its first page against this build and the file's size.
+    ///
+    /// The descriptor belongs to the segment from here on, and is closed with it, or at once if the segment is refused.
+    /// - Throws: `.refused` with the field and both values, or `.system`.
+    public static func attach(descriptor: Int32) throws(SharedMemoryError) -> Segment {
+        do {
+            return try attachOpened(descriptor)
+        } catch {
+            _ = close(descriptor)  // The descriptor was refused; there is nothing else to do with it.
+            throw error
+        }
+    }
+
+    private static func attachOpened(_ descriptor: Int32) throws(SharedMemoryError) -> Segment {
+        var info = stat()
+        guard unsafe fstat(descriptor, &info) == 0 else {
+            throw SharedMemoryError(
+                .system, "descriptor \(descriptor) is not a segment: \(errorText(errno))", errno: errno)
+        }
+        let fileByteCount = Int(info.st_size)
+        guard fileByteCount >= SegmentLayout.controlOffset else {
+            throw SharedMemoryError(.refused, "the segment has \(fileByteCount) bytes, less than its first pages")
+        }
+        let base = try unsafe map(descriptor, fileByteCount)
+        do {
+            let plan = try unsafe readHeader(base, fileByteCount: fileByteCount)
+            return unsafe Segment(plan: plan, descriptor: descriptor, base: base, byteCount: fileByteCount)
+        } catch {
+            _ = unsafe munmap(base, fileByteCount)  // The mapping is ours and whole.
+            throw error
+        }
+    }
+
+    private static func check(_ plan: SegmentPlan) throws(SharedMemoryError) {
+        guard (1...SegmentLayout.maximumDieCount).contains(plan.dieCount) else {
+            throw SharedMemoryError(
+                .badPlan, "\(plan.dieCount) dies: a segment holds 1 to \(SegmentLayout.maximumDieCount)")
+        }
+        guard plan.windowByteCount >= 1, plan.windowByteCount <= SegmentLayout.maximumWindowByteCount else {
+            throw SharedMemoryError(
+                .badPlan,
+                "a window of \(plan.windowByteCount) bytes: it must have 1 to \(SegmentLayout.maximumWindowByteCount)")
+        }
+        guard (1...plan.dieCount).contains(plan.diesPerProcess) else {
+            throw SharedMemoryError(
+                .badPlan, "\(plan.diesPerProcess) dies per process: must be 1 to \(plan.dieCount), the number of dies")
+        }
+    }
+
+    private static func map(
+        _ descriptor: Int32, _ byteCount: Int
+    ) throws(SharedMemoryError) -> UnsafeMutableRawPointer {
+        // SAFETY: a fresh shared mapping of a descriptor we hold; the result is checked.
+        let address = unsafe mmap(
+            nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, descriptor, 0)
+        guard let address = unsafe address, unsafe address != MAP_FAILED else {
+            throw SharedMemoryError(.system, "cannot map \(byteCount) bytes: \(errorText(errno))", errno: errno)
+        }
+        return unsafe address
+    }
+
+    private func writeHeader() {
+        word(at: SegmentLayout.versionOffset).storeRelaxed(UInt64(SegmentLayout.version))
+        word(at: SegmentLayout.abiDigestOffset).storeRelaxed(SegmentLayout.abiDigest)
+        word(at: SegmentLayout.nonceOffset).storeRelaxed(plan.nonce.0)
+        word(at: SegmentLayout.nonceOffset + 8).storeRelaxed(plan.nonce.1)
+        word(at: SegmentLayout.topologyDigestOffset).storeRelaxed(plan.topologyDigest)
+        word(at: SegmentLayout.dieCountOffset).storeRelaxed(UInt64(plan.dieCount))
+        word(at: SegmentLayout.diesPerProcessOffset).storeRelaxed(UInt64(plan.diesPerProcess))
+        word(at: SegmentLayout.segmentByteCountOffset).storeRelaxed(UInt64(byteCount))
+        word(at: SegmentLayout.windowByteCountOffset).storeRelaxed(UInt64(plan.windowByteCount))
+        word(at: SegmentLayout.agentProcessOffset).storeRelaxed(UInt64(getpid()))
+        // Releases the header; acquired in readHeader.
+        word(at: SegmentLayout.magicOffset).storeReleasing(SegmentLayout.magic)
+    }
+
+    private static func readHeader(
+        _ base: UnsafeMutableRawPointer, fileByteCount: Int
+    ) throws(SharedMemoryError) -> SegmentPlan {
+        func field(_ offset: Int) -> UInt64 { unsafe Word(base + offset).loadAcquiring() }
+        func expect(_ name: String, _ offset: Int, _ wanted: UInt64) throws(SharedMemoryError) {
+            let found = field(offset)
+            guard found == wanted else {
+                throw SharedMemoryError(
+                    .refused, "the segment's \(name) is \(found), this process needs \(wanted): mixed builds or runs")
+            }
+        }
+        try expect("magic", SegmentLayout.magicOffset, SegmentLayout.magic)
+        try expect("layout version", SegmentLayout.versionOffset, UInt64(SegmentLayout.version))
+        try expect("ABI digest", SegmentLayout.abiDigestOffset, SegmentLayout.abiDigest)
+        try expect("byte count", SegmentLayout.segmentByteCountOffset, UInt64(fileByteCount))
+        let counts = [
+            field(SegmentLayout.dieCountOffset), field(SegmentLayout.windowByteCountOffset),
+            field(SegmentLayout.diesPerProcessOffset),
+        ].map { Int(clamping: $0) }
+        let plan = SegmentPlan(
+            dieCount: counts[0], windowByteCount: counts[1], diesPerProcess: counts[2],
+            nonce: (field(SegmentLayout.nonceOffset), field(SegmentLayout.nonceOffset + 8)),
+            topologyDigest: field(SegmentLayout.topologyDigestOffset))
+        try check(plan)
+        let needed = SegmentLayout.segmentByteCount(dieCount: plan.dieCount, windowByteCount: plan.windowByteCount)
+        guard needed == fileByteCount else {
+            throw SharedMemoryError(
+                .refused, "the segment has \(fileByteCount) bytes, its own counts ask for \(needed)")
+        }
+        return plan
+    }
+
+    /// The process that made the segment.
+    public var agentProcess: Int { Int(word(at: SegmentLayout.agentProcessOffset).loadAcquiring()) }
+
+    func word(at offset: Int) -> Word {
+        precondition(offset >= 0 && offset + 8 <= byteCount && offset % 8 == 0, "a word outside the segment")
+        return unsafe Word(base + offset)
+    }
+
+    static func errorText(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+}

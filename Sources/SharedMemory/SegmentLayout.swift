@@ -1,0 +1,90 @@
+/// Where everything lies in a segment.
+///
+/// One segment serves one host and one run. All numbers are little-endian, fixed-size integers; every group that has its own
+/// writer has its own 64-byte line. Offsets are from the start of the segment:
+///
+/// ```
+/// 0      header page (4096): magic, version, digests, counts, offsets     written once by the agent before any child starts
+/// 4096   cluster block (4096): epoch, verdict                             written by the agent, or by the first rank that
+///                                                                          sees the agent die (claimed by compare-exchange)
+/// 8192   control blocks, 1024 bytes a die: doorbell, state, wait record, phase, counters     one writer: the die
+/// ...    windows, one a die at a fixed stride, page-aligned; the stride has one guard page that is never touched
+/// ```
+///
+/// Changing anything here is a version bump.
+public enum SegmentLayout {
+    /// "SOFTPOD1" read as a little-endian number.
+    public static let magic: UInt64 = 0x3144_4F50_5446_4F53
+    /// Raised whenever a byte of the layout changes its meaning.
+    public static let version: UInt32 = 1
+    /// Bytes in a page.
+    public static let pageByteCount = 4096
+    /// Bytes in a cache line.
+    public static let lineByteCount = 64
+
+    // Header page.
+    static let magicOffset = 0
+    static let versionOffset = 8
+    static let abiDigestOffset = 16
+    static let nonceOffset = 24
+    static let topologyDigestOffset = 40
+    static let dieCountOffset = 48
+    static let diesPerProcessOffset = 56
+    static let segmentByteCountOffset = 64
+    static let windowByteCountOffset = 72
+    static let agentProcessOffset = 80
+
+    // Cluster block.
+    static let clusterOffset = 4096
+    static let epochOffset = clusterOffset
+    static let verdictOffset = clusterOffset + 64
+
+    // Control blocks.
+    static let controlOffset = 8192
+    static let controlByteCount = 1024
+
+    /// At most this many dies share a segment: the supernode has 768, and tests go a little beyond.
+    public static let maximumDieCount = 4096
+    /// A doorbell names a word by a 32-bit index of eight bytes, so a window is at most 16 GiB.
+    public static let maximumWindowByteCount = 16 << 30
+
+    /// Start of the first window.
+    static func windowsOffset(dieCount: Int) -> Int {
+        roundUp(controlOffset + dieCount * controlByteCount, to: pageByteCount)
+    }
+
+    /// Distance between the windows of neighbours.
+    static func windowStride(windowByteCount: Int) -> Int {
+        roundUp(windowByteCount, to: pageByteCount) + pageByteCount
+    }
+
+    /// Bytes of the whole segment.
+    static func segmentByteCount(dieCount: Int, windowByteCount: Int) -> Int {
+        windowsOffset(dieCount: dieCount) + dieCount * windowStride(windowByteCount: windowByteCount)
+    }
+
+    /// The next multiple of `alignment`, a power of two.
+    @inlinable
+    public static func roundUp(_ value: Int, to alignment: Int) -> Int {
+        (value + alignment - 1) & ~(alignment - 1)
+    }
+
+    /// A number that differs between builds whose shared structures differ.
+    ///
+    /// FNV-1a over every constant two processes must agree on.
+    public static let abiDigest: UInt64 = {
+        let facts: [Int] = [
+            Int(version), pageByteCount, lineByteCount, clusterOffset, epochOffset, verdictOffset, controlOffset,
+            controlByteCount, ControlBlock.doorbellOffset, ControlBlock.stateOffset, ControlBlock.waitOffset,
+            ControlBlock.phaseOffset, ControlBlock.countersOffset, Verdict.byteCount, Int.bitWidth,
+            MemoryLayout<Int>.alignment,
+        ]
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for fact in facts {
+            for byte in 0..<8 {
+                hash = (hash ^ UInt64(truncatingIfNeeded: fact >> (8 * byte)) & 0xFF) &* 0x100_0000_01B3
+            }
+        }
+        return hash
+    }()
+}

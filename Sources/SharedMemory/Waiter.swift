@@ -1,0 +1,127 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// How a waiting die behaves, decided once by census.
+public struct WaitPolicy: Sendable, Equatable {
+    /// Checks with a PAUSE between them before the processor is given away.
+    public var spinCount: Int
+    /// Nanoseconds of giving the processor away before the die goes to sleep.
+    public var yieldNanoseconds: UInt64
+
+    /// Dies that fit the cores spin; dies that share cores check twice and give way.
+    ///
+    /// A hand-over costs 27-65 ns spinning across cores, 1.3 us by yield on one core, 2.3-28 us by futex, so sleep comes
+    /// only after about a millisecond.
+    public static func census(dies: Int, cores: Int? = nil) -> WaitPolicy {
+        let cores = cores ?? Int(softpod_usable_cores())
+        return WaitPolicy(spinCount: dies <= cores ? 20_000 : 2, yieldNanoseconds: 1_000_000)
+    }
+
+    /// Cores this process may use.
+    public static var usableCores: Int { Int(softpod_usable_cores()) }
+}
+
+/// The six comparisons of a wait.
+public enum Comparison: UInt8, Sendable, CaseIterable {
+    case equal, notEqual, greater, greaterOrEqual, less, lessOrEqual
+
+    /// Whether `value` compared with `target` is so. Unsigned.
+    @inlinable @inline(__always)
+    public func holds(_ value: UInt64, _ target: UInt64) -> Bool {
+        switch self {
+        case .equal: value == target
+        case .notEqual: value != target
+        case .greater: value > target
+        case .greaterOrEqual: value >= target
+        case .less: value < target
+        case .lessOrEqual: value <= target
+        }
+    }
+}
+
+/// The one way to wait for a word: spin if there are cores to spare, else give way, then sleep.
+///
+/// A die waits only on words of its own window, with one thread, so one doorbell a die is enough. Every wait has a deadline
+/// and ends early when the epoch moves.
+public struct Waiter: Sendable {
+    /// How a wait ended.
+    public enum Outcome: Sendable, Equatable {
+        /// The comparison held for this value.
+        case satisfied(UInt64)
+        /// The deadline passed; nanoseconds waited.
+        case timedOut(UInt64)
+        /// The epoch moved; nanoseconds waited.
+        case epochMoved(UInt64)
+    }
+
+    let control: ControlBlock
+    let cluster: ClusterBlock
+    let policy: WaitPolicy
+    /// Slow waits (that gave the processor away), and sleeps; for the counters.
+    let slowWaits: Word
+    let sleeps: Word
+
+    /// A waiter for the die that owns `control`.
+    public init(segment: Segment, rank: Int, policy: WaitPolicy, slowWaits: Word, sleeps: Word) {
+        control = segment.control(of: rank)
+        cluster = segment.cluster
+        self.policy = policy
+        self.slowWaits = slowWaits
+        self.sleeps = sleeps
+    }
+
+    /// Waits until the word compares as asked.
+    ///
+    /// Acquires what the word's writer released, also when the value was there at once. `epoch` is the epoch the caller
+    /// belongs to; the word is checked before the epoch, so a wait that is satisfied never fails.
+    @inline(never)
+    public func wait(
+        _ word: Word, at wordOffset: Int, until comparison: Comparison, _ target: UInt64, epoch: UInt64,
+        deadline: Deadline, operation: UInt64, peer: Int?
+    ) -> Outcome {
+        for turn in 0..<policy.spinCount {
+            let value = word.loadAcquiring()
+            if comparison.holds(value, target) { return .satisfied(value) }
+            if turn & 255 == 255, cluster.epoch.loadAcquiring() != epoch { break }
+            softpod_pause()
+        }
+        let since = Monotonic.now()
+        slowWaits.storeRelaxed(slowWaits.loadRelaxed() &+ 1)
+        control.publish(
+            WaitRecord(operation: operation, peer: peer, wordOffset: wordOffset, since: since, target: target))
+        defer { control.publish(nil) }
+        while true {
+            let value = word.loadAcquiring()
+            if comparison.holds(value, target) { return .satisfied(value) }
+            let now = Monotonic.now()
+            if cluster.epoch.loadAcquiring() != epoch { return .epochMoved(now - since) }
+            if now >= deadline.nanoseconds { return .timedOut(now - since) }
+            if now - since < policy.yieldNanoseconds {
+                sched_yield()
+                continue
+            }
+            control.beat()
+            if let outcome = sleepOnce(word, wordOffset, comparison, target, epoch, deadline.nanoseconds - now) {
+                return outcome
+            }
+        }
+    }
+
+    /// Sets the doorbell, looks again, sleeps. Nil when the word must be looked at again.
+    private func sleepOnce(
+        _ word: Word, _ wordOffset: Int, _ comparison: Comparison, _ target: UInt64, _ epoch: UInt64,
+        _ nanoseconds: UInt64
+    ) -> Outcome? {
+        let bell = ControlBlock.doorbellValue(wordOffset: wordOffset)
+        // Sequential on both sides: see ControlBlock.wakeIfWaiting and ClusterBlock.publish.
+        unsafe control.doorbell.pointee.store(bell, ordering: .sequentiallyConsistent)
+        defer { unsafe control.doorbell.pointee.store(0, ordering: .relaxed) }
+        let value = word.loadSequentially()
+        if comparison.holds(value, target) { return .satisfied(value) }
+        if cluster.epoch.loadSequentially() != epoch { return nil }
+        sleeps.storeRelaxed(sleeps.loadRelaxed() &+ 1)
+        control.sleep(value: bell, nanoseconds: nanoseconds)
+        return nil
+    }
+}
