@@ -1,0 +1,180 @@
+// Put, get, load, store, signal, atomics: one side acts, the other need not know.
+// Every operation checks its arguments, counts itself, and takes the direct road when the window is mapped here.
+
+extension Endpoint {
+    /// Copies bytes into a peer's window. The source may be reused on return.
+    ///
+    /// - Throws: ``FabricError`` only where a network carries it.
+    /// - Complexity: one copy of the bytes.
+    @inlinable
+    public func put(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
+        check(peer, offset, source.byteCount)
+        count(.put, bytes: source.byteCount)
+        if isNear(peer) {
+            shared.put(source, to: peer, at: offset)
+        } else {
+            try distant().put(source, to: peer, at: offset)
+        }
+    }
+
+    /// Copies `byteCount` bytes of this die's window into a peer's. Source and destination may be the same place.
+    @inlinable
+    public func put(from source: Int, byteCount: Int, to peer: Int, at offset: Int) throws(FabricError) {
+        check(peer, offset, byteCount)
+        check(rank, source, byteCount)
+        count(.put, bytes: byteCount)
+        if isNear(peer) {
+            shared.copy(from: rank, source, to: peer, offset, byteCount: byteCount)
+        } else {
+            try distant().put(bytes(at: source, byteCount: byteCount), to: peer, at: offset)
+        }
+    }
+
+    /// Copies bytes out of a peer's window. They are there on return.
+    @inlinable
+    public func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError) {
+        check(peer, offset, destination.byteCount)
+        count(.get, bytes: destination.byteCount)
+        if isNear(peer) {
+            shared.get(from: peer, at: offset, into: &destination)
+        } else {
+            try distant().get(from: peer, at: offset, into: &destination)
+        }
+    }
+
+    /// Copies `byteCount` bytes of a peer's window into this die's.
+    @inlinable
+    public func get(from peer: Int, at offset: Int, byteCount: Int, to destination: Int) throws(FabricError) {
+        check(peer, offset, byteCount)
+        check(rank, destination, byteCount)
+        count(.get, bytes: byteCount)
+        if isNear(peer) {
+            shared.copy(from: peer, offset, to: rank, destination, byteCount: byteCount)
+        } else {
+            var span = mutableBytes(at: destination, byteCount: byteCount)
+            try distant().get(from: peer, at: offset, into: &span)
+        }
+    }
+
+    /// Stores one plain value into a peer's window (the field's `p`). Aligned to the value's own size.
+    @inlinable
+    public func store<Value: BitwiseCopyable>(_ value: Value, to peer: Int, at offset: Int) throws(FabricError) {
+        check(peer, offset, MemoryLayout<Value>.size)
+        precondition(offset & (MemoryLayout<Value>.alignment &- 1) == 0, "a store is aligned to its type")
+        count(.store, bytes: MemoryLayout<Value>.size)
+        if isNear(peer) {
+            unsafe shared.address(peer, offset).assumingMemoryBound(to: Value.self).pointee = value
+        } else {
+            var copy = value
+            try unsafe withUnsafeBytes(of: &copy) { (raw: UnsafeRawBufferPointer) throws(FabricError) in
+                try unsafe distant().put(RawSpan(_unsafeBytes: raw), to: peer, at: offset)
+            }
+        }
+    }
+
+    /// Loads one plain value from a peer's window (the field's `g`). Aligned to the value's own size.
+    @inlinable
+    public func load<Value: BitwiseCopyable>(
+        _ type: Value.Type, from peer: Int, at offset: Int
+    ) throws(FabricError) -> Value {
+        check(peer, offset, MemoryLayout<Value>.size)
+        precondition(offset & (MemoryLayout<Value>.alignment &- 1) == 0, "a load is aligned to its type")
+        count(.load, bytes: MemoryLayout<Value>.size)
+        if isNear(peer) {
+            return unsafe shared.address(peer, offset).assumingMemoryBound(to: Value.self).pointee
+        }
+        // Filled whole by the transport before it is read.
+        let place = UnsafeMutableRawPointer.allocate(
+            byteCount: MemoryLayout<Value>.size, alignment: MemoryLayout<Value>.alignment)
+        defer { unsafe place.deallocate() }
+        var span = unsafe MutableRawSpan(_unsafeStart: place, byteCount: MemoryLayout<Value>.size)
+        try distant().get(from: peer, at: offset, into: &span)
+        return unsafe place.load(as: Value.self)
+    }
+
+    /// Copies elements with gaps into a peer's window; strides in bytes.
+    @inlinable
+    public func putStrided(
+        _ source: RawSpan, _ shape: StridedShape, to peer: Int, at offset: Int
+    ) throws(FabricError) {
+        check(peer, offset, shape.extent(stride: shape.destinationStride))
+        precondition(source.byteCount >= shape.extent(stride: shape.sourceStride), "the source is too short")
+        count(.put, bytes: shape.count &* shape.elementByteCount)
+        if isNear(peer) {
+            shared.putStrided(source, shape, to: peer, at: offset)
+        } else {
+            try distant().putStrided(source, shape, to: peer, at: offset)
+        }
+    }
+
+    /// Copies elements with gaps out of a peer's window; `sourceStride` is in the peer's window.
+    @inlinable
+    public func getStrided(
+        from peer: Int, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
+    ) throws(FabricError) {
+        check(peer, offset, shape.extent(stride: shape.sourceStride))
+        precondition(
+            destination.byteCount >= shape.extent(stride: shape.destinationStride), "the destination is too short")
+        count(.get, bytes: shape.count &* shape.elementByteCount)
+        if isNear(peer) {
+            shared.getStrided(from: peer, at: offset, shape, into: &destination)
+        } else {
+            try distant().getStrided(from: peer, at: offset, shape, into: &destination)
+        }
+    }
+
+    /// Sets or adds to a 64-bit word of a peer's window and wakes whoever waits on it.
+    ///
+    /// Releases everything this die put to that peer before; the waiter acquires.
+    @inlinable
+    public func signal(
+        _ operation: SignalOperation, _ value: UInt64, at peer: Int, _ offset: Int
+    ) throws(FabricError) {
+        checkWord(peer, offset, 8)
+        count(.signal, bytes: 0)
+        if isNear(peer) {
+            shared.signal(operation, value, at: peer, offset)
+        } else {
+            try distant().signal(operation, value, at: peer, offset)
+        }
+    }
+
+    /// A put and a signal: who sees the signal sees the bytes.
+    @inlinable
+    public func putSignal(
+        _ source: RawSpan, to peer: Int, at offset: Int, signal: SignalOperation, _ value: UInt64, at wordOffset: Int
+    ) throws(FabricError) {
+        check(peer, offset, source.byteCount)
+        checkWord(peer, wordOffset, 8)
+        count(.putSignal, bytes: source.byteCount)
+        if isNear(peer) {
+            shared.put(source, to: peer, at: offset)
+            shared.signal(signal, value, at: peer, wordOffset)
+        } else {
+            try distant().put(source, to: peer, at: offset)
+            try distant().signal(signal, value, at: peer, wordOffset)
+        }
+    }
+
+    /// Orders earlier puts, stores, signals and atomics before later ones, for each peer.
+    @inlinable
+    public func fence() throws(FabricError) {
+        count(.fence, bytes: 0)
+        shared.fence()
+        if let far { try far.fence() }
+    }
+
+    /// Returns when all earlier operations of this die are visible to everybody.
+    @inlinable
+    public func quiet() throws(FabricError) {
+        count(.quiet, bytes: 0)
+        shared.quiet()
+        if let far { try far.quiet() }
+    }
+
+    @inlinable @inline(__always)
+    func checkWord(_ peer: Int, _ offset: Int, _ byteCount: Int) {
+        check(peer, offset, byteCount)
+        precondition(offset & (byteCount &- 1) == 0, "a word is aligned to its size")
+    }
+}

@@ -1,0 +1,73 @@
+public import SharedMemory
+
+extension Endpoint {
+    /// Waits until a word of this die's own window compares as asked, and returns its value.
+    ///
+    /// Only signals and 64-bit atomics wake a waiter; a word that is put or stored to is not to be waited on. Acquires what
+    /// the word's writer released.
+    ///
+    /// - Parameters:
+    ///   - offset: the word's offset in this window, a multiple of 8.
+    ///   - comparison: how the word is to compare, unsigned.
+    ///   - target: what it is compared with.
+    ///   - deadline: when to give up; by default the endpoint's timeout from now.
+    ///   - peer: who is expected to write; the error names it.
+    ///   - operation: on whose behalf; the error and the wait record name it.
+    /// - Throws: `.timedOut` or `.membershipChanged`.
+    @inlinable
+    @discardableResult
+    public func wait(
+        at offset: Int, until comparison: Comparison, _ target: UInt64, deadline: Deadline? = nil, peer: Int? = nil,
+        operation: FabricOperation = .wait
+    ) throws(FabricError) -> UInt64 {
+        checkWord(rank, offset, 8)
+        count(.wait, bytes: 0)
+        let value = word(at: offset).loadAcquiring()
+        if comparison.holds(value, target) { return value }
+        return try waitSlowly(offset, comparison, target, deadline, peer, operation)
+    }
+
+    /// Whether a word of this die's window compares as asked, without waiting. Acquires.
+    @inlinable
+    public func test(at offset: Int, _ comparison: Comparison, _ target: UInt64) -> Bool {
+        checkWord(rank, offset, 8)
+        return comparison.holds(word(at: offset).loadAcquiring(), target)
+    }
+
+    @usableFromInline
+    @inline(never)
+    func waitSlowly(
+        _ offset: Int, _ comparison: Comparison, _ target: UInt64, _ deadline: Deadline?, _ peer: Int?,
+        _ operation: FabricOperation
+    ) throws(FabricError) -> UInt64 {
+        let outcome = waiter.wait(
+            word(at: offset), at: offset, until: comparison, target, epoch: epoch,
+            deadline: deadline ?? self.deadline(),
+            operation: operation.rawValue, peer: peer)
+        switch outcome {
+        case .satisfied(let value): return value
+        case .timedOut(let elapsed):
+            throw FabricError(
+                .timedOut, scope: .peer, operation: operation, rank: rank, peers: peer.map { [$0] } ?? [],
+                wordOffset: offset, elapsedNanoseconds: elapsed, epoch: epoch, phase: phase)
+        case .epochMoved(let elapsed): throw membershipChanged(operation, offset, elapsed)
+        }
+    }
+
+    func membershipChanged(_ operation: FabricOperation, _ offset: Int?, _ elapsed: UInt64) -> FabricError {
+        let verdict = segment.cluster.verdict
+        return FabricError(
+            .membershipChanged, scope: .cluster, operation: operation, rank: rank,
+            peers: verdict?.rank.map { [$0] } ?? [],
+            wordOffset: offset, elapsedNanoseconds: elapsed, epoch: segment.cluster.epoch.loadAcquiring(), phase: phase,
+            context: verdict?.text ?? "")
+    }
+
+    /// Throws if the membership has changed; for long computations between waits.
+    public func checkMembership() throws(FabricError) {
+        if segment.cluster.epoch.loadAcquiring() != epoch { throw membershipChanged(.wait, nil, 0) }
+    }
+
+    @inlinable @inline(__always)
+    func word(at offset: Int) -> Word { unsafe Word(ownBase + offset) }
+}

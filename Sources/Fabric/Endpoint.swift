@@ -1,0 +1,119 @@
+public import SharedMemory
+
+/// One die's door to the fabric: its window, its peers, its waits.
+///
+/// An endpoint belongs to one thread. Peers are numbered by rank in the cluster; offsets are bytes from the start of the
+/// peer's window. Arguments outside a window are programmer errors and stop the process; what a peer or the machine does
+/// wrong is thrown as ``FabricError``.
+@safe
+public final class Endpoint {
+    /// This die's rank in the cluster.
+    public let rank: Int
+    /// Dies in the cluster.
+    public let rankCount: Int
+    /// Bytes of each window.
+    public let windowByteCount: Int
+    /// How long a wait may last before it fails.
+    public let timeout: Duration
+    /// The epoch this endpoint belongs to; when the cluster's moves on, waits end.
+    public let epoch: UInt64
+    /// This die's control block.
+    public let control: ControlBlock
+    /// The segment that holds the windows of this host.
+    public let segment: Segment
+
+    @usableFromInline let shared: SharedMemoryTransport
+    /// The transport for ranks whose windows this process has not mapped.
+    @usableFromInline let far: (any Transport)?
+    /// Ranks `nearStart ..< nearEnd` have their windows here.
+    @usableFromInline let nearStart: Int
+    @usableFromInline let nearEnd: Int
+    @usableFromInline let counters: UnsafeMutablePointer<UInt64>
+    @usableFromInline let ownBase: UnsafeMutableRawPointer
+    let waiter: Waiter
+    var heap: SymmetricHeap
+    var freeTeamSlots: UInt64
+
+    /// Joins a segment as one of its dies.
+    ///
+    /// - Parameters:
+    ///   - segment: the host's segment; it stays mapped as long as the endpoint lives.
+    ///   - rank: which die of the segment this is.
+    ///   - timeout: the longest any wait lasts.
+    ///   - policy: how to wait; by default from the census of dies and cores.
+    ///   - route: which transport carries operations; a test may send even near ones through the protocol.
+    public init(
+        segment: Segment, rank: Int, timeout: Duration, policy: WaitPolicy? = nil,
+        route: TransportCatalog.Entry = TransportCatalog.sharedMemory
+    ) {
+        precondition((0..<segment.plan.dieCount).contains(rank), "no such die in the segment")
+        precondition(
+            segment.plan.windowByteCount >= WindowLayout.heapOffset, "a window holds at least its team slots")
+        self.segment = segment
+        self.rank = rank
+        self.timeout = timeout
+        rankCount = segment.plan.dieCount
+        windowByteCount = segment.plan.windowByteCount
+        control = segment.control(of: rank)
+        epoch = 0
+        shared = SharedMemoryTransport(segment: segment)
+        far = route.makeFar(segment, rank)
+        nearStart = 0
+        nearEnd = far == nil ? segment.plan.dieCount : 0
+        unsafe counters = control.counters.assumingMemoryBound(to: UInt64.self)
+        unsafe ownBase = segment.window(of: rank).base
+        waiter = Waiter(
+            segment: segment, rank: rank, policy: policy ?? .census(dies: segment.plan.dieCount),
+            slowWaits: control.counter(OperationCounts.slowWaitIndex),
+            sleeps: control.counter(OperationCounts.sleepIndex))
+        heap = SymmetricHeap(
+            offset: WindowLayout.heapOffset, byteCount: segment.plan.windowByteCount - WindowLayout.heapOffset)
+        freeTeamSlots = ~1  // Slot 0 is the world's.
+        control.state = .running
+    }
+
+    /// Bytes a window needs besides the heap.
+    public static var reservedByteCount: Int { WindowLayout.heapOffset }
+
+    /// Says that this die is done; a clean end, as far as the others can see.
+    public func leave() { control.state = .left }
+
+    /// The moment the endpoint's own timeout ends, from now.
+    public func deadline() -> Deadline { Deadline(after: timeout) }
+
+    /// What the die does now; reports about it quote this.
+    public var phase: String {
+        get { control.phase }
+        set {
+            control.phase = newValue
+            control.beat()
+        }
+    }
+
+    /// Operations and bytes so far.
+    public var counts: OperationCounts { OperationCounts(control) }
+
+    /// Whether a rank's window is mapped here, so that operations on it are plain loads and stores.
+    @inlinable @inline(__always)
+    public func isNear(_ peer: Int) -> Bool { peer >= nearStart && peer < nearEnd }
+
+    @inlinable @inline(__always)
+    func check(_ peer: Int, _ offset: Int, _ byteCount: Int) {
+        precondition(
+            peer >= 0 && peer < rankCount && byteCount >= 0 && offset >= 0 && offset <= windowByteCount - byteCount,
+            "an operation outside the peer's window")
+    }
+
+    @inlinable @inline(__always)
+    func count(_ operation: FabricOperation, bytes: Int) {
+        let index = Int(operation.rawValue)
+        unsafe counters[index] &+= 1
+        if bytes > 0 { unsafe counters[OperationCounts.byteIndex] &+= UInt64(truncatingIfNeeded: bytes) }
+    }
+
+    @inlinable @inline(__always)
+    func distant() -> any Transport {
+        guard let far else { preconditionFailure("a rank without a window here needs a transport") }
+        return far
+    }
+}

@@ -1,0 +1,99 @@
+/// Why an operation of the fabric failed: what, who, since when, and what is lost with it.
+public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
+    /// What went wrong.
+    public enum Code: String, Sendable {
+        /// A wait's deadline passed; `peers` names who did not answer.
+        case timedOut
+        /// The membership changed while waiting: a rank died, the agent died, or the run was stopped.
+        case membershipChanged
+        /// The symmetric heap has no room for an allocation.
+        case outOfMemory
+        /// Ranks called a collective operation with different arguments.
+        case mismatch
+        /// All team slots are taken.
+        case tooManyTeams
+        /// The transport has no way to do this.
+        case unsupported
+        /// Received data contradicts the protocol: a count, index or flag out of its range.
+        case corrupt
+    }
+
+    /// The largest thing that must be rebuilt.
+    public enum Scope: Int, Sendable, Comparable {
+        case operation, link, peer, server, cluster
+
+        /// Smaller scopes lose less.
+        public static func < (left: Scope, right: Scope) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// What went wrong.
+    public var code: Code
+    /// What is lost with it.
+    public var scope: Scope
+    /// The operation that failed.
+    public var operation: FabricOperation
+    /// The rank that reports.
+    public var rank: Int
+    /// The ranks to blame, as far as they are known.
+    public var peers: [Int]
+    /// Offset of the word waited for, if it was a wait.
+    public var wordOffset: Int?
+    /// Nanoseconds the operation had taken.
+    public var elapsedNanoseconds: UInt64
+    /// The epoch the rank was in.
+    public var epoch: UInt64
+    /// The phase the rank was in.
+    public var phase: String
+    /// The system's error number, where a call failed.
+    public var errno: Int32?
+    /// What the code alone does not say.
+    public var context: String
+
+    package init(
+        _ code: Code, scope: Scope, operation: FabricOperation, rank: Int, peers: [Int] = [], wordOffset: Int? = nil,
+        elapsedNanoseconds: UInt64 = 0, epoch: UInt64 = 0, phase: String = "", errno: Int32? = nil, context: String = ""
+    ) {
+        self.code = code
+        self.scope = scope
+        self.operation = operation
+        self.rank = rank
+        self.peers = peers
+        self.wordOffset = wordOffset
+        self.elapsedNanoseconds = elapsedNanoseconds
+        self.epoch = epoch
+        self.phase = phase
+        self.errno = errno
+        self.context = context
+    }
+
+    /// One sentence: what failed, who, since when, what to do.
+    public var description: String {
+        let milliseconds = elapsedNanoseconds / 1_000_000
+        let whom = Self.name(peers)
+        let place = phase.isEmpty ? "" : " in phase \(phase)"
+        let tail = context.isEmpty ? "" : "; \(context)"
+        switch code {
+        case .timedOut:
+            let what = peers.isEmpty ? "an answer" : whom
+            return "rank \(rank) waited \(milliseconds) ms for \(what) in \(operation)\(place), epoch \(epoch)\(tail)"
+        case .membershipChanged:
+            return "rank \(rank) gave up \(operation)\(place) after \(milliseconds) ms: the membership changed\(tail)"
+        case .outOfMemory: return "rank \(rank): the symmetric heap is full\(tail)"
+        case .mismatch: return "rank \(rank): ranks disagree in \(operation)\(tail)"
+        case .tooManyTeams: return "rank \(rank): no free team slot\(tail)"
+        case .unsupported: return "rank \(rank): the transport cannot do \(operation)\(tail)"
+        case .corrupt:
+            return
+                "rank \(rank) got impossible data from \(peers.isEmpty ? "a peer" : whom) in \(operation)\(place)\(tail)"
+        }
+    }
+
+    private static func name(_ peers: [Int]) -> String {
+        switch peers.count {
+        case 0: return "nobody known"
+        case 1: return "rank \(peers[0])"
+        case ...8: return "ranks " + peers.map(String.init).joined(separator: ", ")
+        default: return "\(peers.count) ranks, first " + peers.prefix(8).map(String.init).joined(separator: ", ")
+        }
+    }
+}

@@ -1,0 +1,40 @@
+public import SharedMemory
+
+/// How often a die used the fabric, and how many bytes it moved.
+///
+/// Kept in the die's control block, so that anybody on the host can read them while it runs.
+public struct OperationCounts: Sendable, Equatable {
+    @usableFromInline static let byteIndex = 24
+    static let slowWaitIndex = 25
+    static let sleepIndex = 26
+
+    /// Calls by operation.
+    public var calls: [FabricOperation: UInt64] = [:]
+    /// Payload bytes put, got, stored and loaded.
+    public var bytes: UInt64 = 0
+    /// Waits that had to give the processor away.
+    public var slowWaits: UInt64 = 0
+    /// Times the die went to sleep in the kernel.
+    public var sleeps: UInt64 = 0
+
+    /// No operations.
+    public init() {}
+
+    /// Reads a die's counters as they stand.
+    public init(_ control: ControlBlock) {
+        for operation in FabricOperation.allCases {
+            calls[operation] = control.counter(Int(operation.rawValue)).loadRelaxed()
+        }
+        bytes = control.counter(Self.byteIndex).loadRelaxed()
+        slowWaits = control.counter(Self.slowWaitIndex).loadRelaxed()
+        sleeps = control.counter(Self.sleepIndex).loadRelaxed()
+    }
+
+    /// Adds another die's counts.
+    public mutating func add(_ other: OperationCounts) {
+        for (operation, count) in other.calls { calls[operation, default: 0] += count }
+        bytes += other.bytes
+        slowWaits += other.slowWaits
+        sleeps += other.sleeps
+    }
+}

@@ -1,0 +1,58 @@
+internal import SharedMemory
+
+extension Team {
+    /// Takes memory at the same offset in every window. Collective over the world team, same order on all ranks, checked.
+    ///
+    /// Contents are whatever was there before (zero in memory never used). Two barriers; on return all ranks may use it.
+    /// - Parameters:
+    ///   - byteCount: bytes in each window; zero is fine.
+    ///   - alignment: a power of two; at least a line, so that no two allocations share one.
+    /// - Throws: `.outOfMemory` (with what is left) on all ranks, or `.mismatch` naming a rank that asked for something else.
+    public func allocate(byteCount: Int, alignment: Int = 64) throws(FabricError) -> Region {
+        precondition(slot == 0, "the heap belongs to the world")
+        precondition(byteCount >= 0, "an allocation has no negative size")
+        precondition(alignment > 0 && alignment & (alignment - 1) == 0, "an alignment is a power of two")
+        endpoint.count(.allocate, bytes: 0)
+        let whole = byteCount > Int.max - 64 ? byteCount : (max(byteCount, 1) + 63) & ~63
+        let region = endpoint.heap.allocate(byteCount: whole, alignment: max(alignment, 64))
+        try agree(Team.digest([4, Int(truncatingIfNeeded: endpoint.heap.sequence), byteCount, alignment]))
+        guard let region else {
+            throw FabricError(
+                .outOfMemory, scope: .operation, operation: .allocate, rank: endpoint.rank,
+                context: "\(byteCount) bytes asked for, \(endpoint.heap.largest) in one piece left; use a larger window"
+            )
+        }
+        return Region(offset: region.offset, byteCount: byteCount)
+    }
+
+    /// Gives memory back. Collective over the world team; a barrier first, so that nobody still uses it.
+    public func free(_ region: Region) throws(FabricError) {
+        precondition(slot == 0, "the heap belongs to the world")
+        let whole = Region(offset: region.offset, byteCount: (max(region.byteCount, 1) + 63) & ~63)
+        precondition(endpoint.heap.release(whole), "only what was allocated is freed, once")
+        try agree(
+            Team.digest([5, Int(truncatingIfNeeded: endpoint.heap.sequence), region.offset, region.byteCount]))
+    }
+
+    /// All ranks made the same call, or all throw.
+    private func agree(_ digest: UInt64) throws(FabricError) {
+        endpoint.word(at: exchange(0)).storeReleasing(digest)
+        try sync(operation: .allocate)
+        if rank == 0 {
+            var odd: UInt64 = 0
+            for index in 1..<max(size, 1) where try endpoint.fetch(at: member(index), exchange(0)) != digest {
+                odd = UInt64(index)
+                break
+            }
+            // Releases the leader's finding; acquired below after the second barrier.
+            endpoint.word(at: exchange(1)).storeReleasing(odd)
+        }
+        try sync(operation: .allocate)
+        let odd = try endpoint.fetch(at: member(0), exchange(1))
+        guard odd == 0 else {
+            throw FabricError(
+                .mismatch, scope: .cluster, operation: .allocate, rank: endpoint.rank, peers: [0, Int(odd)],
+                context: "ranks 0 and \(odd) allocated or freed something else; all must make the same calls")
+        }
+    }
+}

@@ -1,0 +1,153 @@
+public import SharedMemory
+public import Synchronization
+
+/// Plain loads and stores into windows mapped by this process.
+///
+/// Everything is complete when the call returns; what remains of `fence` and `quiet` is the memory order. Nothing here
+/// allocates, locks, or enters the kernel unless somebody sleeps.
+@safe
+public final class SharedMemoryTransport: Transport {
+    /// The catalog name.
+    public static let name = "transport.shm"
+
+    @usableFromInline let segment: Segment
+    @usableFromInline let windows: UnsafeMutableRawPointer
+    @usableFromInline let stride: Int
+    @usableFromInline let controls: UnsafeMutableRawPointer
+    @usableFromInline let controlStride: Int
+
+    /// A transport between the dies of one segment.
+    public init(segment: Segment) {
+        self.segment = segment
+        unsafe windows = segment.window(of: 0).base
+        stride = segment.windowStride
+        unsafe controls = segment.controlBase
+        controlStride = segment.controlStride
+    }
+
+    @inlinable @inline(__always)
+    func address(_ peer: Int, _ offset: Int) -> UnsafeMutableRawPointer {
+        unsafe windows + (peer &* stride &+ offset)
+    }
+
+    @inlinable @inline(__always)
+    func wake(_ peer: Int, _ offset: Int) {
+        unsafe ControlBlock(address: controls + peer &* controlStride).wakeIfWaiting(wordOffset: offset)
+    }
+
+    /// Copies with one `memcpy`.
+    @inlinable @inline(__always)
+    public func put(_ source: RawSpan, to peer: Int, at offset: Int) {
+        unsafe source.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            unsafe address(peer, offset).copyMemory(from: start, byteCount: bytes.count)
+        }
+    }
+
+    /// Copies with one `memcpy`.
+    @inlinable @inline(__always)
+    public func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) {
+        unsafe destination.withUnsafeMutableBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            unsafe start.copyMemory(from: address(peer, offset), byteCount: bytes.count)
+        }
+    }
+
+    /// Copies between two windows; they may be of the same die, and may overlap.
+    @inlinable @inline(__always)
+    func copy(from source: Int, _ sourceOffset: Int, to peer: Int, _ offset: Int, byteCount: Int) {
+        unsafe address(peer, offset).copyMemory(from: address(source, sourceOffset), byteCount: byteCount)
+    }
+
+    /// One copy an element.
+    @inlinable
+    public func putStrided(_ source: RawSpan, _ shape: StridedShape, to peer: Int, at offset: Int) {
+        unsafe source.withUnsafeBytes { bytes in
+            guard var from = bytes.baseAddress else { return }
+            var to = unsafe address(peer, offset)
+            for _ in 0..<shape.count {
+                unsafe to.copyMemory(from: from, byteCount: shape.elementByteCount)
+                unsafe from += shape.sourceStride
+                unsafe to += shape.destinationStride
+            }
+        }
+    }
+
+    /// One copy an element.
+    @inlinable
+    public func getStrided(
+        from peer: Int, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
+    ) {
+        unsafe destination.withUnsafeMutableBytes { bytes in
+            guard var to = bytes.baseAddress else { return }
+            var from = unsafe address(peer, offset)
+            for _ in 0..<shape.count {
+                unsafe to.copyMemory(from: from, byteCount: shape.elementByteCount)
+                unsafe from += shape.sourceStride
+                unsafe to += shape.destinationStride
+            }
+        }
+    }
+
+    /// One locked instruction, sequentially consistent; pairs with the waiter's acquire.
+    @inlinable
+    public func atomic64(
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Int, _ offset: Int
+    ) -> UInt64 {
+        let cell = unsafe address(peer, offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+        let old: UInt64
+        switch operation {
+        case .fetch: return unsafe cell.pointee.load(ordering: .sequentiallyConsistent)
+        case .set: old = unsafe cell.pointee.exchange(operand, ordering: .sequentiallyConsistent)
+        case .add: old = unsafe cell.pointee.wrappingAdd(operand, ordering: .sequentiallyConsistent).oldValue
+        case .compareSwap:
+            old = unsafe cell.pointee.compareExchange(
+                expected: comparand, desired: operand, ordering: .sequentiallyConsistent
+            ).original
+        case .and: old = unsafe cell.pointee.bitwiseAnd(operand, ordering: .sequentiallyConsistent).oldValue
+        case .or: old = unsafe cell.pointee.bitwiseOr(operand, ordering: .sequentiallyConsistent).oldValue
+        case .xor: old = unsafe cell.pointee.bitwiseXor(operand, ordering: .sequentiallyConsistent).oldValue
+        }
+        wake(peer, offset)
+        return old
+    }
+
+    /// One locked instruction, sequentially consistent.
+    @inlinable
+    public func atomic32(
+        _ operation: AtomicOperation, _ operand: UInt32, comparand: UInt32, at peer: Int, _ offset: Int
+    ) -> UInt32 {
+        let cell = unsafe address(peer, offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+        switch operation {
+        case .fetch: return unsafe cell.pointee.load(ordering: .sequentiallyConsistent)
+        case .set: return unsafe cell.pointee.exchange(operand, ordering: .sequentiallyConsistent)
+        case .add: return unsafe cell.pointee.wrappingAdd(operand, ordering: .sequentiallyConsistent).oldValue
+        case .compareSwap:
+            return unsafe cell.pointee.compareExchange(
+                expected: comparand, desired: operand, ordering: .sequentiallyConsistent
+            ).original
+        case .and: return unsafe cell.pointee.bitwiseAnd(operand, ordering: .sequentiallyConsistent).oldValue
+        case .or: return unsafe cell.pointee.bitwiseOr(operand, ordering: .sequentiallyConsistent).oldValue
+        case .xor: return unsafe cell.pointee.bitwiseXor(operand, ordering: .sequentiallyConsistent).oldValue
+        }
+    }
+
+    /// Store or add, sequentially consistent, so that it releases the payload and is ordered before the look at the doorbell.
+    @inlinable @inline(__always)
+    public func signal(_ operation: SignalOperation, _ value: UInt64, at peer: Int, _ offset: Int) {
+        let cell = unsafe address(peer, offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+        switch operation {
+        case .set: unsafe cell.pointee.store(value, ordering: .sequentiallyConsistent)
+        case .add: unsafe cell.pointee.wrappingAdd(value, ordering: .sequentiallyConsistent)
+        }
+        wake(peer, offset)
+    }
+
+    /// Release order towards everybody.
+    @inlinable @inline(__always)
+    public func fence() { atomicMemoryFence(ordering: .acquiringAndReleasing) }
+
+    /// A full fence: earlier stores have left this core.
+    @inlinable @inline(__always)
+    public func quiet() { atomicMemoryFence(ordering: .sequentiallyConsistent) }
+}
