@@ -9,6 +9,12 @@ public struct WaitPolicy: Sendable, Equatable {
     /// Nanoseconds of giving the processor away before the die goes to sleep.
     public var yieldNanoseconds: UInt64
 
+    /// A policy of one's own; ``census(dies:cores:)`` gives the usual one.
+    public init(spinCount: Int, yieldNanoseconds: UInt64) {
+        self.spinCount = spinCount
+        self.yieldNanoseconds = yieldNanoseconds
+    }
+
     /// Dies that fit the cores spin; dies that share cores check twice and give way.
     ///
     /// A hand-over costs 27-65 ns spinning across cores, 1.3 us by yield on one core, 2.3-28 us by futex, so sleep comes

@@ -1,0 +1,119 @@
+import Fabric
+import SharedMemory
+import TestKit
+import Testing
+
+@Suite("Teams")
+struct TeamTests {
+    static func clean<Value: Sendable>(
+        _ dies: Int, _ body: @escaping @Sendable (Team) throws -> Value
+    ) throws -> [Value] {
+        let outcome = try ThreadCluster.run(dies: dies, body)
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+        return outcome.values.compactMap { $0 }
+    }
+
+    @Test("Nobody leaves a barrier before everybody has come", arguments: [1, 2, 3, 8, 33])
+    func barrier(dies: Int) throws {
+        let early = try Self.clean(dies) { world in
+            let area = try world.allocate(byteCount: 64)
+            var early = 0
+            for round in 1...100 {
+                try world.endpoint.signal(.set, UInt64(round), at: world.rank, area.offset)
+                try world.barrier()
+                for peer in 0..<dies where try world.endpoint.fetch(at: peer, area.offset) < UInt64(round) {
+                    early += 1
+                }
+            }
+            return early
+        }
+        #expect(early.allSatisfy { $0 == 0 })
+    }
+
+    @Test("Strided splits number their members as asked, with negative strides too")
+    func strided() throws {
+        let shapes: [(start: Int, stride: Int, size: Int)] = [
+            (0, 1, 8), (1, 2, 3), (7, -1, 8), (6, -2, 3), (3, 1, 1), (3, 0, 1), (2, 5, 2), (0, 7, 2),
+        ]
+        _ = try Self.clean(8) { world in
+            for shape in shapes {
+                let team = try world.split(start: shape.start, stride: shape.stride, size: shape.size)
+                let members = (0..<shape.size).map { shape.start + $0 * shape.stride }
+                #expect((team != nil) == members.contains(world.rank))
+                guard let team else { continue }
+                #expect(team.size == shape.size)
+                #expect((0..<team.size).map(team.member) == members)
+                #expect(team.member(team.rank) == world.rank)
+                #expect((0..<8).allSatisfy { team.index(of: $0) == members.firstIndex(of: $0) })
+                #expect(team.translate(team.rank, to: world) == world.rank)
+                for _ in 0..<5 { try team.barrier() }
+                team.destroy()
+            }
+        }
+    }
+
+    @Test("A split of a split keeps the order, and two teams may run side by side")
+    func nested() throws {
+        _ = try Self.clean(12) { world in
+            let even = try world.split(start: 0, stride: 2, size: 6)
+            let odd = try world.split(start: 1, stride: 2, size: 6)
+            guard let mine = even ?? odd else { return }
+            let backwards = try #require(try mine.split(start: 5, stride: -1, size: 6))
+            #expect(backwards.member(0) == mine.member(5))
+            for _ in 0..<20 {
+                try backwards.barrier()
+                try mine.barrier()
+            }
+            try world.barrier()
+        }
+    }
+
+    @Test(
+        "Rows and columns cover the team once, the last row may be short", arguments: [(6, 3), (7, 3), (5, 8), (4, 1)])
+    func twoDimensional(dies: Int, width: Int) throws {
+        _ = try Self.clean(dies) { world in
+            let (row, column) = try world.split2D(width: width)
+            let effective = min(width, dies)
+            #expect((0..<row.size).map(row.member) == (0..<dies).filter { $0 / effective == world.rank / effective })
+            #expect(
+                (0..<column.size).map(column.member) == (0..<dies).filter { $0 % effective == world.rank % effective })
+            for _ in 0..<10 {
+                try row.barrier()
+                try column.barrier()
+            }
+        }
+    }
+
+    @Test("A triplet that leaves the team, or that one member sees otherwise, is an error for everybody")
+    func mismatch() throws {
+        for (start, stride, size) in [(0, 1, 5), (4, 1, 1), (0, 0, 2), (3, -2, 3), (0, 1, 0), (1, Int.max, 3)] {
+            let outcome = try ThreadCluster.run(dies: 4) { world in
+                try world.split(start: start, stride: stride, size: size) != nil
+            }
+            #expect(outcome.fabricErrors.count == 4)
+            #expect(outcome.fabricErrors.values.allSatisfy { $0.code == .mismatch })
+        }
+        let outcome = try ThreadCluster.run(dies: 4) { world in
+            try world.split(start: 0, stride: 1, size: world.rank == 2 ? 3 : 4) != nil
+        }
+        #expect(outcome.fabricErrors.count == 4)
+        #expect(outcome.fabricErrors[0]?.peers == [2])
+    }
+
+    @Test("Team slots run out with an error, and come back when teams are destroyed")
+    func slots() throws {
+        let outcome = try ThreadCluster.run(dies: 2) { world in
+            var teams: [Team] = []
+            for _ in 0..<63 { teams.append(try #require(try world.split(start: 0, stride: 1, size: 2))) }
+            let error = #expect(throws: FabricError.self) { try world.split(start: 0, stride: 1, size: 2) }
+            #expect(error?.code == .tooManyTeams)
+            for team in teams { team.destroy() }
+            for _ in 0..<200 {
+                let team = try #require(try world.split(start: 1, stride: -1, size: 2))
+                try team.barrier()
+                team.destroy()
+            }
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+    }
+}

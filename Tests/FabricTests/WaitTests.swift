@@ -1,0 +1,101 @@
+import Fabric
+import SharedMemory
+import TestKit
+import Testing
+
+@Suite("Waits and their failures")
+struct WaitTests {
+    @Test("A barrier that one rank never reaches names that rank at everybody else")
+    func missing() throws {
+        let outcome = try ThreadCluster.run(dies: 5, timeout: .milliseconds(300)) { world in
+            world.endpoint.phase = "test"
+            if world.rank != 3 { try world.barrier() }
+        }
+        #expect(outcome.fabricErrors.keys.sorted() == [0, 1, 2, 4])
+        for error in outcome.fabricErrors.values {
+            #expect(error.code == .timedOut)
+            #expect(error.peers == [3])
+            #expect(error.phase == "test")
+            #expect(error.description.contains("rank 3"))
+        }
+    }
+
+    @Test("A moved epoch ends spinning, yielding and sleeping waits at once, with the verdict", arguments: [0, 1, 2])
+    func epoch(mode: Int) throws {
+        let policies = [
+            WaitPolicy(spinCount: 1 << 30, yieldNanoseconds: 1 << 40),
+            WaitPolicy(spinCount: 1, yieldNanoseconds: 1 << 40),
+            WaitPolicy(spinCount: 1, yieldNanoseconds: 0),
+        ]
+        let outcome = try ThreadCluster.run(dies: 3, policy: policies[mode]) { world in
+            let endpoint = world.endpoint
+            let word = try world.allocate(byteCount: 64)
+            if world.rank == 0 {
+                // Until the others say that they wait, or spin (which no record shows).
+                while mode > 0, (1..<3).contains(where: { endpoint.segment.control(of: $0).waiting == nil }) {}
+                endpoint.segment.publish(
+                    Verdict(.rankKilled, rank: 0, detail: 9, text: "rank 0 was killed by signal 9"))
+            } else {
+                try endpoint.wait(at: word.offset, until: .equal, 1, peer: 0)
+            }
+        }
+        #expect(outcome.fabricErrors.count == 2)
+        for error in outcome.fabricErrors.values {
+            #expect(error.code == .membershipChanged)
+            #expect(error.scope == .cluster)
+            #expect(error.peers == [0])
+            #expect(error.description.contains("killed by signal 9"))
+        }
+    }
+
+    @Test("No sleeper is ever lost: two dies that always sleep pass a token back and forth")
+    func sleepers() throws {
+        let policy = WaitPolicy(spinCount: 0, yieldNanoseconds: 0)
+        let outcome = try ThreadCluster.run(dies: 2, policy: policy) { world in
+            let word = try world.allocate(byteCount: 64)
+            for turn in 1...20_000 {
+                if world.rank == 0 { try world.endpoint.signal(.set, UInt64(turn), at: 1, word.offset) }
+                try world.endpoint.wait(at: word.offset, until: .greaterOrEqual, UInt64(turn), peer: 1 - world.rank)
+                if world.rank == 1 { try world.endpoint.signal(.set, UInt64(turn), at: 0, word.offset) }
+            }
+            return world.endpoint.counts.sleeps
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+        #expect(outcome.values.compactMap { $0 }.reduce(0, +) > 0)
+    }
+
+    @Test("A signal to another word does not satisfy, and does not lose, a sleeping wait")
+    func otherWord() throws {
+        let policy = WaitPolicy(spinCount: 0, yieldNanoseconds: 0)
+        let outcome = try ThreadCluster.run(dies: 3, policy: policy) { world in
+            let words = try world.allocate(byteCount: 128)
+            if world.rank == 0 {
+                for turn in 1...2000 {
+                    try world.endpoint.wait(at: words.offset, until: .greaterOrEqual, UInt64(turn), peer: 1)
+                    try world.endpoint.signal(.set, UInt64(turn), at: 1, words.offset)
+                }
+            } else if world.rank == 1 {
+                for turn in 1...2000 {
+                    try world.endpoint.signal(.set, UInt64(turn), at: 0, words.offset)
+                    try world.endpoint.wait(at: words.offset, until: .greaterOrEqual, UInt64(turn), peer: 0)
+                }
+            } else {
+                for turn in 1...5000 { try world.endpoint.signal(.set, UInt64(turn), at: 0, words.offset + 64) }
+            }
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+    }
+
+    @Test("A store with nobody asleep makes no sleep and no system call on either side when values are there already")
+    func alreadyThere() throws {
+        let outcome = try ThreadCluster.run(dies: 1) { world in
+            let word = try world.allocate(byteCount: 64)
+            for turn in 1...1000 {
+                try world.endpoint.signal(.set, UInt64(turn), at: 0, word.offset)
+                try world.endpoint.wait(at: word.offset, until: .equal, UInt64(turn))
+            }
+            return world.endpoint.counts.slowWaits
+        }
+        #expect(outcome.values == [0])
+    }
+}
