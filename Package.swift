@@ -29,6 +29,7 @@ let executableLinking: [LinkerSetting] =
     ]
 
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -37,6 +38,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
         // L0: what Swift cannot say.
@@ -87,7 +89,8 @@ let package = Package(
             name: "softpod",
             dependencies: [
                 "Launching", "NodeRuntime", "Model", "Attention", "Experts", "Collectives", "Oracle", "Kernels",
-                "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", log, arguments,
+                "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", log, system,
+                arguments,
             ],
             swiftSettings: house, linkerSettings: executableLinking),
         .target(
