@@ -56,7 +56,7 @@ let package = Package(
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["Topology", "Telemetry", "SharedMemory", "Workers", "Messaging"], swiftSettings: house),
+            dependencies: ["CLinux", "Topology", "Telemetry", "SharedMemory", "Workers", "Messaging"], swiftSettings: house),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
         .target(
