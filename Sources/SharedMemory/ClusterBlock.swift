@@ -34,6 +34,13 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
         return true
     }
 
+    /// Whether the caller is the one of this host that tells the user of the agent's death. True once.
+    public func claimObituary() -> Bool {
+        unsafe Word(base + 512).atomic.pointee.compareExchange(
+            expected: 0, desired: UInt64(getpid()), ordering: .relaxed
+        ).exchanged
+    }
+
     /// The verdict, once the epoch has moved.
     public var verdict: Verdict? {
         guard epoch.loadAcquiring() > 0,  // acquires what publish released

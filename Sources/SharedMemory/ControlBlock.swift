@@ -7,7 +7,7 @@ public import Synchronization
 ///
 /// ```
 /// 0    doorbell   u32   0: awake; else 1 + index of the word it sleeps on, set by the die, taken back by whoever wakes it
-/// 64   state      u64   DieState; u64 heartbeat; u64 epoch joined
+/// 64   state      u64   DieState; u64 heartbeat; u64 process id
 /// 128  wait       u64 operation, i64 peer, u64 word offset, u64 since (ns), u64 target, u64 comparison
 /// 192  phase      u64 length, 56 bytes of text
 /// 256  counters   32 words
@@ -82,6 +82,12 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
 
     /// Rises while the die lives and works or waits.
     public var heartbeat: UInt64 { field(Self.stateOffset + 8).loadRelaxed() }
+
+    /// The process the die runs in; 0 before it has started. Written by that process before anything else of the block.
+    public var process: Int {
+        get { Int(clamping: field(Self.stateOffset + 16).loadAcquiring()) }
+        nonmutating set { field(Self.stateOffset + 16).storeReleasing(UInt64(newValue)) }
+    }
 
     /// One more sign of life. Only the die calls this.
     package func beat() {

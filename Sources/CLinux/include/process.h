@@ -1,0 +1,48 @@
+#ifndef SOFTPOD_CLINUX_PROCESS_H
+#define SOFTPOD_CLINUX_PROCESS_H
+
+// Processes, signals and events as descriptors, so that one poll can wait for all of them. No policy lives here.
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/// Descriptors a rank process finds open, besides 0 (nothing), 1 and 2 (its log).
+enum { softpod_segment_descriptor = 3, softpod_terminal_descriptor = 4 };
+
+/// Starts a program in a process group of its own, with the segment and the terminal at their places, standard output and error
+/// in the log, standard input empty, all signals at their defaults and none blocked. Returns 0, or errno.
+int softpod_spawn(const char *path, char *const argv[], int segment, int log, int terminal, pid_t *pid);
+
+/// A descriptor that becomes readable when the process ends; or a negative errno.
+int softpod_pidfd_open(pid_t pid);
+
+/// Reaps the child behind a pidfd: 1 with its exit code or its signal (the other is -1), 0 if it still runs, or a negative errno.
+int softpod_reap(int pidfd, int *exit_code, int *signal);
+
+/// Blocks SIGINT, SIGTERM and SIGHUP for this thread and those it starts; ignores SIGPIPE.
+/// Returns a descriptor from which they are read, or a negative errno.
+int softpod_signal_descriptor(void);
+
+/// The next pending signal, or 0.
+int softpod_next_signal(int descriptor);
+
+/// A counter that makes its descriptor readable; or a negative errno.
+int softpod_event_descriptor(void);
+
+/// Raises, or takes back, an event.
+void softpod_raise_event(int descriptor);
+void softpod_clear_event(int descriptor);
+
+/// A file that exists only as a descriptor; or a negative errno.
+int softpod_memory_file(const char *name);
+
+/// Lets this process open as many descriptors as the system allows it.
+void softpod_raise_descriptor_limit(void);
+
+/// Takes an exclusive lock on a file without waiting: 0, or errno.
+int softpod_try_lock(int descriptor);
+
+/// Ends the process at once, without running anything of it.
+_Noreturn void softpod_exit_now(int code);
+
+#endif

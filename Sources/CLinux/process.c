@@ -1,0 +1,124 @@
+#define _GNU_SOURCE
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+static int spawn_with(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const char *path,
+                      char *const argv[], const int sources[3], pid_t *pid) {
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    int code = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+    if (!code) code = posix_spawn_file_actions_adddup2(actions, sources[1], 1);
+    if (!code) code = posix_spawn_file_actions_adddup2(actions, sources[1], 2);
+    if (!code) code = posix_spawn_file_actions_adddup2(actions, sources[0], softpod_segment_descriptor);
+    if (!code) code = posix_spawn_file_actions_adddup2(actions, sources[2], softpod_terminal_descriptor);
+    // Its own group: a terminal's Ctrl-C reaches the agent only.
+    if (!code) code = posix_spawnattr_setpgroup(attributes, 0);
+    if (!code) code = posix_spawnattr_setsigmask(attributes, &none);
+    if (!code) code = posix_spawnattr_setsigdefault(attributes, &all);
+    if (!code)
+        code = posix_spawnattr_setflags(attributes,
+                                        POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    return code ? code : posix_spawn(pid, path, actions, attributes, argv, environ);
+}
+
+int softpod_spawn(const char *path, char *const argv[], int segment, int log, int terminal, pid_t *pid) {
+    // High copies, so that moving one into place cannot overwrite another.
+    const int given[3] = {segment, log, terminal};
+    int high[3] = {-1, -1, -1};
+    int code = 0;
+    for (int i = 0; i < 3 && !code; i++) {
+        high[i] = fcntl(given[i], F_DUPFD_CLOEXEC, 10);
+        if (high[i] < 0) code = errno;
+    }
+    if (!code) {
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        posix_spawn_file_actions_init(&actions);
+        posix_spawnattr_init(&attributes);
+        code = spawn_with(&actions, &attributes, path, argv, high, pid);
+        posix_spawnattr_destroy(&attributes);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    for (int i = 0; i < 3; i++)
+        if (high[i] >= 0) close(high[i]);
+    return code;
+}
+
+int softpod_pidfd_open(pid_t pid) {
+    long descriptor = syscall(SYS_pidfd_open, pid, 0);
+    return descriptor >= 0 ? (int)descriptor : -errno;
+}
+
+int softpod_reap(int pidfd, int *exit_code, int *signal) {
+    siginfo_t info = {0};
+    if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) != 0) return -errno;
+    if (info.si_pid == 0) return 0;
+    *exit_code = info.si_code == CLD_EXITED ? info.si_status : -1;
+    *signal = info.si_code == CLD_EXITED ? -1 : info.si_status;
+    return 1;
+}
+
+int softpod_signal_descriptor(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0) return -errno;
+    signal(SIGPIPE, SIG_IGN);
+    int descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+int softpod_next_signal(int descriptor) {
+    struct signalfd_siginfo info;
+    return read(descriptor, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+int softpod_event_descriptor(void) {
+    int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+void softpod_raise_event(int descriptor) { eventfd_write(descriptor, 1); }
+
+void softpod_clear_event(int descriptor) {
+    eventfd_t value;
+    eventfd_read(descriptor, &value);
+}
+
+int softpod_memory_file(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+void softpod_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int softpod_try_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }
+
+void softpod_exit_now(int code) { _exit(code); }

@@ -1,0 +1,15 @@
+/// Why a socket refused.
+public struct MessagingError: Error, CustomStringConvertible, Sendable, Equatable {
+    /// The call that failed, such as `bind`.
+    public var call: String
+    /// The library's error number.
+    public var errno: Int32
+    /// One sentence.
+    public var description: String
+
+    init(_ call: String, _ errno: Int32, _ text: String) {
+        self.call = call
+        self.errno = errno
+        description = "\(call): \(text)"
+    }
+}

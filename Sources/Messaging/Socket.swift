@@ -1,0 +1,112 @@
+internal import CZeroMQ
+
+/// One end of the control plane. Belongs to one thread.
+@safe
+public final class Socket {
+    /// Which end this is.
+    public enum Kind: Sendable {
+        /// Knows its peers by routing id: the agent's end.
+        case router
+        /// Talks to one router: a rank process's end.
+        case dealer
+    }
+
+    /// The largest frame accepted from a peer.
+    public static let largestFrameByteCount = 64 << 20
+    /// The most frames accepted in one message.
+    public static let largestFrameCount = 4
+
+    private let handle: UnsafeMutableRawPointer
+    private let context: MessageContext
+
+    /// Opens a socket.
+    ///
+    /// - Parameters:
+    ///   - routingID: the name a router knows this dealer by; 1 to 255 bytes that do not start with zero.
+    ///   - lingerMilliseconds: how long unsent messages hold up the end of the context.
+    public init(
+        _ kind: Kind, in context: MessageContext, routingID: [UInt8]? = nil, lingerMilliseconds: Int32 = 200
+    ) throws(MessagingError) {
+        let type = kind == .router ? ZMQ_ROUTER : ZMQ_DEALER
+        guard let handle = unsafe zmq_socket(context.handle, type) else { throw Self.failure("socket") }
+        unsafe self.handle = handle
+        self.context = context
+        try set(ZMQ_LINGER, lingerMilliseconds)
+        // The queue is bounded; a peer that does not read makes send refuse, never memory grow.
+        try set(ZMQ_SNDHWM, 4096)
+        try set(ZMQ_RCVHWM, 4096)
+        var largest = Int64(Self.largestFrameByteCount)
+        guard unsafe zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &largest, 8) == 0 else { throw Self.failure("option") }
+        if kind == .router { try set(ZMQ_ROUTER_MANDATORY, 1) }
+        if let routingID {
+            let code = unsafe routingID.withUnsafeBytes { bytes in
+                unsafe zmq_setsockopt(handle, ZMQ_ROUTING_ID, bytes.baseAddress, bytes.count)
+            }
+            guard code == 0 else { throw Self.failure("routing id") }
+        }
+    }
+
+    deinit { unsafe zmq_close(handle) }
+
+    private func set(_ option: Int32, _ value: Int32) throws(MessagingError) {
+        var value = value
+        guard unsafe zmq_setsockopt(handle, option, &value, 4) == 0 else { throw Self.failure("option") }
+    }
+
+    /// Takes an address for others to connect to, such as `ipc:///folder/agent`.
+    public func bind(_ address: String) throws(MessagingError) {
+        guard unsafe zmq_bind(handle, address) == 0 else { throw Self.failure("bind \(address)") }
+    }
+
+    /// Connects to an address; the library keeps trying until it is there.
+    public func connect(_ address: String) throws(MessagingError) {
+        guard unsafe zmq_connect(handle, address) == 0 else { throw Self.failure("connect \(address)") }
+    }
+
+    /// A descriptor that becomes readable when the socket's state changes (edge-triggered: after it fires, and after each send,
+    /// receive until nothing is left).
+    public var descriptor: Int32 {
+        var value: Int32 = -1
+        var size = 4
+        _ = unsafe zmq_getsockopt(handle, ZMQ_FD, &value, &size)  // Cannot fail on an open socket.
+        return value
+    }
+
+    /// Sends the frames as one message, without waiting.
+    ///
+    /// - Returns: false if the queue is full or the router does not know the peer.
+    public func send(_ frames: [[UInt8]]) throws(MessagingError) -> Bool {
+        for (index, frame) in frames.enumerated() {
+            let flags = ZMQ_DONTWAIT | (index + 1 < frames.count ? ZMQ_SNDMORE : 0)
+            let code = unsafe frame.withUnsafeBytes { bytes in
+                unsafe zmq_send(handle, bytes.baseAddress, bytes.count, flags)
+            }
+            guard code >= 0 else {
+                let code = zmq_errno()
+                if index == 0, code == EAGAIN || code == EHOSTUNREACH { return false }
+                throw Self.failure("send")
+            }
+        }
+        return true
+    }
+
+    /// The next message, or nil if there is none now. Messages of too many frames are dropped.
+    public func receive() throws(MessagingError) -> [[UInt8]]? {
+        while true {
+            var frames: [[UInt8]] = []
+            var more = true
+            while more {
+                var frame = try Frame()
+                guard try unsafe frame.receive(from: handle) else { return nil }
+                if frames.count <= Self.largestFrameCount { frames.append(frame.copy()) }
+                more = frame.hasMore
+            }
+            if frames.count <= Self.largestFrameCount { return frames }
+        }
+    }
+
+    static func failure(_ call: String) -> MessagingError {
+        let code = zmq_errno()
+        return MessagingError(call, code, unsafe String(cString: zmq_strerror(code)))
+    }
+}

@@ -1,0 +1,46 @@
+internal import Fabric
+internal import SharedMemory
+
+/// One die's work, from the first touch of its window to its last word. Nothing it does ends the process.
+struct DieJob: Sendable {
+    let die: Int
+    let workload: (any Workload.Type)?
+    let name: String
+    let payload: [UInt8]
+    let segment: Segment
+    let outbox: Outbox
+    let timeout: Duration
+
+    func run() {
+        defer { outbox.dieEnded() }
+        guard let workload else {
+            return fail(ExitStatus.mismatch, status: .mismatch, text: "this build has no workload named \(name)")
+        }
+        let endpoint = Endpoint(segment: segment, rank: die, timeout: timeout)
+        let die = die
+        let outbox = outbox
+        let context = DieContext(endpoint: endpoint) { outbox.post(.event(die: die, bytes: $0)) }
+        do {
+            let result = try workload.init(payload: payload).run(on: context)
+            context.setPhase("done")
+            outbox.post(.result(die: die, bytes: result))
+        } catch let error as FabricError {
+            let failure = ControlMessage.Failure(
+                isConsequence: error.code == .membershipChanged, peers: error.peers,
+                status: ExitStatus.rankLost.rawValue, text: error.description)
+            outbox.post(.failure(die: die, failure))
+        } catch {
+            fail(error, status: (error as? any StatusError)?.exitStatus ?? .software)
+        }
+        endpoint.leave()
+    }
+
+    /// Reports an error that is not the fabric's.
+    func fail(_ error: any Error, status: ExitStatus, text: String? = nil) {
+        outbox.post(
+            .failure(
+                die: die,
+                ControlMessage.Failure(
+                    isConsequence: false, peers: [], status: status.rawValue, text: text ?? "rank \(die): \(error)")))
+    }
+}

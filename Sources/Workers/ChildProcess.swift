@@ -1,0 +1,121 @@
+internal import CLinux
+internal import Glibc
+
+/// A process this one started, watched through a descriptor.
+public final class ChildProcess: Sendable {
+    /// How a process ended.
+    public enum End: Sendable, Equatable {
+        /// It returned this code.
+        case exited(Int32)
+        /// This signal killed it.
+        case killed(Int32)
+    }
+
+    /// Its process id; not reused before the child is reaped.
+    public let id: Int32
+    /// Becomes readable when the process ends.
+    public let descriptor: Descriptor
+
+    private init(id: Int32, descriptor: Descriptor) {
+        self.id = id
+        self.descriptor = descriptor
+    }
+
+    /// The descriptors a child finds.
+    public static let segmentDescriptor = Int32(softpod_segment_descriptor)
+    /// Where a child may tell the user something when its parent cannot.
+    public static let terminalDescriptor = Int32(softpod_terminal_descriptor)
+
+    /// Starts a program with the segment and the terminal as inherited descriptors and its output in a log.
+    ///
+    /// - Parameters:
+    ///   - path: the program.
+    ///   - arguments: its arguments, without its name. Nothing secret: others can read them.
+    public static func start(
+        path: String, arguments: [String], segment: Int32, log: Int32, terminal: Int32 = 2
+    ) throws(SystemError) -> ChildProcess {
+        var strings = unsafe ([path] + arguments).map { unsafe strdup($0) }
+        unsafe strings.append(nil)
+        defer { for unsafe string in unsafe strings { unsafe free(string) } }
+        var id: pid_t = 0
+        let code = unsafe softpod_spawn(path, strings, segment, log, terminal, &id)
+        guard code == 0 else { throw SystemError("cannot start \(path)", code) }
+        let number = softpod_pidfd_open(id)
+        guard number >= 0 else {
+            _ = Glibc.kill(id, SIGKILL)  // Our child, not reaped.
+            _ = waitpid(id, nil, 0)  // It is our child and is dying; the error below is what matters.
+            throw SystemError("cannot watch process \(id)", -number)
+        }
+        return ChildProcess(id: id, descriptor: Descriptor(number))
+    }
+
+    /// Its end, if it has ended; the zombie is gone then. Call until it says so, not after.
+    public func reap() -> End? {
+        var code: Int32 = -1
+        var signal: Int32 = -1
+        guard unsafe softpod_reap(descriptor.number, &code, &signal) == 1 else { return nil }
+        return signal >= 0 ? .killed(signal) : .exited(code)
+    }
+
+    /// Kills it; works on stopped processes too. Only before it is reaped.
+    public func kill() { _ = Glibc.kill(id, SIGKILL) }  // It may have ended by itself.
+
+    /// Lets it go on if it was stopped.
+    public func resume() { _ = Glibc.kill(id, SIGCONT) }  // Likewise.
+}
+
+/// What a process can do about itself and about others it did not start.
+public enum ProcessControl {
+    /// This process's id.
+    public static var id: Int32 { getpid() }
+    /// The id of the process that started this one; it changes when that one dies.
+    public static var parent: Int32 { getppid() }
+
+    /// A descriptor that becomes readable when a process (not a child) ends; nil if there is no such process.
+    public static func watch(_ id: Int32) -> Descriptor? {
+        let number = softpod_pidfd_open(id)
+        return number >= 0 ? Descriptor(number) : nil
+    }
+
+    /// Ends this process at once.
+    public static func exitNow(_ code: Int32) -> Never { softpod_exit_now(code) }
+
+    /// Raises the soft limit of open descriptors to the hard one.
+    public static func raiseDescriptorLimit() { softpod_raise_descriptor_limit() }
+
+    /// A file without a name, for a child's log.
+    public static func memoryFile(name: String) throws(SystemError) -> Descriptor {
+        let number = unsafe softpod_memory_file(name)
+        guard number >= 0 else { throw SystemError("cannot make a log", -number) }
+        return Descriptor(number)
+    }
+
+    /// What a memory file holds, at most `limit` bytes.
+    public static func contents(of file: Descriptor, limit: Int) -> [UInt8] {
+        let size = lseek(file.number, 0, SEEK_END)
+        guard size > 0 else { return [] }
+        let count = min(Int(size), limit)
+        return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            initialized = unsafe max(0, pread(file.number, buffer.baseAddress, count, 0))
+        }
+    }
+
+    /// The state letter of a process as the system shows it: R, S, T (stopped), Z (ended, not reaped); nil if it is gone.
+    public static func state(of id: Int32) -> Character? {
+        let file = unsafe open("/proc/\(id)/stat", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 512) { buffer, initialized in
+            initialized = unsafe max(0, read(file, buffer.baseAddress, 512))
+        }
+        // pid (name) S …: the name may hold anything, so look behind its last parenthesis.
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")), end + 2 < bytes.count else { return nil }
+        return Character(UnicodeScalar(bytes[end + 2]))
+    }
+
+    /// Writes one line to a descriptor, whole.
+    public static func write(_ line: String, to descriptor: Int32) {
+        let bytes = Array(line.utf8)
+        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }  // Nobody to tell.
+    }
+}
