@@ -28,6 +28,12 @@ let executableLinking: [LinkerSetting] =
         .linkedLibrary("_FoundationICU"), .linkedLibrary("swiftSynchronization"),
     ]
 
+/// Every row of every report names the commit it came from.
+let commit: String = {
+    guard let git = Context.gitInformation else { return "unknown" }
+    return String(git.currentCommit.prefix(12)) + (git.hasUncommittedChanges ? "+" : "")
+}()
+
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -43,7 +49,7 @@ let package = Package(
     targets: [
         // L0: what Swift cannot say.
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
-        .target(name: "CLinux", cSettings: strictC),
+        .target(name: "CLinux", cSettings: strictC + [.define("SOFTPOD_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "CKernels", cSettings: strictC),
         // L1: values.
         .target(name: "Topology", swiftSettings: house),
@@ -56,7 +62,8 @@ let package = Package(
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["CLinux", "Topology", "Telemetry", "SharedMemory", "Workers", "Messaging"], swiftSettings: house),
+            dependencies: ["CLinux", "Topology", "Telemetry", "SharedMemory", "Workers", "Messaging"],
+            swiftSettings: house),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
         .target(
@@ -82,7 +89,9 @@ let package = Package(
             swiftSettings: house),
         .target(
             name: "Launching",
-            dependencies: ["CLinux", "NodeRuntime", "Messaging", "SharedMemory", "Topology", "Telemetry", log],
+            dependencies: [
+                "Fabric", "NodeRuntime", "Messaging", "SharedMemory", "Workers", "Topology", "Telemetry", log,
+            ],
             swiftSettings: house),
         // L6: the command line and the test harness.
         .executableTarget(

@@ -8,7 +8,9 @@ public struct ByteWriter: Sendable {
 
     /// Appends an integer, lowest byte first.
     public mutating func write<Value: FixedWidthInteger & UnsignedInteger>(_ value: Value) {
-        for shift in stride(from: 0, to: Value.bitWidth, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
+        for shift in stride(from: 0, to: Value.bitWidth, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+        }
     }
 
     /// Appends a 32-bit count and the bytes.

@@ -92,7 +92,8 @@ public struct RankProcess {
                 continue
             }
             let ready = Descriptor.poll(
-                [agent.number, socket.descriptor, outbox.event.descriptor.number], milliseconds: waiting.isEmpty ? -1 : 10)
+                [agent.number, socket.descriptor, outbox.event.descriptor.number],
+                milliseconds: waiting.isEmpty ? -1 : 10)
             if ready[0] {
                 Obituary.agentDied(segment, folder: options.folder)
                 return drain() == .success ? .rankLost : .rankLost

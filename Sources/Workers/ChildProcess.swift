@@ -36,7 +36,7 @@ public final class ChildProcess: Sendable {
     ) throws(SystemError) -> ChildProcess {
         var strings = unsafe ([path] + arguments).map { unsafe strdup($0) }
         unsafe strings.append(nil)
-        defer { for unsafe string in unsafe strings { unsafe free(string) } }
+        defer { unsafe strings.forEach { unsafe free($0) } }
         var id: pid_t = 0
         let code = unsafe softpod_spawn(path, strings, segment, log, terminal, &id)
         guard code == 0 else { throw SystemError("cannot start \(path)", code) }
@@ -106,7 +106,7 @@ public enum ProcessControl {
         guard file >= 0 else { return nil }
         defer { close(file) }
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 512) { buffer, initialized in
-            initialized = unsafe max(0, read(file, buffer.baseAddress, 512))
+            initialized = unsafe max(0, Glibc.read(file, buffer.baseAddress, 512))
         }
         // pid (name) S …: the name may hold anything, so look behind its last parenthesis.
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")), end + 2 < bytes.count else { return nil }

@@ -1,0 +1,246 @@
+internal import Fabric
+internal import Messaging
+internal import NodeRuntime
+internal import SharedMemory
+internal import Workers
+
+/// Launches the rank processes of a host, watches them, and sees to it that all of them end.
+///
+/// One loop polls signals, the router's socket and one descriptor a process; nothing is polled by time. States: starting,
+/// until every process has said hello; running, until every process has left or something ends the run; ending, until every
+/// process is gone, for at most a second before the rest is killed.
+///
+/// Nothing outlives it: the segment has no name, logs have none, the run folder goes when all have connected, and rank
+/// processes end when they see the agent's descriptor close.
+public final class Agent {
+    private enum State { case starting, running, ending }
+
+    private let configuration: ClusterConfiguration
+    private let onEvent: (ClusterEvent) -> Void
+    private let signals: SignalQueue
+    private let segment: Segment
+    private let folder: RunFolder
+    private let socket: Socket
+    private var slots: [RankSlot] = []
+    private var state = State.starting
+    private var results: [[UInt8]?]
+    private var verdict: Verdict?
+    private var status = ExitStatus.success
+    private var report: String?
+    private let begin = Monotonic.now()
+    private var connectedAt: UInt64?
+    private var endingSince: UInt64?
+    private var deadline: UInt64
+
+    /// Runs a cluster to its end. Call it before any other thread exists, so that signals come to it alone.
+    ///
+    /// - Throws: what prevents a start: ``SharedMemoryError``, ``SystemError``, ``MessagingError``. What goes wrong later is in the outcome.
+    public static func run(
+        _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void = { _ in }
+    ) throws -> ClusterOutcome {
+        let agent = try Agent(configuration, onEvent)
+        defer { agent.folder.remove() }
+        do {
+            try agent.spawn()
+            try agent.loop()
+        } catch {
+            agent.killRest()
+            throw error
+        }
+        return agent.outcome()
+    }
+
+    private init(_ configuration: ClusterConfiguration, _ onEvent: @escaping (ClusterEvent) -> Void) throws {
+        self.configuration = configuration
+        self.onEvent = onEvent
+        signals = try SignalQueue()
+        ProcessControl.raiseDescriptorLimit()
+        segment = try Segment.create(
+            SegmentPlan(
+                dieCount: configuration.dieCount, windowByteCount: configuration.windowByteCount,
+                diesPerProcess: configuration.diesPerProcess))
+        folder = try RunFolder.create()
+        results = Array(repeating: nil, count: configuration.dieCount)
+        deadline = Deadline(after: configuration.startDeadline).nanoseconds
+        do {
+            socket = try Socket(.router, in: MessageContext())
+            try socket.bind(folder.address)
+        } catch {
+            folder.remove()
+            throw error
+        }
+    }
+
+    private func spawn() throws {
+        let each = configuration.diesPerProcess
+        let milliseconds = max(1, Int(configuration.deadline / .milliseconds(1)))
+        for process in 0..<(configuration.dieCount + each - 1) / each {
+            let first = process * each
+            let log = try ProcessControl.memoryFile(name: "softpod-log")
+            let child = try ChildProcess.start(
+                path: configuration.executable,
+                arguments: [
+                    "rank", "--process", "\(process)", "--address", folder.address, "--folder", folder.path,
+                    "--deadline-milliseconds", "\(milliseconds)",
+                ], segment: segment.descriptor, log: log.number)
+            slots.append(
+                RankSlot(child: child, log: log, dies: first..<min(first + each, configuration.dieCount)))
+        }
+        onEvent(.spawned(processes: slots.count))
+    }
+
+    private func loop() throws {
+        while slots.contains(where: { $0.end == nil }) {
+            let alive = slots.indices.filter { slots[$0].end == nil }
+            let numbers =
+                [signals.descriptor.number, socket.descriptor] + alive.map { slots[$0].child.descriptor.number }
+            let ready = Descriptor.poll(numbers, milliseconds: untilDeadline())
+            // Messages first: a process that left and ended at once has left.
+            try receive()
+            for (index, slot) in alive.enumerated() where ready[index + 2] { reap(slot) }
+            while let signal = signals.next() { interrupt(signal) }
+            if untilDeadline() == 0 { deadlinePassed() }
+            if state == .running, slots.allSatisfy(\.hasLeft) { finish() }
+        }
+    }
+
+    /// Milliseconds until something must be done; negative while nothing must.
+    private func untilDeadline() -> Int {
+        if state == .running { return -1 }
+        let now = Monotonic.now()
+        return now >= deadline ? 0 : Int((deadline - now) / 1_000_000) + 1
+    }
+
+    private func receive() throws {
+        while let frames = try socket.receive() {
+            guard frames.count == 2, let message = ControlMessage(decoding: frames[1]),
+                let index = Int(String(decoding: frames[0].dropFirst(), as: UTF8.self)), slots.indices.contains(index)
+            else { continue }  // Not one of ours: nothing it says is believed.
+            handle(message, from: index)
+        }
+    }
+
+    private func handle(_ message: ControlMessage, from index: Int) {
+        switch message {
+        case .hello(let process, let id, let abiDigest, let nonce):
+            guard process == index, id == Int(slots[index].child.id), abiDigest == SegmentLayout.abiDigest,
+                nonce == segment.plan.nonce
+            else {
+                return end(
+                    Verdict(.rankFailed, text: "process \(index) is of another build or run"), status: .mismatch,
+                    report: "process \(index) (pid \(id)) is of another build or run")
+            }
+            slots[index].isConnected = true
+            if state == .starting, slots.allSatisfy(\.isConnected) { startAll() }
+        case .event(let die, let bytes):
+            if slots[index].dies.contains(die) { onEvent(.said(die: die, bytes: bytes)) }
+        case .result(let die, let bytes):
+            if slots[index].dies.contains(die) { results[die] = bytes }
+        case .failure(let die, let failure): failed(die, failure)
+        case .left: slots[index].hasLeft = true
+        case .start, .stop: break  // Only the agent says these.
+        }
+    }
+
+    /// Everybody is here: the folder has done its duty.
+    private func startAll() {
+        folder.remove()
+        state = .running
+        connectedAt = Monotonic.now()
+        broadcast(.start(workload: configuration.workload, payload: configuration.payload))
+        onEvent(.started)
+    }
+
+    private func broadcast(_ message: ControlMessage) {
+        let frame = message.encoded
+        for index in slots.indices where slots[index].isConnected && slots[index].end == nil {
+            // A rank that cannot be told is dying or stopped; its descriptor, or the last deadline, sees to it.
+            _ = try? socket.send([Array("p\(index)".utf8), frame])
+        }
+    }
+
+    private func failed(_ die: Int, _ failure: ControlMessage.Failure) {
+        guard verdict == nil, !failure.isConsequence else { return }
+        let known = failure.peers.prefix(4).compactMap { RankSlot.describe($0, slots, segment) }
+        let tail = known.isEmpty ? "" : "; " + known.joined(separator: "; ")
+        end(
+            Verdict(.rankFailed, rank: failure.peers.first ?? die, text: failure.text),
+            status: ExitStatus(rawValue: failure.status) ?? .rankLost, report: failure.text + tail)
+    }
+
+    private func reap(_ index: Int) {
+        guard let ending = slots[index].child.reap() else { return }
+        slots[index].end = ending
+        if ending == .exited(0), slots[index].hasLeft || state == .ending { return }
+        guard verdict == nil else { return }
+        let slot = slots[index]
+        let rank = slot.dies.lowerBound
+        let phase = segment.control(of: rank).phase
+        let line =
+            "\(slot.ranks) (pid \(slot.child.id)) \(slot.fate) in phase \(phase.isEmpty ? "start" : phase)"
+        let cause: Verdict
+        switch ending {
+        case .killed(let signal):
+            cause = Verdict(.rankKilled, rank: rank, detail: Int(signal), process: Int(slot.child.id), text: line)
+        case .exited(let code):
+            cause = Verdict(.rankExited, rank: rank, detail: Int(code), process: Int(slot.child.id), text: line)
+        }
+        end(cause, status: .rankLost, report: line + "; " + slot.keepLog())
+    }
+
+    private func interrupt(_ signal: Int32) {
+        if state == .ending, verdict?.code == .interrupted { return killRest() }
+        let name = ProcessControl.signalName(signal)
+        end(
+            Verdict(.interrupted, detail: Int(signal), text: "stopped by \(name)"),
+            status: name == "SIGINT" ? .interrupted : .terminated, report: "stopped by \(name)")
+    }
+
+    /// Something ends the run: tell every wait, every process, and the user.
+    private func end(_ cause: Verdict, status: ExitStatus, report: String) {
+        guard verdict == nil else { return }
+        verdict = cause
+        self.status = status
+        self.report = report
+        segment.publish(cause)
+        leave(within: .seconds(1))
+    }
+
+    private func finish() {
+        if verdict == nil { leave(within: .seconds(2)) }
+    }
+
+    private func leave(within time: Duration) {
+        state = .ending
+        endingSince = endingSince ?? Monotonic.now()
+        deadline = Deadline(after: time).nanoseconds
+        broadcast(.stop)
+    }
+
+    private func deadlinePassed() {
+        guard state == .starting else { return killRest() }
+        let missing = slots.filter { !$0.isConnected }
+        let names = missing.prefix(4).map { "\($0.ranks) (pid \($0.child.id))" }.joined(separator: ", ")
+        let text = "\(missing.count) of \(slots.count) rank processes did not connect in time: \(names)"
+        end(Verdict(.rankFailed, rank: missing.first?.dies.lowerBound, text: text), status: .rankLost, report: text)
+    }
+
+    private func killRest() {
+        for slot in slots where slot.end == nil { slot.child.kill() }
+        deadline = UInt64.max
+        for index in slots.indices where slots[index].end == nil {
+            // A killed process ends without being asked again.
+            _ = Descriptor.poll([slots[index].child.descriptor.number], milliseconds: -1)
+            slots[index].end = slots[index].child.reap()
+        }
+    }
+
+    private func outcome() -> ClusterOutcome {
+        let now = Monotonic.now()
+        return ClusterOutcome(
+            status: status, report: report, results: results,
+            counts: (0..<configuration.dieCount).map { OperationCounts(segment.control(of: $0)) },
+            processCount: slots.count, startNanoseconds: connectedAt.map { $0 - begin },
+            stopNanoseconds: now - (endingSince ?? now), totalNanoseconds: now - begin)
+    }
+}

@@ -1,0 +1,35 @@
+/// A cluster to launch on this host, and what it is to run.
+public struct ClusterConfiguration: Sendable {
+    /// Dies in the cluster.
+    public var dieCount: Int
+    /// Dies each rank process runs as threads.
+    public var diesPerProcess: Int
+    /// Bytes of each die's window.
+    public var windowByteCount: Int
+    /// The longest any wait of a die lasts.
+    public var deadline: Duration
+    /// How long all ranks may take to connect.
+    public var startDeadline: Duration
+    /// The workload's name in the executable's catalog.
+    public var workload: String
+    /// What the workload reads.
+    public var payload: [UInt8]
+    /// The program to start rank processes from; by default this one.
+    public var executable: String
+
+    /// A cluster of single-die processes with a minute's deadline, unless said otherwise.
+    public init(
+        dieCount: Int, diesPerProcess: Int = 1, windowByteCount: Int, deadline: Duration = .seconds(60),
+        startDeadline: Duration = .seconds(60), workload: String, payload: [UInt8] = [],
+        executable: String = "/proc/self/exe"
+    ) {
+        self.dieCount = dieCount
+        self.diesPerProcess = diesPerProcess
+        self.windowByteCount = windowByteCount
+        self.deadline = deadline
+        self.startDeadline = startDeadline
+        self.workload = workload
+        self.payload = payload
+        self.executable = executable
+    }
+}

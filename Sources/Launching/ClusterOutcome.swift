@@ -1,0 +1,32 @@
+public import Fabric
+public import NodeRuntime
+
+/// How a cluster's run ended.
+public struct ClusterOutcome: Sendable {
+    /// Success, or what the command should exit with.
+    public var status: ExitStatus
+    /// What to tell the user about a failure, in one line; nil on success.
+    public var report: String?
+    /// Results by rank; nil where a die gave none.
+    public var results: [[UInt8]?]
+    /// Fabric operations by rank, as the control blocks held them at the end.
+    public var counts: [OperationCounts]
+    /// Rank processes.
+    public var processCount: Int
+    /// Nanoseconds from the start until every rank had connected; nil if that never was.
+    public var startNanoseconds: UInt64?
+    /// Nanoseconds from the last result until every process was gone.
+    public var stopNanoseconds: UInt64
+    /// Nanoseconds in all.
+    public var totalNanoseconds: UInt64
+}
+
+/// What happens while a cluster runs.
+public enum ClusterEvent: Sendable {
+    /// Processes were started.
+    case spawned(processes: Int)
+    /// Every rank has connected and been told what to run.
+    case started
+    /// A die said something.
+    case said(die: Int, bytes: [UInt8])
+}

@@ -1,0 +1,52 @@
+internal import NodeRuntime
+internal import SharedMemory
+internal import Workers
+
+/// One rank process as its agent sees it.
+struct RankSlot {
+    let child: ChildProcess
+    let log: Descriptor
+    let dies: Range<Int>
+    var isConnected = false
+    /// All its dies are done, and it said so.
+    var hasLeft = false
+    var end: ChildProcess.End?
+
+    /// `rank 5` or `ranks 8-15`.
+    var ranks: String {
+        dies.count == 1 ? "rank \(dies.lowerBound)" : "ranks \(dies.lowerBound)-\(dies.upperBound - 1)"
+    }
+
+    /// How it ended, in a clause.
+    var fate: String {
+        switch end {
+        case .killed(let signal): "was killed by signal \(signal) (\(ProcessControl.signalName(signal)))"
+        case .exited(let code): "exited with code \(code)"
+        case nil: "runs"
+        }
+    }
+
+    /// What is known of a rank that others wait for.
+    static func describe(_ rank: Int, _ slots: [RankSlot], _ segment: Segment) -> String? {
+        guard let slot = slots.first(where: { $0.dies.contains(rank) }) else { return nil }
+        let phase = segment.control(of: rank).phase
+        let state =
+            switch ProcessControl.state(of: slot.child.id) {
+            case "T", "t": "is stopped"
+            case "Z", nil: "has ended"
+            case "R": "computes"
+            default: segment.control(of: rank).waiting == nil ? "sleeps" : "waits itself"
+            }
+        return "rank \(rank) (pid \(slot.child.id)) \(state), in phase \(phase)"
+    }
+
+    /// Keeps the log of a failed process as a file and says where; nil if it is empty.
+    func keepLog() -> String {
+        let bytes = ProcessControl.contents(of: log, limit: 1 << 20)
+        guard !bytes.isEmpty else { return "its log is empty" }
+        let path = "\(RunFolder.parent)/softpod-\(ProcessControl.id)-rank\(dies.lowerBound).log"
+        let first =
+            String(decoding: bytes, as: UTF8.self).split(separator: "\n").first.map { String($0.prefix(200)) } ?? ""
+        return ProcessControl.writeNewFile(path, bytes) ? "log \(path): \(first)" : "log: \(first)"
+    }
+}

@@ -1,0 +1,52 @@
+internal import ArgumentParser
+internal import Launching
+internal import Messaging
+internal import NodeRuntime
+internal import SharedMemory
+internal import Workers
+
+/// Turns whatever goes wrong into one line on standard error and the exit status that says what kind it was.
+enum Failure {
+    /// Runs a command's body.
+    static func guarded(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let status as ExitStatus {
+            throw ExitCode(status.rawValue)
+        } catch let code as ExitCode {
+            throw code
+        } catch let error as ValidationError {
+            throw error
+        } catch {
+            Report.remark("\(error)")
+            throw ExitCode(status(of: error).rawValue)
+        }
+    }
+
+    /// Ends the command as the cluster ended.
+    static func check(_ outcome: ClusterOutcome) throws {
+        guard outcome.status != .success else { return }
+        Report.remark(outcome.report ?? "the cluster failed")
+        throw outcome.status
+    }
+
+    private static func status(of error: any Error) -> ExitStatus {
+        switch error {
+        case let error as any StatusError: error.exitStatus
+        case let error as SharedMemoryError: status(of: error)
+        case is SystemError, is WorkerError: .system
+        case is MessagingError: .inputOutput
+        default: .software
+        }
+    }
+
+    private static func status(of error: SharedMemoryError) -> ExitStatus {
+        switch error.code {
+        case .badPlan: .usage
+        case .notEnoughSharedMemory: .unavailable
+        case .system: .system
+        case .refused: .mismatch
+        case .badFile: .noInput
+        }
+    }
+}

@@ -1,0 +1,66 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Launching
+internal import NodeRuntime
+internal import Telemetry
+
+/// Launches a cluster and a small workload.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Launch a local cluster and run a workload on it.",
+        discussion: """
+            Workloads:
+              smoke   start, barrier, all-gather of 64 bytes a die (checked), stop; prints how long each took
+              idle    barriers without end, until a signal stops the run: for trying what happens when ranks die
+
+            With --announce a line on standard error says when ranks are started and running.
+            """)
+
+    enum Name: String, ExpressibleByArgument, CaseIterable {
+        case smoke, idle
+    }
+
+    @OptionGroup var cluster: ClusterOptions
+    @Flag(help: "One JSON object instead of a table.") var json = false
+    @Flag(help: "Say on standard error when processes are started and when the workload runs.") var announce = false
+    @Argument(help: "What to run.") var workload: Name
+
+    func run() throws {
+        try Failure.guarded {
+            let type: any Workload.Type = workload == .smoke ? SmokeWorkload.self : IdleWorkload.self
+            let configuration = cluster.configuration(
+                workload: type, windowByteCount: SmokeWorkload.windowByteCount(dies: cluster.dies))
+            let outcome = try Agent.run(configuration) { event in
+                guard announce else { return }
+                switch event {
+                case .spawned(let processes): Report.remark("started \(processes) processes")
+                case .started: Report.remark("running")
+                case .said(let die, let bytes): Report.remark("rank \(die): " + String(decoding: bytes, as: UTF8.self))
+                }
+            }
+            try Failure.check(outcome)
+            if workload == .smoke { try report(outcome) }
+        }
+    }
+
+    private func report(_ outcome: ClusterOutcome) throws {
+        let findings = try outcome.results.compactMap { $0 }.map {
+            try JSONDecoder().decode(SmokeWorkload.Finding.self, from: Data($0))
+        }
+        let wrong = findings.map(\.wrong).reduce(0, +)
+        let milliseconds = { (value: UInt64?) -> Field in value.map { .number(Double($0) / 1e6) } ?? .absent }
+        let sampled = findings.map(\.proportionalByteCount).filter { $0 > 0 }
+        let each = sampled.isEmpty ? 0 : sampled.reduce(0, +) / sampled.count
+        var row = RunFacts(cluster: cluster, outcome: outcome).row
+        row.append("startMilliseconds", milliseconds(outcome.startNanoseconds))
+        row.append("firstBarrierMilliseconds", milliseconds(findings.map(\.firstBarrier).max()))
+        row.append("barrierMilliseconds", milliseconds(findings.map(\.barrier).max()))
+        row.append("allGatherMilliseconds", milliseconds(findings.map(\.allGather).max()))
+        row.append("stopMilliseconds", milliseconds(outcome.stopNanoseconds))
+        row.append("totalMilliseconds", milliseconds(outcome.totalNanoseconds))
+        row.append("memoryMebibytes", .number(Double(each * outcome.processCount) / 1_048_576))
+        row.append("wrong", .integer(wrong))
+        Report(json: json).facts(row, title: "smoke: every die gathered 64 bytes from every die")
+        if wrong > 0 || findings.count != cluster.dies { throw ExitStatus.wrongResult }
+    }
+}

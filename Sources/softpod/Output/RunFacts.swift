@@ -1,0 +1,19 @@
+internal import Launching
+internal import SharedMemory
+internal import Workers
+
+/// What every row says about where its figures come from.
+struct RunFacts {
+    var row: Row
+
+    init(cluster: ClusterOptions, outcome: ClusterOutcome) {
+        row = Row([
+            "kind": "measured", "host": .text(ProcessControl.hostName), "commit": .text(Self.commit),
+            "dies": .integer(cluster.dies), "processes": .integer(outcome.processCount),
+            "cores": .integer(WaitPolicy.usableCores),
+        ])
+    }
+
+    /// The commit this executable was built from, as the build saw it.
+    static var commit: String { ProcessControl.commit }
+}
