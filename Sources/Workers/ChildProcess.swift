@@ -34,7 +34,7 @@ public final class ChildProcess: Sendable {
     public static func start(
         path: String, arguments: [String], segment: Int32, log: Int32, terminal: Int32 = 2
     ) throws(SystemError) -> ChildProcess {
-        var strings = unsafe ([path] + arguments).map { unsafe strdup($0) }
+        var strings = unsafe (["softpod"] + arguments).map { unsafe strdup($0) }
         unsafe strings.append(nil)
         defer { unsafe strings.forEach { unsafe free($0) } }
         var id: pid_t = 0
