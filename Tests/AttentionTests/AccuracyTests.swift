@@ -13,26 +13,30 @@ struct AccuracyTests {
         .flashMLA: ([1.22e-3, 1.20e-3, 1.19e-3], [1.86e-3, 1.87e-3, 1.87e-3]),
     ]
 
-    // The published figures are means over three seeds of 128 heads. Here one seed: 64 heads at 1k and 4k keys, and 32 at
-    // 16k, because the oracle takes most of the time.
+    // The published figures are means over three seeds of 128 heads; a single seed of a peaked distribution is off by up to
+    // 30 %. Here: means over six seeds of 128 heads at 1k keys, three of 64 at 4k, and one of 32 at 16k, because the oracle
+    // takes most of the time.
     @Test(
         "bfloat16 base and AMLA stay within 20 % of the published error table",
         arguments: Fixture.Distribution.allCases, [0, 1, 2])
     func errorTable(distribution: Fixture.Distribution, column: Int) throws {
         let bound = try #require(Self.table[distribution])
-        let tokens = [1024, 4096, 16384][column]
-        let fixture = try Fixture(
-            heads: column == 2 ? 32 : 64, latent: 512, rope: 64, tokenCount: tokens, seed: 31,
-            distribution: distribution, scale: 1 / Float(192).squareRoot())
-        let truth = fixture.oracle().output
-        let plan = try fixture.plan(precision: .bfloat16)
-        let (cache, sequence) = try fixture.cache(element: .bfloat16, pageSize: 128)
-        let base = relativeError(
-            fixture.decode(OnlineAttention<BaseRescale>(), plan, cache, sequence).values, truth)
-        let amla = relativeError(
-            fixture.decode(OnlineAttention<AMLARescale>(), plan, cache, sequence).values, truth)
-        #expect(base <= 1.2 * bound.base[column], "base \(base), \(tokens) keys, seed 31")
-        #expect(amla <= 1.2 * bound.amla[column], "amla \(amla), \(tokens) keys, seed 31")
+        let (tokens, heads, seedCount) = [(1024, 128, 6), (4096, 64, 3), (16384, 32, 1)][column]
+        var base = 0.0, amla = 0.0
+        for seed in 31..<31 + seedCount {
+            let fixture = try Fixture(
+                heads: heads, latent: 512, rope: 64, tokenCount: tokens, seed: UInt64(seed), distribution: distribution,
+                scale: 1 / Float(192).squareRoot())
+            let truth = fixture.oracle().output
+            let plan = try fixture.plan(precision: .bfloat16)
+            let (cache, sequence) = try fixture.cache(element: .bfloat16, pageSize: 128)
+            let ofBase = fixture.decode(OnlineAttention<BaseRescale>(), plan, cache, sequence)
+            let ofAMLA = fixture.decode(OnlineAttention<AMLARescale>(), plan, cache, sequence)
+            base += relativeError(ofBase.values, truth) / Double(seedCount)
+            amla += relativeError(ofAMLA.values, truth) / Double(seedCount)
+        }
+        #expect(base <= 1.2 * bound.base[column], "base \(base), \(tokens) keys, seeds from 31")
+        #expect(amla <= 1.2 * bound.amla[column], "amla \(amla), \(tokens) keys, seeds from 31")
     }
 
     // Rounding of a row: scores err by about eps * sqrt(width) times their size (some tens here, so 1e-6 nats for scores of
