@@ -1,1 +1,5 @@
+// The umbrella of the kernel headers: the module CKernels is what these files declare.
 #pragma once
+
+#include "attention.h"
+#include "cpu.h"
