@@ -3,3 +3,4 @@
 
 #include "attention.h"
 #include "cpu.h"
+#include "dense.h"
