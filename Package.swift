@@ -81,7 +81,9 @@ let package = Package(
         // L5: the model, the life of a process, the cluster.
         .target(
             name: "Model",
-            dependencies: ["Attention", "Experts", "Collectives", "Fabric", "Kernels", "Tensors", "Telemetry"],
+            dependencies: [
+                "Attention", "Experts", "Collectives", "Fabric", "Kernels", "SharedMemory", "Tensors", "Telemetry",
+            ],
             swiftSettings: house),
         .target(
             name: "NodeRuntime",

@@ -60,6 +60,15 @@ public enum Codes {
         }
     }
 
+    /// Copies packed float32 numbers, at any alignment.
+    public static func copy(_ bytes: RawSpan, into output: inout MutableSpan<Float>) {
+        precondition(bytes.byteCount == 4 * output.count, "four bytes a number")
+        // SAFETY: the lengths agree, and every bit pattern is a Float.
+        unsafe bytes.withUnsafeBytes { source in
+            unsafe output.withUnsafeMutableBytes { unsafe $0.copyMemory(from: source) }
+        }
+    }
+
     /// Rounds every value to the nearest BF16 value in place.
     public static func roundToBFloat16(
         _ values: inout MutableSpan<Float>, on instructions: InstructionSet = .best
