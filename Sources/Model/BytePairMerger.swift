@@ -7,7 +7,7 @@ struct BytePairMerger: Sendable {
         var result: Int32
     }
 
-    /// A pair that could merge. It is stale when either side has changed since.
+    /// A pair that could merge; stale when either side has changed since.
     private struct Candidate {
         var rank: Int32
         var position: Int32

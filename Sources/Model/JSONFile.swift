@@ -7,7 +7,7 @@ struct JSONFile {
     /// The keys that lead to this object, for messages.
     var path = ""
 
-    /// Reads a file whose value is an object. Files over `maximumByteCount` are refused before they are read.
+    /// Reads a file whose value is an object; one over `maximumByteCount` is refused before it is read.
     static func read(_ file: String, maximumByteCount: Int) throws(ModelFileError) -> JSONFile {
         let bytes: [UInt8]
         do {

@@ -1,0 +1,35 @@
+/// DeepSeek's gate in Float64, as plainly as it can be said.
+public enum OracleGate {
+    /// The experts of one token, best first, and their weights.
+    ///
+    /// Scores are sigmoids of the logits; selection adds the bias: a group counts what its two best experts count, the best
+    /// groups stay, the best experts of these are chosen, the lower index on a tie. Weights are the scores without bias,
+    /// divided by their sum plus 1e-20 if `normalises`, times `scale`.
+    ///
+    /// ## Source
+    /// `expert-parallel.md` 6, after DeepSeek's inference code: experts of other groups are out of the question (-inf).
+    public static func select(
+        logits: [Double], bias: [Double], groups: Int, groupsKept: Int, expertsPerToken: Int, normalises: Bool,
+        scale: Double
+    ) -> (experts: [Int], weights: [Double]) {
+        let scores = logits.map { 1 / (1 + OracleMath.exp(-$0)) }
+        let chosenBy = zip(scores, bias).map { $0 + $1 }
+        let size = logits.count / groups
+        let groupScores = (0..<groups).map { group in
+            chosenBy[group * size..<(group + 1) * size].sorted(by: >).prefix(2).reduce(0, +)
+        }
+        let kept = best(groupsKept, of: groupScores, among: Array(0..<groups))
+        let candidates = (0..<logits.count).filter { kept.contains($0 / size) }
+        let experts = best(expertsPerToken, of: chosenBy, among: candidates)
+        var weights = experts.map { scores[$0] }
+        if normalises {
+            let sum = weights.reduce(0, +) + 1e-20
+            weights = weights.map { $0 / sum }
+        }
+        return (experts, weights.map { $0 * scale })
+    }
+
+    private static func best(_ count: Int, of values: [Double], among candidates: [Int]) -> [Int] {
+        Array(candidates.sorted { values[$0] != values[$1] ? values[$0] > values[$1] : $0 < $1 }.prefix(count))
+    }
+}
