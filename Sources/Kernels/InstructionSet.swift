@@ -10,7 +10,8 @@ public enum InstructionSet: Int32, CaseIterable, Sendable, CustomStringConvertib
     case avx2 = 1
 
     /// The best set this processor can run, asked once with `cpuid`.
-    public static let best: InstructionSet = softpod_cpu_has_avx2_fma() != 0 ? .avx2 : .portable
+    public static let best: InstructionSet =
+        softpod_cpu_features() & SOFTPOD_CPU_AVX2.rawValue != 0 ? .avx2 : .portable
 
     /// The sets this processor can run, worst first.
     public static var available: [InstructionSet] { best == .avx2 ? [.portable, .avx2] : [.portable] }
