@@ -1,0 +1,107 @@
+internal import Kernels
+internal import Tensors
+
+/// Rows made ready for matrix products: as they are, rounded to BF16, or as INT8 codes with a scale each.
+struct Operand: Sendable {
+    let rowCount: Int
+    let width: Int
+    private(set) var values: [Float] = []
+    private(set) var codes: [Int8] = []
+    private(set) var scales: [Float] = []
+
+    /// Prepares packed rows for the linear layers of this precision.
+    init(_ rows: Span<Float>, width: Int, _ precision: Precision) {
+        rowCount = width == 0 ? 0 : rows.count / width
+        self.width = width
+        if precision == .int8 {
+            (codes, scales) = Self.quantise(rows, rowCount: rowCount, width: width)
+        } else {
+            values = Array(copying: rows)
+            if precision == .bfloat16 { values.roundToBFloat16() }
+        }
+    }
+
+    /// Packed rows as INT8 codes with a scale each.
+    static func quantise(_ rows: Span<Float>, rowCount: Int, width: Int) -> (codes: [Int8], scales: [Float]) {
+        var codes = [Int8](repeating: 0, count: rowCount * width)
+        var scales = [Float](repeating: 0, count: rowCount)
+        var codeSpan = codes.mutableSpan
+        var scaleSpan = scales.mutableSpan
+        Codes.quantiseInt8(
+            rows, Rows(count: rowCount, stride: width), width: width, codes: &codeSpan, scales: &scaleSpan)
+        return (codes, scales)
+    }
+
+    /// Takes rows that came over the wire in INT8.
+    init(codes: Span<Int8>, scales: Span<Float>, width: Int) {
+        rowCount = scales.count
+        self.width = width
+        precondition(codes.count == rowCount * width, "a scale for each row of codes")
+        self.codes = Array(copying: codes)
+        self.scales = Array(copying: scales)
+    }
+}
+
+/// A matrix of weights that multiplies rows: a view of the file, or its INT8 form.
+struct Linear: Sendable {
+    private enum Storage: Sendable {
+        case mapped(MappedTensor)
+        case int8(codes: [Int8], scales: [Float])
+    }
+
+    let inputs: Int
+    let outputs: Int
+    private let storage: Storage
+
+    /// Takes a `[outputs, inputs]` tensor; with `.int8` it is quantised now, a scale an output channel.
+    init(_ tensor: MappedTensor, _ precision: Precision) {
+        outputs = tensor.shape[0]
+        inputs = tensor.shape[1]
+        guard precision == .int8 else {
+            storage = .mapped(tensor)
+            return
+        }
+        let (codes, scales) = Operand.quantise(tensor.floats.span, rowCount: outputs, width: inputs)
+        storage = .int8(codes: codes, scales: scales)
+    }
+
+    /// The rows times the weights, packed `[rows, outputs]`.
+    func apply(_ operand: Operand) -> [Float] {
+        var output = [Float](repeating: 0, count: operand.rowCount * outputs)
+        var span = output.mutableSpan
+        apply(operand, into: &span)
+        return output
+    }
+
+    /// The rows times the weights into packed `[rows, outputs]`.
+    func apply(_ operand: Operand, into output: inout MutableSpan<Float>) {
+        precondition(operand.width == inputs, "rows as wide as the weights")
+        let into = Rows(count: operand.rowCount, stride: outputs)
+        switch storage {
+        case .mapped(let tensor):
+            Gemm.multiply(
+                tensor.matrix, operand.values.span, Rows(count: operand.rowCount, stride: inputs), into: &output, into)
+        case .int8(let codes, let scales):
+            Gemm.multiplyInt8(
+                codes.span, weightScales: scales.span, inputs: inputs, codes: operand.codes.span,
+                scales: operand.scales.span, into: &output, into)
+        }
+    }
+}
+
+extension Array {
+    /// The elements of a span.
+    init(copying span: Span<Element>) {
+        self.init()
+        reserveCapacity(span.count)
+        for index in span.indices { append(span[index]) }
+    }
+}
+
+extension [Float] {
+    /// Rounds every element to the nearest BF16 value.
+    mutating func roundToBFloat16() {
+        var span = mutableSpan
+        Codes.roundToBFloat16(&span)
+    }
+}

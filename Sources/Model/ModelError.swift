@@ -1,0 +1,34 @@
+/// Why a step of the model failed.
+public struct ModelError: Error, CustomStringConvertible, Sendable {
+    /// What failed; recovery switches on this.
+    public enum Code: Sendable, Equatable {
+        /// A row asks for a token or a position the model does not have.
+        case badRow
+        /// A sampling parameter is out of its range.
+        case badSampling
+        /// The attention core failed; ``ModelError/cause`` says why.
+        case attention
+        /// The expert exchange failed; ``ModelError/cause`` says why.
+        case exchange
+    }
+
+    /// What failed.
+    public var code: Code
+    /// The error of the layer below, where there is one.
+    public var cause: (any Error)?
+    /// One sentence: what failed, where, and what would be right.
+    public var description: String
+
+    /// An error of the model itself, or of a core that has no error of its own.
+    public init(_ code: Code, _ description: String) {
+        self.code = code
+        self.description = description
+    }
+
+    /// Wraps the error of the layer below, once, with the phase it happened in.
+    public init(_ code: Code, layer: Int, cause: any Error) {
+        self.code = code
+        self.cause = cause
+        description = "layer \(layer), \(code == .attention ? "attention" : "expert exchange"): \(cause)"
+    }
+}
