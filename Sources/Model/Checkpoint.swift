@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import SharedMemory
 internal import Tensors
 
@@ -74,7 +75,7 @@ public struct Checkpoint: Sendable {
 
     /// The members of the index's `weight_map`; nil if there is no index.
     private static func readIndex(_ path: String) throws(ModelFileError) -> JSONFile? {
-        guard FilePresence.exists(path) else { return nil }
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
         let index = try JSONFile.read(path, maximumByteCount: SafetensorsFile.maximumHeaderByteCount)
         guard let map = try index.member("weight_map") else { throw index.error("weight_map", "is missing") }
         return map
