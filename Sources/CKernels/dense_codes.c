@@ -36,6 +36,17 @@ TWINS(
     (const float *x, size_t x_stride, int8_t *codes, size_t codes_stride, float *scales, size_t rows, size_t width),
     (x, x_stride, codes, codes_stride, scales, rows, width))
 
+INLINE void int8_residual_body(
+    const float *x, size_t x_stride, const int8_t *codes, const float *scales, float *y, size_t rows, size_t width) {
+    for (size_t r = 0; r < rows; r++, x += x_stride, codes += width, y += width)
+        for (size_t i = 0; i < width; i++) y[i] = __builtin_fmaf(-(float)codes[i], scales[r], x[i]);
+}
+
+TWINS(
+    void, int8_residual,
+    (const float *x, size_t x_stride, const int8_t *codes, const float *scales, float *y, size_t rows, size_t width),
+    (x, x_stride, codes, scales, y, rows, width))
+
 INLINE void narrow_bf16_body(const float *x, uint16_t *codes, size_t count) {
     for (size_t i = 0; i < count; i += 8) {
         size_t part = count - i < 8 ? count - i : 8;

@@ -30,6 +30,34 @@ public enum Codes {
         }
     }
 
+    /// What INT8 codes leave out: `output[r, i] = input[r, i] − codes[r, i] · scales[r]`, rounded once.
+    ///
+    /// ## Shapes
+    /// - As in ``quantiseInt8(_:_:width:codes:scales:on:)``; `output`: `[rows, width]`, packed.
+    public static func residual(
+        _ input: Span<Float>, _ inputRows: Rows, width: Int, codes: Span<Int8>, scales: Span<Float>,
+        into output: inout MutableSpan<Float>, on instructions: InstructionSet = .best
+    ) {
+        inputRows.check(width: width, available: input.count)
+        let packed = Rows(count: inputRows.count, stride: width)
+        packed.check(width: width, available: codes.count)
+        packed.check(width: width, available: output.count)
+        precondition(scales.count >= inputRows.count, "a scale for each row")
+        // SAFETY: every layout was checked just above.
+        unsafe input.withUnsafeBufferPointer { x in
+            unsafe codes.withUnsafeBufferPointer { c in
+                unsafe scales.withUnsafeBufferPointer { s in
+                    unsafe output.withUnsafeMutableBufferPointer { y in
+                        guard let x = x.baseAddress else { return }
+                        unsafe softpod_int8_residual(
+                            instructions.rawValue, x + inputRows.offset, inputRows.stride, c.baseAddress,
+                            s.baseAddress, y.baseAddress, inputRows.count, width)
+                    }
+                }
+            }
+        }
+    }
+
     /// Narrows each number to the nearest BF16 value, halves to even; NaN stays NaN.
     public static func narrow(
         _ input: Span<Float>, into codes: inout MutableSpan<BFloat16>, on instructions: InstructionSet = .best

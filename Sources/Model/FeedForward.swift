@@ -26,7 +26,7 @@ struct FeedForward: Sendable {
         var inner = [Float](repeating: 0, count: gated.count)
         var span = inner.mutableSpan
         Dense.swiglu(gate: gated.span, up: raised.span, into: &span)
-        down.apply(Operand(inner.span, width: gate.outputs, precision), into: &output)
+        down.apply(Operand(inner.span, width: gate.outputs, precision, isInner: true), into: &output)
     }
 
     func apply(_ operand: Operand) -> [Float] {

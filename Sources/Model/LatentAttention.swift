@@ -64,7 +64,7 @@ struct LatentAttention: Sendable {
         if let queryDown {
             let compressed = queryDown.apply(operand)
             let normed = compressed.normed(queryNorm, epsilon: Float(sizes.normEpsilon))
-            query = queryUp.apply(Operand(normed.span, width: queryDown.outputs, precision))
+            query = queryUp.apply(Operand(normed.span, width: queryDown.outputs, precision, isInner: true))
         } else {
             query = queryUp.apply(operand)
         }
@@ -123,7 +123,7 @@ struct LatentAttention: Sendable {
                 Rows(count: rowCount, offset: head * sizes.latentRank, stride: heads * sizes.latentRank), into: &span,
                 Rows(count: rowCount, offset: head * width, stride: heads * width))
         }
-        return output.apply(Operand(values.span, width: heads * width, precision))
+        return output.apply(Operand(values.span, width: heads * width, precision, isInner: true))
     }
 }
 

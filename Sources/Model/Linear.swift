@@ -2,19 +2,36 @@ internal import Kernels
 internal import Tensors
 
 /// Rows made ready for matrix products: as they are, rounded to BF16, or as INT8 codes with a scale each.
+///
+/// INT8 rows of the residual stream are one term, `codes · scale`. Rows inside a block (gated values, compressed queries,
+/// attention outputs) have long tails and get a second term for what the first leaves out: the published scheme's error
+/// compensation, on the side of the activations. The weights are read in INT8 either way.
 struct Operand: Sendable {
     let rowCount: Int
     let width: Int
     private(set) var values: [Float] = []
     private(set) var codes: [Int8] = []
     private(set) var scales: [Float] = []
+    /// The second term, where there is one.
+    private(set) var restCodes: [Int8] = []
+    private(set) var restScales: [Float] = []
 
     /// Prepares packed rows for the linear layers of this precision.
-    init(_ rows: Span<Float>, width: Int, _ precision: Precision) {
+    ///
+    /// - Parameter isInner: whether the rows are inside a block, so that INT8 takes two terms.
+    init(_ rows: Span<Float>, width: Int, _ precision: Precision, isInner: Bool = false) {
         rowCount = width == 0 ? 0 : rows.count / width
         self.width = width
         if precision == .int8 {
             (codes, scales) = Self.quantise(rows, rowCount: rowCount, width: width)
+            if isInner {
+                var rest = [Float](repeating: 0, count: rows.count)
+                var span = rest.mutableSpan
+                Codes.residual(
+                    rows, Rows(count: rowCount, stride: width), width: width, codes: codes.span, scales: scales.span,
+                    into: &span)
+                (restCodes, restScales) = Self.quantise(rest.span, rowCount: rowCount, width: width)
+            }
         } else {
             values = Array(copying: rows)
             if precision == .bfloat16 { values.roundToBFloat16() }
@@ -85,6 +102,13 @@ struct Linear: Sendable {
             Gemm.multiplyInt8(
                 codes.span, weightScales: scales.span, inputs: inputs, codes: operand.codes.span,
                 scales: operand.scales.span, into: &output, into)
+            guard !operand.restCodes.isEmpty else { return }
+            var rest = [Float](repeating: 0, count: operand.rowCount * outputs)
+            var span = rest.mutableSpan
+            Gemm.multiplyInt8(
+                codes.span, weightScales: scales.span, inputs: inputs, codes: operand.restCodes.span,
+                scales: operand.restScales.span, into: &span, into)
+            Dense.addScaled(rest.span, into: &output)
         }
     }
 }

@@ -127,6 +127,31 @@ struct DenseTests {
         }
     }
 
+    @Test("what INT8 codes leave out is at most half a step, and exact", arguments: [1, 9, 64])
+    func residual(width: Int) {
+        var random = DenseGenerator(seed: UInt64(width))
+        let input = random.floats(3 * width)
+        let rows = Rows(count: 3, stride: width)
+        for instructions in InstructionSet.available {
+            var codes = [Int8](repeating: 0, count: 3 * width)
+            var scales = [Float](repeating: 0, count: 3)
+            var rest = [Float](repeating: 0, count: 3 * width)
+            var codeSpan = codes.mutableSpan
+            var scaleSpan = scales.mutableSpan
+            var restSpan = rest.mutableSpan
+            Codes.quantiseInt8(
+                input.span, rows, width: width, codes: &codeSpan, scales: &scaleSpan, on: instructions)
+            Codes.residual(
+                input.span, rows, width: width, codes: codes.span, scales: scales.span, into: &restSpan,
+                on: instructions)
+            for index in input.indices {
+                let scale = scales[index / width]
+                #expect(rest[index] == input[index].addingProduct(-Float(codes[index]), scale))
+                #expect(abs(rest[index]) <= scale * 0.500001)
+            }
+        }
+    }
+
     @Test("BF16 conversions equal the scalar type's, bit for bit")
     func bfloat16() {
         var random = DenseGenerator(seed: 9)

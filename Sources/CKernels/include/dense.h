@@ -53,6 +53,11 @@ void softpod_quantise_int8(
     int isa, const float *x, size_t x_stride, int8_t *codes, size_t codes_stride, float *scales, size_t rows,
     size_t width);
 
+/// y[r][i] = x[r][i] - codes[r][i] scale[r], rounded once: what the codes leave out. `y` is packed like `codes`.
+void softpod_int8_residual(
+    int isa, const float *x, size_t x_stride, const int8_t *codes, const float *scales, float *y, size_t rows,
+    size_t width);
+
 /// codes[i] = the nearest BF16 value of x[i], halves to even; NaN stays NaN.
 void softpod_narrow_bf16(int isa, const float *x, uint16_t *codes, size_t count);
 
