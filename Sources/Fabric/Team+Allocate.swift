@@ -44,11 +44,12 @@ extension Team {
                 odd = UInt64(index)
                 break
             }
-            // Releases the leader's finding; acquired below after the second barrier.
-            endpoint.word(at: exchange(1)).storeReleasing(odd)
+            // Releases the leader's finding; acquired below after the second barrier. A word that splits do not use: the leader
+            // may be in its next split while others still read this.
+            endpoint.word(at: exchange(2)).storeReleasing(odd)
         }
         try sync(operation: .allocate)
-        let odd = try endpoint.fetch(at: member(0), exchange(1))
+        let odd = try endpoint.fetch(at: member(0), exchange(2))
         guard odd == 0 else {
             throw FabricError(
                 .mismatch, scope: .cluster, operation: .allocate, rank: endpoint.rank, peers: [0, Int(odd)],

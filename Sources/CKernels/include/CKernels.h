@@ -4,3 +4,4 @@
 #include "attention.h"
 #include "cpu.h"
 #include "dense.h"
+#include "reduce.h"

@@ -1,0 +1,2 @@
+#define SUFFIX _portable
+#include "reduce_body.h"

@@ -1,0 +1,80 @@
+public import Fabric
+public import Tensors
+
+// Eight bytes at a time, for control: how many tokens, who is done, which step. No regions, no announcements.
+
+extension Collective {
+    /// Everybody gets the reduction of everybody's number. Sums and products wrap.
+    ///
+    /// - Complexity: 2 hops; one event and one wait a member, n - 1 of each at member 0.
+    public func allReduce(_ value: UInt64, _ reduction: Reduction) throws(FabricError) -> UInt64 {
+        try star(.allReduce, value) { (left, right) in
+            switch reduction {
+            case .sum: left &+ right
+            case .max: Swift.max(left, right)
+            case .min: Swift.min(left, right)
+            case .product: left &* right
+            }
+        }
+    }
+
+    /// Everybody gets the reduction of everybody's number, folded in member order; NaN and zeros as ``Reduction`` says.
+    public func allReduce(_ value: Double, _ reduction: Reduction) throws(FabricError) -> Double {
+        let bits = try star(.allReduce, value.bitPattern) { (left, right) in
+            let left = Double(bitPattern: left)
+            let right = Double(bitPattern: right)
+            return switch reduction {
+            case .sum: (left + right).bitPattern
+            case .product: (left * right).bitPattern
+            case .max where left == right: left.bitPattern & right.bitPattern
+            case .min where left == right: left.bitPattern | right.bitPattern
+            case .max: (left > right || left.isNaN ? left : right).bitPattern
+            case .min: (left < right || left.isNaN ? left : right).bitPattern
+            }
+        }
+        let result = Double(bitPattern: bits)
+        return result.isNaN ? Double.nan : result
+    }
+
+    /// Everybody gets the root's number.
+    ///
+    /// - Complexity: 2 hops; one event and one wait a member, n - 1 of each at the root.
+    public func broadcast(_ value: UInt64, root: Int) throws(FabricError) -> UInt64 {
+        precondition((0..<team.size).contains(root), "the root is a member")
+        var result = value
+        try workspace.perform(.broadcast) { () throws(FabricError) in
+            if team.rank == root {
+                for member in 0..<team.size where member != root {
+                    try workspace.send(value, to: team.member(member))
+                }
+                // Not before everybody has read it, so that the next one finds the word free.
+                for member in 0..<team.size where member != root { try workspace.expect(team.member(member)) }
+            } else {
+                result = try workspace.receive(from: team.member(root))
+                try workspace.signal(team.member(root))
+            }
+        }
+        return result
+    }
+
+    /// Member 0 folds all numbers in member order and answers.
+    ///
+    /// A member sends its next number only after it has the answer, and member 0 answers only after it has read all.
+    private func star(
+        _ operation: CollectiveOperation, _ value: UInt64, _ fold: (UInt64, UInt64) -> UInt64
+    ) throws(FabricError) -> UInt64 {
+        var result = value
+        try workspace.perform(operation) { () throws(FabricError) in
+            guard team.rank == 0 else {
+                try workspace.send(value, to: team.member(0))
+                result = try workspace.receive(from: team.member(0))
+                return
+            }
+            for member in 1..<max(team.size, 1) {
+                result = fold(result, try workspace.receive(from: team.member(member)))
+            }
+            for member in 1..<max(team.size, 1) { try workspace.send(result, to: team.member(member)) }
+        }
+        return result
+    }
+}

@@ -1,0 +1,83 @@
+/// Who moves the bytes of a block: its producer, its consumer, or both at once.
+///
+/// After SMTurbo's concurrent push and pull, as reconstructed in the reference on the machine: a load/store engine has a queue
+/// for reads and one for writes, push keeps the far end of one busy, pull the far end of the other. All forms give the
+/// same bits.
+public enum CollectiveForm: Sendable, Equatable, CustomStringConvertible {
+    /// The producer writes the whole block into the consumer's window.
+    case push
+    /// The consumer reads the whole block out of the producer's window.
+    case pull
+    /// The first `fraction` of each block, rounded up to 512 bytes, is pushed while the rest is pulled.
+    case concurrent(fraction: Double)
+
+    /// The fraction that keeps both queues of the modelled die equally busy, for reads of 164 GB/s, writes of 135 GB/s and a
+    /// local leg of 0.58 of a remote read (`cloudmatrix.md` 4.3, derived).
+    public static let balancedFraction = 0.4
+
+    /// What is used where the caller does not say. Measured on hosts with shared windows: a load and a store cost the same here
+    /// and one core does both, so pulling wins by not needing slots and rounds.
+    public static let standard = CollectiveForm.pull
+
+    /// The names of the three forms, for catalogs.
+    public static let names = ["push", "pull", "concurrent"]
+
+    /// The form without its fraction: the second half of an algorithm's dotted name.
+    public var name: String {
+        switch self {
+        case .push: "push"
+        case .pull: "pull"
+        case .concurrent: "concurrent"
+        }
+    }
+
+    /// The form, with the fraction where there is one.
+    public var description: String {
+        if case .concurrent(let fraction) = self { return "concurrent(\(fraction))" }
+        return name
+    }
+
+    /// The fraction pushed: 1, 0, or as given.
+    public var fraction: Double {
+        switch self {
+        case .push: 1
+        case .pull: 0
+        case .concurrent(let fraction): fraction
+        }
+    }
+
+    /// Blocks are split at multiples of this many bytes, and never split if not larger.
+    public static let granularity = 512
+
+    /// Bytes of a block that its producer pushes; the rest, behind them, is pulled by the consumer.
+    ///
+    /// Both ends compute it from the same numbers. A concurrent block of at most 512 bytes is pushed whole: one hop less.
+    public func pushedByteCount(of byteCount: Int) -> Int {
+        switch self {
+        case .push: return byteCount
+        case .pull: return 0
+        case .concurrent(let fraction):
+            let grain = Self.granularity
+            if byteCount <= grain { return byteCount }
+            let pushed = Int((fraction * Double(byteCount)).rounded(.up))
+            return min(byteCount, (pushed + grain - 1) / grain * grain)
+        }
+    }
+
+    /// Whether a block of some size could be pushed, even in part.
+    var pushes: Bool { self != .pull }
+
+    /// Bits that tell forms apart, for the digest members compare.
+    var digest: Int {
+        switch self {
+        case .push: 1
+        case .pull: 2
+        case .concurrent(let fraction): Int(truncatingIfNeeded: fraction.bitPattern)
+        }
+    }
+
+    /// A fraction is a number from 0 to 1.
+    func check() {
+        precondition(fraction >= 0 && fraction <= 1, "the fraction pushed is a number from 0 to 1")
+    }
+}

@@ -1,0 +1,83 @@
+internal import Fabric
+
+// How a collective ends when it cannot be completed: everybody hears whom to blame, within moments.
+
+extension CollectiveWorkspace {
+    /// Runs one operation. Its first error ends the workspace and is told to all ranks.
+    func perform(
+        _ operation: CollectiveOperation, _ body: () throws(FabricError) -> Void
+    ) throws(FabricError) {
+        if let failure { throw failure }
+        endpoint.record(.collective)
+        do {
+            try body()
+        } catch {
+            var final = trace(error)
+            final.context = "in \(operation)" + (final.context.isEmpty ? "" : ", \(final.context)")
+            failure = final
+            tell(final)
+            throw final
+        }
+    }
+
+    /// Finds who is really to blame for a time-out: the peer may itself wait for somebody.
+    private func trace(_ error: FabricError) -> FabricError {
+        guard error.code == .timedOut, error.peers.count == 1, let direct = error.peers.first else { return error }
+        var error = error
+        var culprit = direct
+        for _ in 0..<endpoint.rankCount {
+            guard let next = endpoint.rankAwaited(by: culprit), next != endpoint.rank, next != culprit else { break }
+            culprit = next
+        }
+        if culprit != direct {
+            error.peers = [culprit]
+            error.context = "rank \(direct) waits for it"
+            return error
+        }
+        // The peer does not wait. It may be about to say that it has given up on somebody else itself.
+        // A time-out here means that it has nothing to say; the first error stands.
+        let said = try? endpoint.wait(
+            at: line(direct), atLeast: Self.poison, timeout: .milliseconds(50), peer: direct, operation: .collective)
+        return said == nil ? error : told(by: direct)
+    }
+
+    /// Tells every rank of the cluster that this die has given up, and on whom.
+    ///
+    /// Not when the membership has changed: everybody sees that by itself.
+    private func tell(_ error: FabricError) {
+        guard error.code != .membershipChanged else { return }
+        let code: UInt64 =
+            switch error.code {
+            case .timedOut: 1
+            case .mismatch: 2
+            default: 3
+            }
+        let milliseconds = min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
+        let blamed = UInt64((error.peers.first ?? endpoint.rank) + 1)
+        let mine = line(endpoint.rank)
+        for peer in 0..<endpoint.rankCount where peer != endpoint.rank {
+            do {
+                try endpoint.store(code << 56 | blamed << 32 | milliseconds, to: peer, at: mine + Self.failureOffset)
+                try endpoint.signal(.set, Self.poison, at: peer, mine)
+            } catch {
+                continue  // A rank that cannot be told finds out by its own deadline.
+            }
+        }
+    }
+
+    /// What a rank said when it gave up.
+    func told(by peer: Int) -> FabricError {
+        let word = word(line(peer) + Self.failureOffset)
+        let code: FabricError.Code =
+            switch word >> 56 {
+            case 1: .timedOut
+            case 2: .mismatch
+            default: .corrupt
+            }
+        let blamed = Int(word >> 32 & 0xFF_FFFF) - 1
+        var error = error(code, blamed, "rank \(peer) gave up on it")
+        if code == .timedOut { error.scope = .peer }
+        error.elapsedNanoseconds = (word & 0xFFFF_FFFF) * 1_000_000
+        return error
+    }
+}

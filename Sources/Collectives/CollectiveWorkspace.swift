@@ -1,0 +1,116 @@
+public import Fabric
+internal import Kernels
+
+/// What a die's collectives share: a line of words from every rank, and slots for pushed reductions.
+///
+/// Made once, on the world team, before the first collective; all teams use the same one.
+///
+/// ## Layout
+/// A region of the symmetric heap:
+/// ```
+/// 0               one line of 64 bytes for each rank p of the cluster, written by p alone:
+///   0    flag          u64   events from p so far; rises for ever. All ones: p has given up, see `failure`
+///   8    digest        u64   what p calls, so that members that call something else find out
+///   16   out offset    i64   where p's bytes for this die lie in p's window
+///   24   out bytes     i64
+///   32   in offset     i64   where p wants this die's bytes in p's window
+///   40   in bytes      i64
+///   48   scalar        u64   payload of the small operations
+///   56   failure       u64   code, milliseconds, and 1 + the rank to blame
+/// 64 x ranks      slots: what others push for a reduction until this die folds it in; a team of n cuts them into n
+/// ```
+///
+/// ## Protocol
+/// From each rank to each other flows a stream of events, numbered by the flag. Both ends know which events an operation has,
+/// so the consumer counts along and waits for its own next number: nothing is ever reset, and the same words serve
+/// every team. An operation opens with an *announcement* between partners (my source is final, my destination may be
+/// written, this is what I call) and closes with *done* (what I pushed is there, I no longer read yours). A partner
+/// cannot announce its next operation before it has this die's done, so a line is never overwritten before it is read.
+///
+/// ## Failure
+/// The first error ends the workspace: it is thrown, every rank is told whom this one blames, and whoever waits on
+/// this die then ends at once with the same blame. Later calls throw the same error. Make another workspace to go on.
+public final class CollectiveWorkspace {
+    /// This die's door to the fabric.
+    public let endpoint: Endpoint
+    /// The region, for those who want to know how large it is.
+    public let region: Region
+    /// Why the workspace can no longer be used, if so.
+    public internal(set) var failure: FabricError?
+
+    let slots: Region
+    let tile: ReductionTile
+    /// Events sent to, and expected from, each rank of the cluster.
+    var sent: [UInt64]
+    var seen: [UInt64]
+    /// One for each member, filled anew by each operation.
+    var legs: [Leg]
+
+    /// Takes a workspace from the symmetric heap. Collective over the world team, same arguments on all ranks; two barriers more than
+    /// the allocation.
+    ///
+    /// - Parameter byteCount: bytes for pushed reductions; larger operations are cut into rounds. At least 512 a rank are
+    ///   taken, and 64 a rank for the words.
+    /// - Throws: as ``Team/allocate(byteCount:alignment:)``.
+    public init(_ world: Team, byteCount: Int) throws(FabricError) {
+        precondition(byteCount >= 0, "a workspace has no negative size")
+        self.endpoint = world.endpoint
+        let ranks = endpoint.rankCount
+        let lineBytes = ranks * Self.lineByteCount
+        let slotBytes = max(byteCount, ranks * CollectiveForm.granularity)
+        region = try world.allocate(
+            byteCount: slotBytes > Int.max - lineBytes ? Int.max : lineBytes + slotBytes, alignment: 512)
+        slots = Region(offset: region.offset + lineBytes, byteCount: slotBytes)
+        tile = ReductionTile()
+        sent = Array(repeating: 0, count: ranks)
+        seen = Array(repeating: 0, count: ranks)
+        legs = Array(repeating: Leg(), count: ranks)
+        let endpoint = world.endpoint
+        var words = endpoint.mutableValues(
+            UInt64.self, at: region.offset, count: lineBytes / MemoryLayout<UInt64>.size)
+        for index in words.indices { words[index] = 0 }
+        // Nobody signals before all lines are clear.
+        try world.barrier()
+    }
+
+    /// Gives the memory back. Collective over the world team.
+    public func free(_ world: Team) throws(FabricError) { try world.free(region) }
+
+    static let lineByteCount = 64
+    static let metadataOffset = 8
+    static let scalarOffset = 48
+    static let failureOffset = 56
+    /// The flag of a rank that has given up.
+    static let poison = UInt64.max
+
+    /// The line written by a rank, in every window.
+    func line(_ rank: Int) -> Int { region.offset + rank * Self.lineByteCount }
+
+    /// Bytes of one slot for a team of `size`: a multiple of 512.
+    func slotByteCount(size: Int) -> Int {
+        slots.byteCount / size / CollectiveForm.granularity * CollectiveForm.granularity
+    }
+
+    /// Where the slot of a member lies, in every window.
+    func slot(_ member: Int, size: Int) -> Int { slots.offset + member * slotByteCount(size: size) }
+}
+
+/// What passes between this die and one member in an operation.
+struct Leg {
+    /// Whether anything is said at all between the two; both ends agree.
+    var isPartner = false
+    /// Where this die's bytes for the member lie here, and how many they are.
+    var outOffset = 0
+    var outByteCount = 0
+    /// Where the member's bytes for this die go here, and how many they are.
+    var inOffset = 0
+    var inByteCount = 0
+    /// Where the member's bytes for this die lie there; known from its announcement.
+    var remoteSource = 0
+    /// Where this die's bytes for the member go there; known from its announcement.
+    var remoteDestination = 0
+    /// Whether the member's announcement has been read.
+    var isAnnounced = false
+    /// The last round of a fold the member is known to have begun.
+    var openRound = 0
+}

@@ -1,0 +1,86 @@
+internal import Fabric
+
+/// Moves a block between every pair of partners: what all operations without arithmetic consist of.
+///
+/// The operation has filled the workspace's legs: what this die has for each member and where it wants each member's
+/// block. Then, in one pass over the others in rotated order, at step k this die pushes its part of the block for member
+/// me + k and pulls its part of the block of member me - k: each window is written by one and read by one at a time, and
+/// the two halves of a block move at the same moment.
+///
+/// ## Events, to and from each partner
+/// 1. *announced*: offsets and lengths; the source is final, the destination may be written.
+/// 2. *done*: all pushed bytes are there, all pulled bytes are read.
+///
+/// - Complexity: for p partners, 2 p events and 2 p waits; the bytes of each block cross once; own bytes are copied.
+struct Exchange {
+    let team: Team
+    let workspace: CollectiveWorkspace
+    let form: CollectiveForm
+    let digest: UInt64
+
+    init(_ collective: Collective, _ form: CollectiveForm, _ digest: UInt64) {
+        team = collective.team
+        workspace = collective.workspace
+        self.form = form
+        self.digest = digest
+    }
+
+    func run() throws(FabricError) {
+        let size = team.size
+        let me = team.rank
+        let endpoint = workspace.endpoint
+        for step in 1..<max(size, 1) {
+            let member = (me + step) % size
+            let leg = workspace.legs[member]
+            if leg.isPartner { try workspace.announce(team.member(member), digest, leg) }
+        }
+        let own = workspace.legs[me]
+        precondition(own.outByteCount == own.inByteCount, "what a member sends to itself it receives")
+        if own.outByteCount > 0, own.outOffset != own.inOffset {
+            try endpoint.put(
+                from: own.outOffset, byteCount: own.outByteCount, to: endpoint.rank, at: own.inOffset)
+        }
+        for step in 1..<max(size, 1) {
+            let target = (me + step) % size
+            let origin = (me + size - step) % size
+            let push = try outgoing(target)
+            let pull = try incoming(origin)
+            try Transfer.interleave(endpoint, push: push, pull: pull)
+            // Towards a member k places on, bytes are pushed at step k and pulled at step n - k.
+            if 2 * step >= size {
+                if workspace.legs[target].isPartner { try workspace.signal(team.member(target)) }
+                if origin != target, workspace.legs[origin].isPartner {
+                    try workspace.signal(team.member(origin))
+                }
+            }
+        }
+        for step in 1..<max(size, 1) {
+            let member = (me + step) % size
+            if workspace.legs[member].isPartner { try workspace.expect(team.member(member)) }
+        }
+        if size == 1 { try endpoint.checkMembership() }
+    }
+
+    /// The part of the block for a member that this die pushes.
+    private func outgoing(_ member: Int) throws(FabricError) -> Transfer {
+        guard workspace.legs[member].isPartner else { return Transfer() }
+        let peer = team.member(member)
+        try workspace.awaitAnnouncement(member, peer, digest)
+        let leg = workspace.legs[member]
+        return Transfer(
+            peer: peer, source: leg.outOffset, destination: leg.remoteDestination,
+            byteCount: form.pushedByteCount(of: leg.outByteCount))
+    }
+
+    /// The part of the block of a member that this die pulls.
+    private func incoming(_ member: Int) throws(FabricError) -> Transfer {
+        guard workspace.legs[member].isPartner else { return Transfer() }
+        let peer = team.member(member)
+        try workspace.awaitAnnouncement(member, peer, digest)
+        let leg = workspace.legs[member]
+        let pushed = form.pushedByteCount(of: leg.inByteCount)
+        return Transfer(
+            peer: peer, source: leg.remoteSource + pushed, destination: leg.inOffset + pushed,
+            byteCount: leg.inByteCount - pushed)
+    }
+}

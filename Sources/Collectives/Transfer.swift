@@ -1,0 +1,40 @@
+internal import Fabric
+
+/// What one of the two queues of a lane still has to move: the write queue pushes, the read queue pulls.
+struct Transfer {
+    /// The other die.
+    var peer = 0
+    /// Where the bytes lie in their producer's window, and where they go in their consumer's.
+    var source = 0
+    var destination = 0
+    /// Bytes left.
+    var byteCount = 0
+
+    /// Bytes moved before the other queue gets its turn: within a second-level cache, so that what was just written or read is
+    /// still there.
+    static let pieceByteCount = 128 << 10
+
+    /// Moves both to the end, a piece of each in turn.
+    static func interleave(
+        _ endpoint: Endpoint, push: consuming Transfer, pull: consuming Transfer
+    ) throws(FabricError) {
+        while push.byteCount > 0 || pull.byteCount > 0 {
+            if push.byteCount > 0 {
+                let piece = min(push.byteCount, pieceByteCount)
+                try endpoint.put(from: push.source, byteCount: piece, to: push.peer, at: push.destination)
+                push.advance(piece)
+            }
+            if pull.byteCount > 0 {
+                let piece = min(pull.byteCount, pieceByteCount)
+                try endpoint.get(from: pull.peer, at: pull.source, byteCount: piece, to: pull.destination)
+                pull.advance(piece)
+            }
+        }
+    }
+
+    private mutating func advance(_ piece: Int) {
+        source += piece
+        destination += piece
+        byteCount -= piece
+    }
+}

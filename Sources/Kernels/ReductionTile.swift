@@ -1,0 +1,76 @@
+import CKernels
+public import Tensors
+
+/// A small piece of a reduction in progress: accumulators for the elements of a few cache lines from every rank.
+///
+/// Take the first rank's elements with ``load(_:from:)``, fold in the others in rank order with
+/// ``accumulate(_:_:from:)``, and write the result with ``store(_:into:)``. ``Reduction`` says what comes out, to the bit;
+/// the portable and the AVX2 code agree. Belongs to one thread; allocates once.
+///
+/// - Complexity: for n ranks, n reads and one write of each element; n - 1 operations.
+@safe
+public final class ReductionTile {
+    /// Bytes of accumulators: half a first-level cache, so that they stay there while sources stream past.
+    public static let byteCount = 16384
+
+    let accumulators: UnsafeMutableRawPointer
+    let avx2: Int32
+    private(set) var count = 0
+
+    /// A tile that runs on the best code for this processor, or on the portable code.
+    public init(portable: Bool = false) {
+        unsafe accumulators = UnsafeMutableRawPointer.allocate(byteCount: Self.byteCount, alignment: 64)
+        avx2 = portable ? 0 : softpod_reduce_has_avx2()
+    }
+
+    deinit { unsafe accumulators.deallocate() }
+
+    /// Elements of a type that fit; a tile shorter than this is fine.
+    public static func capacity(_ type: ElementType) -> Int {
+        switch type {
+        case .float16, .bfloat16: byteCount / MemoryLayout<Float>.size
+        default: byteCount / type.byteCount
+        }
+    }
+
+    /// Starts with the elements of the first rank: at most ``capacity(_:)``, aligned to their size.
+    public func load(_ type: ElementType, from source: RawSpan) {
+        count = source.byteCount / type.byteCount
+        precondition(count <= Self.capacity(type), "a tile holds only so many elements")
+        check(type, source.byteCount)
+        unsafe source.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            Self.checkAlignment(type, UInt(bitPattern: start))
+            unsafe softpod_reduce_load(avx2, Int32(type.rawValue), accumulators, start, count)
+        }
+    }
+
+    /// Folds in the elements of the next rank: as many as were loaded.
+    public func accumulate(_ type: ElementType, _ reduction: Reduction, from source: RawSpan) {
+        check(type, source.byteCount)
+        unsafe source.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            Self.checkAlignment(type, UInt(bitPattern: start))
+            unsafe softpod_reduce_accumulate(
+                avx2, Int32(type.rawValue), Int32(reduction.rawValue), accumulators, start, count)
+        }
+    }
+
+    /// Rounds to the element type and writes as many elements as were loaded.
+    public func store(_ type: ElementType, into destination: inout MutableRawSpan) {
+        check(type, destination.byteCount)
+        unsafe destination.withUnsafeMutableBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            Self.checkAlignment(type, UInt(bitPattern: start))
+            unsafe softpod_reduce_store(avx2, Int32(type.rawValue), start, accumulators, count)
+        }
+    }
+
+    private func check(_ type: ElementType, _ byteCount: Int) {
+        precondition(byteCount == count * type.byteCount, "every rank gives the same number of whole elements")
+    }
+
+    private static func checkAlignment(_ type: ElementType, _ address: UInt) {
+        precondition(address & UInt(type.byteCount - 1) == 0, "elements are aligned to their size")
+    }
+}

@@ -1,0 +1,114 @@
+import Collectives
+import Fabric
+import Tensors
+import TestKit
+import Testing
+
+/// Every operation in every form must give, bit for bit, what the oracle says: the same trial runs in all forms, so they also
+/// agree with each other.
+@Suite("Collective conformance")
+struct CollectiveConformanceTests {
+    static let forms: [CollectiveForm] =
+        [.push, .pull] + [0, 0.25, 0.4, 0.5, 1].map { CollectiveForm.concurrent(fraction: $0) }
+    static let shapes: [TeamShape] =
+        [1, 2, 3, 5, 8].map(TeamShape.world) + [
+            .strided(dies: 8, start: 1, stride: 2, size: 3), .strided(dies: 8, start: 7, stride: -3, size: 3),
+            .strided(dies: 3, start: 2, stride: 1, size: 1), .rowsAndColumns(dies: 8, width: 3),
+        ]
+    static let routes = TransportCatalog.all.map(\.name)
+
+    static func route(_ name: String) throws -> TransportCatalog.Entry {
+        try #require(TransportCatalog.all.first { $0.name == name })
+    }
+
+    /// One trial of each operation and length, with the rest drawn from the seed.
+    static func sample(_ size: Int, counts: [Int], seed: UInt64) -> [CollectiveTrial] {
+        var random = SeededGenerator(seed: seed &+ UInt64(size))
+        return counts.flatMap { count in
+            CollectiveOperation.allCases.map { operation in
+                CollectiveTrial(
+                    operation, size: size, count: count,
+                    type: ElementType.allCases.randomElement(using: &random) ?? .int8,
+                    reduction: Reduction.allCases.randomElement(using: &random) ?? .sum, seed: random.next(),
+                    isInPlace: Bool.random(using: &random))
+            }
+        }
+    }
+
+    @Test("Every operation equals the oracle in every form, shape of team and small length", arguments: routes, shapes)
+    func small(route: String, shape: TeamShape) throws {
+        let seed = UInt64.random(in: .min ... .max)
+        let wrong = try judge(shape, route: Self.route(route), forms: Self.forms) { size in
+            Self.sample(size, counts: [0, 1, 7, 511, 512, 513, 4096], seed: seed)
+        }
+        #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
+    }
+
+    @Test("Long odd lengths go in many rounds and pieces and equal the oracle", arguments: routes, [3, 8])
+    func large(route: String, dies: Int) throws {
+        let seed = UInt64.random(in: .min ... .max)
+        let forms = [CollectiveForm.push, .pull, .concurrent(fraction: 0.4)]
+        let wrong = try judge(.world(dies), route: Self.route(route), forms: forms) { size in
+            Self.sample(size, counts: [70001], seed: seed)
+        }
+        #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
+    }
+
+    @Test("Every type and reduction gives the same bits in every form", arguments: ElementType.allCases)
+    func types(type: ElementType) throws {
+        let seed = UInt64.random(in: .min ... .max)
+        // 513 goes in one shot for the narrow types, 4099 in slices for all.
+        let wrong = try judge(.world(5), forms: Self.forms) { size in
+            Reduction.allCases.flatMap { reduction in
+                [CollectiveOperation.allReduce, .reduceScatter, .reduce].flatMap { operation in
+                    [513, 4099].map {
+                        CollectiveTrial(
+                            operation, size: size, count: $0, type: type, reduction: reduction, seed: seed,
+                            isInPlace: $0 == 513)
+                    }
+                }
+            }
+        }
+        #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
+    }
+
+    @Test("Lengths with one hot member and many zeros arrive where they belong", arguments: [2, 5, 8])
+    func skew(dies: Int) throws {
+        let seed = UInt64.random(in: .min ... .max)
+        let wrong = try judge(.world(dies), forms: Self.forms) { size in
+            (0..<12).flatMap { turn in
+                [CollectiveOperation.allToAllV, .allGatherV].map {
+                    CollectiveTrial($0, size: size, count: 1500, type: .bfloat16, seed: seed &+ UInt64(turn))
+                }
+            }
+        }
+        #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
+    }
+
+    @Test("Numbers of eight bytes reduce and spread without regions", arguments: [1, 2, 5])
+    func scalars(dies: Int) throws {
+        let outcome = try ThreadCluster.run(dies: dies) { world in
+            let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 0))
+            var results: [UInt64] = []
+            for turn in 0..<50 {
+                let mine = UInt64(turn * 10 + world.rank + 1)
+                results.append(try collective.allReduce(mine, .max))
+                results.append(try collective.allReduce(mine, .min))
+                results.append(try collective.allReduce(mine, .sum))
+                results.append(try collective.broadcast(mine, root: turn % dies))
+                let real = try collective.allReduce(world.rank == dies - 1 ? -0.0 : 0.0, .min)
+                results.append(real.bitPattern)
+                results.append(try collective.allReduce(world.rank == 0 ? -Double.nan : 1, .max).bitPattern)
+            }
+            return results
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+        var expected: [UInt64] = []
+        for turn in 0..<50 {
+            let all = (1...dies).map { UInt64(turn * 10 + $0) }
+            expected += [all[dies - 1], all[0], all.reduce(0, +), all[turn % dies], (-0.0).bitPattern]
+            expected.append(0x7FF8_0000_0000_0000)
+        }
+        #expect(outcome.values.allSatisfy { $0 == expected })
+    }
+}
