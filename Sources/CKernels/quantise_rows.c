@@ -99,7 +99,9 @@ INLINE float row_to_int8_body(const float *restrict x, int8_t *restrict codes, s
     // |x * factor| is at most 127 and a little, far below 2^22: adding 1.5 * 2^23 leaves no fraction bits, halves to even.
     const float magic = 12582912.0f;
     for (size_t i = 0; i < count; i++) codes[i] = (int8_t)(int32_t)((x[i] * factor + magic) - magic);
-    return maximum / 127.0f;
+    const float scale = maximum / 127.0f;
+    // Rounded up at the very top of the range, 127 of it would be infinite.
+    return scale * 127.0f > 0x1.fffffep127f ? float_of(bits_of(scale) - 1) : scale;
 }
 TWINS(float, row_to_int8, (const float *x, int8_t *codes, size_t count), (x, codes, count))
 

@@ -54,8 +54,9 @@ public enum QuantisedRows {
 
     /// Writes `round(x * (127 / m))`, halves to even, where `m` is the row's largest magnitude; returns the scale `m / 127`.
     ///
-    /// A row whose `m` is below 2^-119, so that 127 / m would overflow, counts as zero: scale 0, codes 0. A row with an
-    /// infinity or a NaN has a NaN scale and zero codes, so that decoding it gives NaN everywhere.
+    /// The scale is one step smaller where 127 times it would overflow. A row whose `m` is below 2^-119, so that 127 / m
+    /// would overflow, counts as zero: scale 0, codes 0. A row with an infinity or a NaN has a NaN scale and zero codes, so
+    /// that decoding it gives NaN everywhere.
     ///
     /// ## Source
     /// The per-token rule of the fused dispatch kernel (`cloudmatrix.md` 6.2): stored scale m / 127, q = round(x * 127 / m).

@@ -13,9 +13,10 @@ void softpod_row_to_bfloat16(int portable, const float *x, void *codes, size_t c
 /// y[i] = the value of the bfloat16 number codes[i]; exact.
 void softpod_row_from_bfloat16(int portable, const void *codes, float *y, size_t count);
 
-/// codes[i] = x[i] * (127 / m) rounded to the nearest integer, halves to even, with m = max |x|; returns the scale m / 127.
-/// A row with m < 2^-119, whose 127 / m would overflow, counts as zero: scale 0, codes 0. A row with an infinity or a NaN
-/// has a NaN scale and zero codes, so that the damage shows in every product.
+/// codes[i] = x[i] * (127 / m) rounded to the nearest integer, halves to even, with m = max |x|; returns the scale m / 127
+/// (one step smaller where 127 times it would overflow). A row with m < 2^-119, whose 127 / m would overflow, counts as
+/// zero: scale 0, codes 0. A row with an infinity or a NaN has a NaN scale and zero codes, so that the damage shows in
+/// every product.
 float softpod_row_to_int8(int portable, const float *x, int8_t *codes, size_t count);
 
 /// y[i] = codes[i] * scale, rounded once.
