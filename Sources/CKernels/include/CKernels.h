@@ -4,4 +4,5 @@
 #include "attention.h"
 #include "cpu.h"
 #include "dense.h"
+#include "quantise.h"
 #include "reduce.h"

@@ -1,0 +1,131 @@
+internal import Fabric
+internal import Kernels
+
+extension ExpertExchange {
+    /// Sends the experts' rows back to where their tokens came from, and sums what this rank's own tokens get back.
+    ///
+    /// `output[t] = sum over k of weights[t, k] * row(t, k)`: from zero, `k` rising, each term one fused multiply-add in
+    /// float32, entries without an expert skipped. A token without any expert gets zeros.
+    ///
+    /// - Parameters:
+    ///   - rows: `[received rows, hidden]`, in the order of the dispatch.
+    ///   - weights: `[tokens, choices]` of this rank's own tokens; those of entries without an expert are ignored.
+    ///   - handle: of the last dispatch.
+    ///   - output: `[tokens, hidden]`; holds nothing of use after a throw.
+    /// - Throws: `.staleHandle`, and the combine may still be made with the right one; `.badWeight` with the token, before
+    ///   anything is sent; `.fabric` as ``dispatch(rows:experts:)`` does.
+    public func combine(
+        rows: Span<Float>, weights: Span<Float>, handle: DispatchHandle, into output: inout MutableSpan<Float>
+    ) throws(ExpertError) {
+        try requireWhole()
+        try require(handle)
+        precondition(rows.count == openRows * layout.hidden, "each received row has its answer")
+        precondition(weights.count == openTokens * layout.choices, "each choice has its weight")
+        precondition(output.count == openTokens * layout.hidden, "each token has its sum")
+        endpoint.begin(.combine)
+        isOpen = false
+        if let fault = check(weights) {
+            refuse(.combine)
+            throw fault
+        }
+        do {
+            try sendBack(rows)
+            try collect(.combine)
+        } catch {
+            broken = true
+            throw ExpertError(error)
+        }
+        do { try requireNoRefusal(.combine) } catch { throw ExpertError(error) }
+        for peer in 0..<layout.rankCount where announced[peer] != plan.rowCount(to: peer) {
+            broken = true
+            throw ExpertError(
+                corrupt(
+                    .combine, peer, "it returned \(announced[peer]) rows, \(plan.rowCount(to: peer)) were sent to it"))
+        }
+        sum(weights, into: &output)
+        statistics.combines += 1
+        statistics.combineBytes += UInt64(openRows * layout.combineRowByteCount)
+    }
+
+    private func require(_ handle: DispatchHandle) throws(ExpertError) {
+        guard handle.exchange == ObjectIdentifier(self) else {
+            throw ExpertError(
+                .staleHandle, rank: endpoint.rank, "rank \(endpoint.rank): a handle of another exchange cannot combine")
+        }
+        guard handle.sequence == sequence, isOpen else {
+            let state = isOpen ? "waits for its combine" : "needs no combine"
+            throw ExpertError(
+                .staleHandle, rank: endpoint.rank,
+                "rank \(endpoint.rank): the handle of call \(handle.sequence) is stale; the last call is \(sequence) and "
+                    + state)
+        }
+    }
+
+    private func check(_ weights: Span<Float>) -> ExpertError? {
+        for entry in plan.chosen.indices where plan.chosen[entry] >= 0 && !weights[entry].isFinite {
+            let token = entry / layout.choices
+            return ExpertError(
+                .badWeight, rank: endpoint.rank, token: token,
+                "token \(token) of rank \(endpoint.rank) weighs expert \(plan.chosen[entry]) with \(weights[entry])")
+        }
+        return nil
+    }
+
+    private func sendBack(_ rows: Span<Float>) throws(FabricError) {
+        let sources = layout.rankCount
+        let hidden = layout.hidden
+        for step in 0..<sources {
+            let source = (team.rank + step) % sources
+            let peer = team.member(source)
+            var count = 0
+            for expert in 0..<layout.localExpertCount {
+                let segment = expert * sources + source
+                for row in segments[segment]..<segments[segment + 1] {
+                    let origin = buffers.origins[row]
+                    let slot =
+                        region.offset
+                        + layout.combineSlot(half: half, token: Int(origin.token), choice: Int(origin.choice))
+                    try put(rows.extracting(row * hidden..<(row + 1) * hidden), to: peer, at: slot)
+                }
+                count += segments[segment + 1] - segments[segment]
+            }
+            try publish(.combine, to: source, count: count)
+        }
+    }
+
+    /// Sends one row in the combine format: encoded in place where the peer's window is mapped, else beside and then put.
+    private func put(_ row: Span<Float>, to peer: Int, at slot: Int) throws(FabricError) {
+        let endpoint = endpoint
+        switch layout.combineFormat {
+        case .float32: try endpoint.put(row, to: peer, at: slot)
+        case .bfloat16, .int8:
+            let byteCount = layout.combineRowByteCount
+            if var bytes = endpoint.peerMutableBytes(peer, at: slot, byteCount: byteCount) {
+                QuantisedRows.encodeBFloat16(row, into: &bytes)
+            } else {
+                let place = region.offset + layout.staging(0)
+                var bytes = endpoint.mutableBytes(at: place, byteCount: byteCount)
+                QuantisedRows.encodeBFloat16(row, into: &bytes)
+                try endpoint.put(from: place, byteCount: byteCount, to: peer, at: slot)
+            }
+        }
+    }
+
+    private func sum(_ weights: Span<Float>, into output: inout MutableSpan<Float>) {
+        let endpoint = endpoint
+        let chosen = plan.chosen
+        let choices = layout.choices
+        let hidden = layout.hidden
+        let stride = layout.combineSlotByteCount
+        for token in 0..<openTokens {
+            let slots = endpoint.bytes(
+                at: region.offset + layout.combineSlot(half: half, token: token, choice: 0), byteCount: choices * stride
+            )
+            var target = output._mutatingExtracting(token * hidden..<(token + 1) * hidden)
+            QuantisedRows.weightedSum(
+                of: slots, stride: stride, narrow: layout.combineFormat == .bfloat16,
+                weights: weights.extracting(token * choices..<(token + 1) * choices),
+                chosen: chosen.span.extracting(token * choices..<(token + 1) * choices), into: &target)
+        }
+    }
+}

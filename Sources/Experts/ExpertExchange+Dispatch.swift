@@ -1,0 +1,134 @@
+internal import Fabric
+internal import Kernels
+
+extension ExpertExchange {
+    /// Sends each token's row to the experts it chose, and returns what this rank's experts received.
+    ///
+    /// Rows are encoded once each, before they are sent. Destinations are served from this rank's own number on, so that no
+    /// member is everybody's first.
+    ///
+    /// - Parameters:
+    ///   - rows: `[tokens, hidden]`.
+    ///   - experts: `[tokens, choices]`, ids of experts of the whole team, -1 for none; no id twice in a token.
+    /// - Returns: rows in (local expert, source rank, index) order with their metadata.
+    /// - Throws: `.tooManyTokens` or `.badRouting` with the token, before anything is sent; `.fabric` with `.mismatch` if
+    ///   another member refused its call, `.timedOut` naming the members that did not come, `.corrupt` naming the one that
+    ///   sent what cannot be, `.membershipChanged`.
+    public func dispatch(rows: Span<Float>, experts: Span<Int32>) throws(ExpertError) -> DispatchResult {
+        let tokens = experts.count / layout.choices
+        precondition(experts.count == tokens * layout.choices, "each token has its choices")
+        precondition(rows.count == tokens * layout.hidden, "each token has its row")
+        try requireWhole()
+        endpoint.begin(.dispatch)
+        sequence += 1
+        isOpen = false
+        if let fault = check(tokens: tokens, experts: experts) {
+            refuse(.dispatch)
+            throw fault
+        }
+        do {
+            try send(rows, tokens: tokens)
+            try collect(.dispatch)
+        } catch {
+            broken = true
+            throw ExpertError(error)
+        }
+        do { try requireNoRefusal(.dispatch) } catch { throw ExpertError(error) }
+        do {
+            try takeCounts()
+            let result = try receive()
+            isOpen = true
+            openTokens = tokens
+            openRows = result.rowCount
+            count(result)
+            return result
+        } catch {
+            broken = true
+            throw ExpertError(error)
+        }
+    }
+
+    /// Plans the call; returns what is wrong with it.
+    private func check(tokens: Int, experts: Span<Int32>) -> ExpertError? {
+        let rank = endpoint.rank
+        guard tokens <= layout.maximumTokens else {
+            return ExpertError(
+                .tooManyTokens, rank: rank, token: layout.maximumTokens,
+                "rank \(rank) brought \(tokens) tokens to a dispatch for at most \(layout.maximumTokens)")
+        }
+        guard let fault = plan.take(experts) else { return nil }
+        let rule =
+            fault.isDuplicate
+            ? "chose expert \(fault.expert) twice"
+            : "chose expert \(fault.expert), which is not one of \(layout.expertCount) nor -1"
+        return ExpertError(.badRouting, rank: rank, token: fault.token, "token \(fault.token) of rank \(rank) \(rule)")
+    }
+
+    private func send(_ rows: Span<Float>, tokens: Int) throws(FabricError) {
+        let hidden = layout.hidden
+        for token in 0..<tokens {
+            stage(rows.extracting(token * hidden..<(token + 1) * hidden), token: token)
+        }
+        let local = layout.localExpertCount
+        let counts = plan.counts
+        for step in 0..<layout.rankCount {
+            let rank = (team.rank + step) % layout.rankCount
+            let peer = team.member(rank)
+            for position in plan.starts[rank]..<plan.starts[rank + 1] {
+                try sendRow(Int(plan.order[position]), to: peer)
+            }
+            try endpoint.put(
+                counts.span.extracting(rank * local..<(rank + 1) * local), to: peer,
+                at: flagOffset(.dispatch, writer: team.rank) + ExpertLayout.countsOffset)
+            try publish(.dispatch, to: rank, count: plan.rowCount(to: rank))
+        }
+    }
+
+    /// Encodes a row beside its header in this rank's own window.
+    private func stage(_ row: Span<Float>, token: Int) {
+        let endpoint = endpoint
+        let place = region.offset + layout.staging(token)
+        var payload = endpoint.mutableBytes(
+            at: place + ExpertLayout.headerByteCount, byteCount: layout.dispatchRowByteCount)
+        var scale: Float = 0
+        switch layout.dispatchFormat {
+        case .float32: QuantisedRows.encodeFloat32(row, into: &payload)
+        case .bfloat16: QuantisedRows.encodeBFloat16(row, into: &payload)
+        case .int8: scale = QuantisedRows.encodeInt8(row, into: &payload)
+        }
+        var header = endpoint.mutableValues(UInt32.self, at: place, count: 4)
+        header[0] = UInt32(team.rank)
+        header[1] = UInt32(token)
+        header[3] = scale.bitPattern
+    }
+
+    /// Sends a staged row to the expert of `entry`, which is token * choices + choice.
+    private func sendRow(_ entry: Int, to peer: Int) throws(FabricError) {
+        let endpoint = endpoint
+        let token = entry / layout.choices
+        let choice = entry - token * layout.choices
+        let expert = Int(plan.chosen[entry])
+        let place = region.offset + layout.staging(token)
+        var header = endpoint.mutableValues(UInt32.self, at: place, count: 4)
+        header[2] = UInt32(choice) | stamp << 16
+        let slot = layout.dispatchSlot(
+            half: half, expert: expert % layout.localExpertCount, source: team.rank, index: plan.place(expert: expert))
+        try endpoint.put(
+            from: place, byteCount: ExpertLayout.headerByteCount + layout.dispatchRowByteCount, to: peer,
+            at: region.offset + slot)
+    }
+
+    /// The part of the sequence that every slot carries.
+    var stamp: UInt32 { UInt32(truncatingIfNeeded: sequence & 0xFFFF) }
+
+    private func count(_ result: DispatchResult) {
+        statistics.dispatches += 1
+        statistics.rowsSent += UInt64(plan.rowCount)
+        statistics.rowsReceived += UInt64(result.rowCount)
+        statistics.dispatchBytes += UInt64(
+            plan.rowCount * (ExpertLayout.headerByteCount + layout.dispatchRowByteCount) + 4 * layout.expertCount)
+        for expert in statistics.expertLoad.indices {
+            statistics.expertLoad[expert] += UInt64(result.rowCount(expert: expert))
+        }
+    }
+}

@@ -1,0 +1,114 @@
+internal import Fabric
+
+// How members tell each other that their rows are there, or that they refuse their own call.
+
+extension ExpertExchange {
+    /// The two phases of a call, each with its own flags.
+    enum Phase {
+        case dispatch, combine
+
+        var operation: FabricOperation {
+            switch self {
+            case .dispatch: .dispatch
+            case .combine: .combine
+            }
+        }
+    }
+
+    /// The flag that member `writer` sets at every other member in the current call.
+    func flagOffset(_ phase: Phase, writer: Int) -> Int {
+        switch phase {
+        case .dispatch: region.offset + layout.dispatchStatus(half: half, source: writer)
+        case .combine: region.offset + layout.combineStatus(half: half, peer: writer)
+        }
+    }
+
+    /// Tells member `peer` that `count` rows are there; nil refuses. Releases the rows; acquired in `collect`.
+    func publish(_ phase: Phase, to peer: Int, count: Int?) throws(FabricError) {
+        try endpoint.signal(
+            .set, ExpertLayout.flag(sequence: sequence, count: count), at: team.member(peer),
+            flagOffset(phase, writer: team.rank))
+    }
+
+    /// Refuses this member's own call: all others learn of it, and all flags are seen, so that the next call may follow.
+    ///
+    /// An error on the way leaves the exchange broken and is dropped: the refusal's own reason is the one to report.
+    func refuse(_ phase: Phase) {
+        do {
+            for step in 0..<layout.rankCount {
+                try publish(phase, to: (team.rank + step) % layout.rankCount, count: nil)
+            }
+            try collect(phase)
+        } catch {
+            broken = true
+        }
+    }
+
+    /// Waits for the flags of all members and notes what they announce. Acquires their rows and counts.
+    ///
+    /// - Throws: `.timedOut` naming all members whose flag is missing; `.corrupt` for a flag of another call.
+    func collect(_ phase: Phase) throws(FabricError) {
+        let deadline = endpoint.deadline()
+        let floor = sequence << ExpertLayout.countBits
+        for step in 0..<layout.rankCount {
+            let peer = (team.rank + step) % layout.rankCount
+            let offset = flagOffset(phase, writer: peer)
+            var flag: UInt64 = 0
+            if endpoint.hasReached(floor, at: offset) {
+                flag = try endpoint.wait(at: offset, reaches: floor, operation: phase.operation)
+            } else {
+                let start = ContinuousClock.now
+                do throws(FabricError) {
+                    flag = try endpoint.wait(
+                        at: offset, reaches: floor, deadline: deadline, peer: team.member(peer),
+                        operation: phase.operation)
+                } catch {
+                    throw error.code == .timedOut ? blame(error, phase) : error
+                }
+                noteWait(phase, peer, (ContinuousClock.now - start).components)
+            }
+            guard flag >> ExpertLayout.countBits == sequence, flag & ExpertLayout.refusedCount != 0 else {
+                throw corrupt(
+                    phase, peer, "its flag is for call \(flag >> ExpertLayout.countBits), this is call \(sequence)")
+            }
+            let count = flag & ExpertLayout.refusedCount
+            announced[peer] = count == ExpertLayout.refusedCount ? -1 : Int(count) - 1
+        }
+    }
+
+    /// Throws if a member has refused its own call.
+    func requireNoRefusal(_ phase: Phase) throws(FabricError) {
+        guard announced.contains(-1) else { return }
+        let peers = announced.indices.filter { announced[$0] == -1 }.map(team.member)
+        throw FabricError(
+            .mismatch, scope: .operation, operation: phase.operation, rank: endpoint.rank, peers: peers,
+            epoch: endpoint.epoch, phase: endpoint.phase,
+            context:
+                "rank \(peers.map(String.init).joined(separator: ", ")) refused its own input; its message says why")
+    }
+
+    func corrupt(_ phase: Phase, _ peer: Int, _ context: String) -> FabricError {
+        FabricError(
+            .corrupt, scope: .peer, operation: phase.operation, rank: endpoint.rank, peers: [team.member(peer)],
+            epoch: endpoint.epoch, phase: endpoint.phase, context: context)
+    }
+
+    /// A time-out names every member whose flag is missing.
+    private func blame(_ error: FabricError, _ phase: Phase) -> FabricError {
+        var error = error
+        let floor = sequence << ExpertLayout.countBits
+        error.peers = (0..<layout.rankCount)
+            .filter { !endpoint.hasReached(floor, at: flagOffset(phase, writer: $0)) }
+            .map(team.member)
+        return error
+    }
+
+    private func noteWait(_ phase: Phase, _ peer: Int, _ time: (seconds: Int64, attoseconds: Int64)) {
+        let nanoseconds =
+            UInt64(max(0, time.seconds)) * 1_000_000_000 + UInt64(max(0, time.attoseconds)) / 1_000_000_000
+        switch phase {
+        case .dispatch: statistics.dispatchWaitNanoseconds[peer] += nanoseconds
+        case .combine: statistics.combineWaitNanoseconds[peer] += nanoseconds
+        }
+    }
+}

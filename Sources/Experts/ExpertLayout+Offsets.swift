@@ -1,0 +1,36 @@
+// Offsets inside the region of an exchange. `half` is the parity of the call's sequence, 0 or 1.
+
+extension ExpertLayout {
+    /// The status row in which `source` announces its rows.
+    package func dispatchStatus(half: Int, source: Int) -> Int { (half * rankCount + source) * statusStride }
+
+    /// The status line in which the expert rank `peer` announces the rows it sent back.
+    package func combineStatus(half: Int, peer: Int) -> Int {
+        combineStatusOffset + (half * rankCount + peer) * Self.lineByteCount
+    }
+
+    /// Where this member keeps the encoded form of its row `token`.
+    func staging(_ token: Int) -> Int { stagingOffset + token * stagingStride }
+
+    /// Slot `index` of the rows that `source` sends to a local expert.
+    package func dispatchSlot(half: Int, expert: Int, source: Int, index: Int) -> Int {
+        dispatchSlotsOffset + half * dispatchHalf
+            + ((expert * rankCount + source) * maximumTokens + index) * dispatchSlotByteCount
+    }
+
+    /// The slot of a token's choice, at the token's own rank.
+    package func combineSlot(half: Int, token: Int, choice: Int) -> Int {
+        combineSlotsOffset + half * combineHalf + (token * choices + choice) * combineSlotByteCount
+    }
+
+    /// Bytes of a row in the dispatch format, without its header.
+    var dispatchRowByteCount: Int { dispatchFormat.elementByteCount * hidden }
+
+    /// Bytes of a row in the combine format.
+    var combineRowByteCount: Int { combineFormat.elementByteCount * hidden }
+
+    /// The flag for `count` rows, or for a refusal.
+    package static func flag(sequence: UInt64, count: Int?) -> UInt64 {
+        sequence << countBits | (count.map { UInt64($0) + 1 } ?? refusedCount)
+    }
+}

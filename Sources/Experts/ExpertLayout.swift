@@ -1,0 +1,192 @@
+// Where everything of an expert-parallel exchange lies.
+//
+// The same region lies in the window of every member of the team. E experts, R members, L = E / R local experts, T tokens
+// a member at most, H numbers a row, K choices a token; offsets from the start of the region, parity p = sequence mod 2:
+//
+//     dispatch status   [p][source]                   one writer a row: the source
+//     combine status    [p][expert rank]              one writer a row: the expert rank
+//     staging           [T]                           this member's own encoded rows, before they are sent
+//     dispatch slots    [p][local expert][source][T]  one writer a slot: the source
+//     combine slots     [p][token][K]                 one writer a slot: the rank of the expert chosen there
+//
+// A status row is a whole number of 64-byte lines:
+//
+//     0    flag     u64    sequence << 24 | count + 1: `count` rows in all; count field 0xFFFFFF: the writer refused its
+//                          own call and sent nothing. It only rises and is never cleared
+//     8    counts   u32    L of them, rows for each local expert (dispatch only)
+//
+// A dispatch slot, rounded up to `slotAlignment`:
+//
+//     0    source   u32    number of the sender in the team
+//     4    token    u32    row at the source
+//     8    choice   u16    which of the token's K experts this is
+//     10   stamp    u16    low bits of the sequence: a slot that was not written in this call shows
+//     12   scale    f32    of an INT8 row, else 0
+//     16   payload         H numbers in the dispatch format
+//
+// A combine slot is H numbers in the combine format, rounded up to `slotAlignment`; where it lies says what it is.
+//
+// Two parities are enough. A member writes slots and words of call n + 2 (the parity of n) only after it has the flags of
+// call n + 1 of all members, and a member publishes that flag only after it has read all of call n. So whoever is ahead by
+// one call writes into the other half, and nobody can be ahead by two.
+
+/// The sizes and offsets of an expert-parallel exchange. A value, the same on all members.
+///
+/// ## Source
+/// Slots fixed in advance for each (local expert, source), the metadata triple, the flag that carries a count, and the two
+/// halves: `cloudmatrix.md` 2.2-2.4 and 6.2; private slots with the index counted at the sender: `expert-parallel.md` 1.3.
+/// With `slotAlignment: 512` the slots have the published sizes.
+public struct ExpertLayout: Sendable, Equatable {
+    /// Routed experts in all, E.
+    public let expertCount: Int
+    /// Members of the team, R.
+    public let rankCount: Int
+    /// Experts on each member, L = E / R; expert e lives on member e / L.
+    public let localExpertCount: Int
+    /// Tokens a member may bring to one call, T.
+    public let maximumTokens: Int
+    /// Numbers in a row, H.
+    public let hidden: Int
+    /// Experts a token may choose, K.
+    public let choices: Int
+    /// How rows travel to the experts.
+    public let dispatchFormat: WireFormat
+    /// How rows travel back: float32 or bfloat16.
+    public let combineFormat: WireFormat
+    /// Slots are rounded up to this many bytes.
+    public let slotAlignment: Int
+    /// Bytes from one dispatch slot to the next.
+    public let dispatchSlotByteCount: Int
+    /// Bytes from one combine slot to the next.
+    public let combineSlotByteCount: Int
+    /// Bytes the exchange needs in every window.
+    public let byteCount: Int
+
+    let statusStride: Int
+    let stagingStride: Int
+    let combineStatusOffset: Int
+    let stagingOffset: Int
+    let dispatchSlotsOffset: Int
+    let combineSlotsOffset: Int
+    /// Bytes of the dispatch slots of one parity, and of the combine slots of one parity.
+    let dispatchHalf: Int
+    let combineHalf: Int
+
+    package static let headerByteCount = 16
+    package static let countsOffset = 8
+    package static let countBits: UInt64 = 24
+    package static let refusedCount: UInt64 = (1 << 24) - 1
+    static let lineByteCount = 64
+
+    /// Checks the numbers and places everything.
+    ///
+    /// - Parameters:
+    ///   - experts: E; must be a multiple of `ranks`.
+    ///   - ranks: R, members of the team.
+    ///   - maximumTokens: T, the most tokens one member brings to one call.
+    ///   - hidden: H.
+    ///   - choices: K, at most E.
+    ///   - slotAlignment: a power of two, at least 64; 512 gives the published sizes.
+    /// - Throws: ``ExpertError/Code/badLayout`` with the numbers, also where a product passes 64 bits.
+    public init(
+        experts: Int, ranks: Int, maximumTokens: Int, hidden: Int, choices: Int, dispatch: WireFormat,
+        combine: WireFormat, slotAlignment: Int = 64
+    ) throws(ExpertError) {
+        try Self.check(
+            experts: experts, ranks: ranks, maximumTokens: maximumTokens, hidden: hidden, choices: choices,
+            combine: combine, slotAlignment: slotAlignment)
+        expertCount = experts
+        rankCount = ranks
+        localExpertCount = experts / ranks
+        self.maximumTokens = maximumTokens
+        self.hidden = hidden
+        self.choices = choices
+        dispatchFormat = dispatch
+        combineFormat = combine
+        self.slotAlignment = slotAlignment
+        // Bounded by `check`: experts and hidden below 2^24, so none of these three overflows.
+        statusStride = Self.roundUp(Self.countsOffset + 4 * (experts / ranks), to: Self.lineByteCount)
+        dispatchSlotByteCount = Self.roundUp(
+            Self.headerByteCount + dispatch.elementByteCount * hidden, to: slotAlignment)
+        combineSlotByteCount = Self.roundUp(combine.elementByteCount * hidden, to: slotAlignment)
+        stagingStride = max(dispatchSlotByteCount, combineSlotByteCount)
+        var place = CheckedPlace()
+        place.take(2, ranks, statusStride)
+        combineStatusOffset = place.offset
+        place.take(2, ranks, Self.lineByteCount)
+        place.round(to: slotAlignment)
+        stagingOffset = place.offset
+        place.take(maximumTokens, stagingStride, 1)
+        dispatchSlotsOffset = place.offset
+        place.take(experts, maximumTokens, dispatchSlotByteCount)
+        dispatchHalf = place.offset - dispatchSlotsOffset
+        place.take(experts, maximumTokens, dispatchSlotByteCount)
+        combineSlotsOffset = place.offset
+        place.take(maximumTokens, choices, combineSlotByteCount)
+        combineHalf = place.offset - combineSlotsOffset
+        place.take(maximumTokens, choices, combineSlotByteCount)
+        byteCount = place.offset
+        guard !place.overflowed else {
+            throw ExpertError(
+                .badLayout,
+                "\(experts) experts of \(maximumTokens) tokens of \(hidden) numbers need more bytes than 64 bits count")
+        }
+    }
+
+    private static func check(
+        experts: Int, ranks: Int, maximumTokens: Int, hidden: Int, choices: Int, combine: WireFormat, slotAlignment: Int
+    ) throws(ExpertError) {
+        guard experts >= 1, ranks >= 1, experts < 1 << 24, experts % ranks == 0 else {
+            throw ExpertError(
+                .badLayout,
+                "\(experts) experts cannot be shared evenly by \(ranks) ranks; the expert count must be a multiple of them"
+            )
+        }
+        guard (1..<1 << 24).contains(maximumTokens), (1..<1 << 24).contains(hidden) else {
+            throw ExpertError(
+                .badLayout, "\(maximumTokens) tokens a rank of \(hidden) numbers: both must be from 1 to 16777215")
+        }
+        guard (1...min(experts, 65535)).contains(choices), maximumTokens * choices < Int(refusedCount) - 1 else {
+            throw ExpertError(
+                .badLayout,
+                "\(choices) choices a token of \(experts) experts, \(maximumTokens) tokens: choices must be from 1 to the "
+                    + "experts, and choices times tokens below 16777214")
+        }
+        guard combine != .int8 else {
+            throw ExpertError(.badLayout, "rows return as float32 or bfloat16, not as int8")
+        }
+        guard slotAlignment >= lineByteCount, slotAlignment <= 1 << 20, slotAlignment & (slotAlignment - 1) == 0 else {
+            throw ExpertError(
+                .badLayout, "slots cannot be aligned to \(slotAlignment) bytes: a power of two from 64 on")
+        }
+    }
+
+    /// The most rows one member can receive in one call: each source sends a token at most min(K, L) times here.
+    public var maximumReceivedRows: Int { rankCount * maximumTokens * min(choices, localExpertCount) }
+
+    /// The member that holds an expert.
+    @inlinable
+    public func rank(ofExpert expert: Int) -> Int { expert / localExpertCount }
+
+    static func roundUp(_ value: Int, to alignment: Int) -> Int { (value + alignment - 1) & ~(alignment - 1) }
+}
+
+/// A running offset that remembers an overflow instead of trapping.
+private struct CheckedPlace {
+    var offset = 0
+    var overflowed = false
+
+    mutating func take(_ a: Int, _ b: Int, _ c: Int) {
+        let (ab, first) = a.multipliedReportingOverflow(by: b)
+        let (abc, second) = ab.multipliedReportingOverflow(by: c)
+        let (sum, third) = offset.addingReportingOverflow(abc)
+        overflowed = overflowed || first || second || third
+        offset = overflowed ? 0 : sum
+    }
+
+    mutating func round(to alignment: Int) {
+        let (sum, overflow) = offset.addingReportingOverflow(alignment - 1)
+        overflowed = overflowed || overflow
+        offset = overflowed ? 0 : sum & ~(alignment - 1)
+    }
+}
