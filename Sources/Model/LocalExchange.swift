@@ -1,7 +1,7 @@
 internal import Kernels
 
 /// The expert exchange of a die that holds every expert: no wire, but rounded as the wire would round.
-public struct LocalExchange: ExpertExchange {
+public struct LocalExchange: RoutedExperts {
     /// Rows each expert has run since the start, by layer: the load that placement and tables work from.
     public private(set) var load: [Int: [Int]] = [:]
 

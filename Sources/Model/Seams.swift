@@ -21,7 +21,7 @@ public protocol AttentionCore {
 }
 
 /// Brings rows to the experts they chose and the results back: the seam for local and expert-parallel execution.
-public protocol ExpertExchange {
+public protocol RoutedExperts {
     /// Sends each row to its experts, runs the experts of this die on the rows that arrive, and sums what comes back.
     ///
     /// The sum is `fma(weight[k], result[k], sum)` in ascending k from zero, in float32, so that every implementation

@@ -60,7 +60,7 @@ struct SparseLayer: Sendable {
 
     /// The layer's output for normed rows: routed experts through the exchange, plus the shared expert.
     func apply(
-        layer: Int, _ hidden: [Float], rowCount: Int, _ routing: Routing, _ exchange: inout some ExpertExchange
+        layer: Int, _ hidden: [Float], rowCount: Int, _ routing: Routing, _ exchange: inout some RoutedExperts
     ) throws(ModelError) -> [Float] {
         var output = [Float](repeating: 0, count: hidden.count)
         var span = output.mutableSpan

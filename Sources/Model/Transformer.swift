@@ -59,7 +59,7 @@ public struct Transformer: Sendable {
     /// - Returns: the logits `[rows that want them, vocabularySize]`, in the order of the batch.
     /// - Throws: ``ModelError``; the caches of the batch's requests are then in an unknown state and must be released.
     public func forward(
-        _ batch: [BatchRow], attention: inout some AttentionCore, exchange: inout some ExpertExchange,
+        _ batch: [BatchRow], attention: inout some AttentionCore, exchange: inout some RoutedExperts,
         observer: (any StepObserver)? = nil
     ) throws(ModelError) -> [Float] {
         for row in batch { try check(row) }
