@@ -17,7 +17,7 @@ public struct DecodePlan: Sendable {
     /// Heads and widths of the whole attention.
     public let shape: LatentShape
     /// The heads to compute; all by default. Each head's result is the same whichever others are computed with it.
-    public let heads: Range<Int>
+    public private(set) var heads: Range<Int>
     /// For each query, the token positions it may attend to, in the whole sequence; may be empty or reach past its end.
     public let visible: [Range<Int>]
     /// Factor of the scores. For DeepSeek models (nope + rope head width)^-1/2, times the square of YaRN's mscale.
@@ -84,13 +84,13 @@ public struct DecodePlan: Sendable {
         return KeySplit(tokens: first..<min(first + splitLength, tokenCount), firstPosition: first)
     }
 
-    /// The same plan for other heads.
-    ///
-    /// - Throws: ``AttentionError`` `.invalidShape` if the shape has no such heads.
-    public func with(heads: Range<Int>) throws(AttentionError) -> DecodePlan {
-        try DecodePlan(
-            shape: shape, heads: heads, visible: visible, scale: scale, precision: precision, blockLength: blockLength,
-            splitLength: splitLength, kernels: kernels)
+    /// The same plan for other heads of the shape.
+    public func with(heads: Range<Int>) -> DecodePlan {
+        precondition(
+            heads.lowerBound >= 0 && heads.upperBound <= shape.heads && !heads.isEmpty, "The shape has no such heads.")
+        var plan = self
+        plan.heads = heads
+        return plan
     }
 }
 

@@ -1,0 +1,290 @@
+// Decode of one sequence by all members of a team, in two forms that give the bits of a single die:
+//
+//   by keys    member i mod size holds split i (KeyShards). Each member attends to its own splits for all heads. The rows
+//              of the result are dealt out to the members; everybody puts its splits' states of a member's rows into that
+//              member's window, and the member merges them in ascending split order:
+//
+//                  window of member j:  [ split 0 | split 1 | ... ] each with j's rows        written by the splits' owners
+//
+//   by heads   every member holds all keys and decodes its own heads.
+//
+// Then both end alike: each member puts its finished rows into everybody's window. A barrier ends each exchange:
+//
+//     by keys     put states | barrier | merge, put outputs | barrier | read outputs
+//     by heads                           decode, put outputs | barrier | read outputs
+//
+// The outputs alternate between two places: who puts those of step k + 2 has passed the barrier of step k + 1, and so has
+// everybody else, who had read the outputs of step k by then. States need no second place: the barrier behind the outputs
+// stands between their readers and the next step's writers.
+//
+// Bytes a member puts in a step, R rows, D latent columns, n members, s splits of its own:
+//     by keys    4 s R (D + 4) (n - 1) / n  states,  plus 4 (R / n) (D + 1) (n - 1)  outputs
+//     by heads   4 (R / n) (D + 1) (n - 1)  outputs
+
+public import Fabric
+internal import Kernels
+internal import Tensors
+
+/// Decodes with all members of a team; every member gets the whole output.
+///
+/// All members must make the same calls with equal plans and token counts, in the same order. One object serves one team on
+/// one thread and keeps its scratch memory. After an error of the fabric it must not be used again.
+public final class DistributedDecode {
+    /// The members.
+    public let team: Team
+    /// The largest result the region has room for: rows.
+    public let rowCapacity: Int
+    /// Columns of a row.
+    public let latentWidth: Int
+    /// The most splits a sequence may have.
+    public let splitCapacity: Int
+    /// Bytes put to other members so far.
+    public private(set) var putByteCount = 0
+
+    let variant: any AttentionVariant
+    private let region: Region
+    private let sizes: Sizes
+    private var step = 0
+    private var workspace = AttentionWorkspace()
+    // Scratch; moved out of the object while it is lent out as spans.
+    private var partial: [Float] = []
+    private var merged: [Float] = []
+    private var output: [Float] = []
+    private var logSumExp: [Float] = []
+
+    /// Bytes of symmetric memory a decode needs in each window.
+    ///
+    /// The states of a member's rows for every split, and two times all outputs.
+    public static func byteCount(
+        memberCount: Int, rowCapacity: Int, latentWidth: Int, splitCapacity: Int
+    ) -> Int {
+        Sizes(memberCount, rowCapacity, latentWidth, splitCapacity).byteCount
+    }
+
+    /// Sets up on a region of the symmetric heap, the same on all members.
+    ///
+    /// - Parameters:
+    ///   - region: at least ``byteCount(memberCount:rowCapacity:latentWidth:splitCapacity:)`` bytes, used by nobody else.
+    ///   - rowCapacity: the most rows (queries times heads) of a plan.
+    ///   - splitCapacity: the most splits of a sequence.
+    public init(
+        team: Team, region: Region, variant: any AttentionVariant, rowCapacity: Int, latentWidth: Int,
+        splitCapacity: Int
+    ) {
+        precondition(rowCapacity > 0 && latentWidth > 0 && splitCapacity > 0, "A decode has rows, columns and splits.")
+        sizes = Sizes(team.size, rowCapacity, latentWidth, splitCapacity)
+        precondition(region.byteCount >= sizes.byteCount, "The region is smaller than the decode needs.")
+        self.team = team
+        self.region = region
+        self.variant = variant
+        self.rowCapacity = rowCapacity
+        self.latentWidth = latentWidth
+        self.splitCapacity = splitCapacity
+    }
+
+    /// Decodes with the keys dealt out in splits: split i is in the cache of member i mod size.
+    ///
+    /// - Parameters:
+    ///   - sequence: this member's share of the sequence; it holds `KeyShards.localCount` tokens.
+    ///   - tokenCount: tokens of the whole sequence.
+    ///   - queries: `[queryCount, heads, width]`, the same on all members.
+    ///   - output: `[queryCount, plan.heads.count, latentWidth]`.
+    ///   - logSumExp: `[queryCount, plan.heads.count]`.
+    /// - Throws: ``FabricError`` `.outOfMemory` on all members if rows or splits exceed the capacities, `.timedOut` or
+    ///   `.membershipChanged` if a member is lost.
+    public func decodeByKeys(
+        _ sequence: CachedSequence, in cache: PagedLatentCache, tokenCount: Int, queries: Span<Float>,
+        plan: DecodePlan, output: inout MutableSpan<Float>, logSumExp: inout MutableSpan<Float>
+    ) throws(FabricError) {
+        let layout = plan.partialLayout, count = plan.splitCount(tokenCount: tokenCount)
+        try check(plan, splitCount: count)
+        check(output, logSumExp, plan)
+        let shards = KeyShards(splitLength: plan.splitLength, memberCount: team.size)
+        precondition(
+            cache.count(of: sequence) >= shards.localCount(of: team.rank, tokenCount: tokenCount),
+            "This member's share of the keys is not complete.")
+        step += 1
+        var partial: [Float] = []
+        swap(&partial, &self.partial)
+        defer { swap(&partial, &self.partial) }
+        AttentionWorkspace.grow(&partial, to: layout.floatCount)
+        for index in stride(from: team.rank, to: count, by: team.size) {
+            var all = partial.mutableSpan
+            var states = all.slice(0..<layout.floatCount)
+            variant.decodeSplit(
+                shards.split(index, tokenCount: tokenCount), of: sequence, in: cache, queries: queries, plan: plan,
+                workspace: &workspace, into: &states)
+            try dealOut(states.span, split: index, layout)
+        }
+        try team.barrier()
+        try mergeAndPublish(splitCount: count, plan)
+        try collect(plan, into: &output, &logSumExp)
+    }
+
+    /// Decodes with the heads dealt out; every member holds all keys.
+    ///
+    /// Parameters and errors as in ``decodeByKeys(_:in:tokenCount:queries:plan:output:logSumExp:)``; the token count is the
+    /// cache's.
+    public func decodeByHeads(
+        _ sequence: CachedSequence, in cache: PagedLatentCache, queries: Span<Float>, plan: DecodePlan,
+        output: inout MutableSpan<Float>, logSumExp: inout MutableSpan<Float>
+    ) throws(FabricError) {
+        try check(plan, splitCount: 0)
+        check(output, logSumExp, plan)
+        step += 1
+        try decodeAndPublish(sequence, in: cache, queries: queries, plan: plan)
+        try collect(plan, into: &output, &logSumExp)
+    }
+
+    // MARK: - Where things are
+
+    /// The parts of the region, in bytes; all multiples of 64.
+    private struct Sizes {
+        let rowsPerMember: Int
+        let states: Int
+        let outputs: Int
+        let sums: Int
+        var byteCount: Int { states + 2 * (outputs + sums) }
+
+        init(_ memberCount: Int, _ rowCapacity: Int, _ latentWidth: Int, _ splitCapacity: Int) {
+            func whole(_ floats: Int) -> Int { (4 * floats + 63) / 64 * 64 }
+            rowsPerMember = (rowCapacity + memberCount - 1) / memberCount
+            let layout = PartialLayout(rowCount: rowsPerMember, latentWidth: latentWidth)
+            states = whole(splitCapacity * layout.floatCount)
+            outputs = whole(rowCapacity * latentWidth)
+            sums = whole(rowCapacity)
+        }
+    }
+
+    /// Offset of the outputs of this step, and behind them of their log-sum-exps.
+    private var outputOffset: Int { region.offset + sizes.states + step % 2 * (sizes.outputs + sizes.sums) }
+
+    /// Offset of a split's states of a member's rows.
+    private func stateOffset(split: Int, _ stride: Int) -> Int {
+        region.offset + 4 * split * sizes.rowsPerMember * stride
+    }
+
+    /// The part of `count` rows or heads that a member gets: sizes differ by at most one.
+    private func share(of member: Int, _ count: Int) -> Range<Int> {
+        member * count / team.size..<(member + 1) * count / team.size
+    }
+
+    private func check(_ plan: DecodePlan, splitCount: Int) throws(FabricError) {
+        precondition(plan.shape.latentWidth == latentWidth, "The plan has another latent width.")
+        guard plan.rowCount <= rowCapacity, splitCount <= splitCapacity else {
+            throw FabricError(
+                .outOfMemory, scope: .operation, operation: .put, rank: team.endpoint.rank,
+                context: "a decode of \(plan.rowCount) rows and \(splitCount) splits; its region has room for "
+                    + "\(rowCapacity) and \(splitCapacity)")
+        }
+    }
+
+    private func check(
+        _ output: borrowing MutableSpan<Float>, _ logSumExp: borrowing MutableSpan<Float>, _ plan: DecodePlan
+    ) {
+        precondition(
+            output.count == plan.rowCount * latentWidth && logSumExp.count == plan.rowCount,
+            "The outputs have another shape.")
+    }
+
+    // MARK: - The exchanges
+
+    /// Puts one split's states, each member's rows into that member's window.
+    private func dealOut(_ states: Span<Float>, split: Int, _ layout: PartialLayout) throws(FabricError) {
+        let offset = stateOffset(split: split, layout.stride)
+        for distance in 0..<team.size {
+            let member = (team.rank + distance) % team.size
+            let rows = share(of: member, layout.rowCount)
+            if rows.isEmpty { continue }
+            let floats = rows.lowerBound * layout.stride..<rows.upperBound * layout.stride
+            try team.endpoint.put(states.extracting(floats), to: team.member(member), at: offset)
+            if distance > 0 { putByteCount += 4 * floats.count }
+        }
+    }
+
+    /// Merges this member's rows from its own window in ascending split order, and puts them into everybody's.
+    private func mergeAndPublish(splitCount: Int, _ plan: DecodePlan) throws(FabricError) {
+        let rows = share(of: team.rank, plan.rowCount)
+        if rows.isEmpty { return }
+        let layout = PartialLayout(rowCount: rows.count, latentWidth: latentWidth)
+        var merged: [Float] = [], output: [Float] = [], logSumExp: [Float] = []
+        swap(&merged, &self.merged)
+        lend(&output, &logSumExp, rowCount: rows.count)
+        defer {
+            swap(&merged, &self.merged)
+            takeBack(&output, &logSumExp)
+        }
+        AttentionWorkspace.grow(&merged, to: layout.floatCount)
+        var all = merged.mutableSpan
+        var held = all.slice(0..<layout.floatCount)
+        held.update(repeating: 0)
+        let endpoint = team.endpoint
+        for split in 0..<splitCount {
+            let next = endpoint.values(
+                Float.self, at: stateOffset(split: split, layout.stride), count: layout.floatCount)
+            variant.combine(next, into: &held, layout: layout, kernels: plan.kernels)
+        }
+        var values = output.mutableSpan, sums = logSumExp.mutableSpan
+        var valueSlice = values.slice(0..<rows.count * latentWidth)
+        var sumSlice = sums.slice(0..<rows.count)
+        variant.finish(
+            held.span, layout: layout, kernels: plan.kernels, output: &valueSlice, logSumExp: &sumSlice)
+        try publish(valueSlice.span, sumSlice.span, firstRow: rows.lowerBound)
+    }
+
+    /// Decodes this member's heads, and puts them into everybody's window.
+    private func decodeAndPublish(
+        _ sequence: CachedSequence, in cache: PagedLatentCache, queries: Span<Float>, plan: DecodePlan
+    ) throws(FabricError) {
+        let own = share(of: team.rank, plan.heads.count), first = plan.heads.lowerBound
+        if own.isEmpty { return }
+        let some = plan.with(heads: first + own.lowerBound..<first + own.upperBound)
+        var output: [Float] = [], logSumExp: [Float] = []
+        lend(&output, &logSumExp, rowCount: some.rowCount)
+        defer { takeBack(&output, &logSumExp) }
+        var values = output.mutableSpan, sums = logSumExp.mutableSpan
+        var valueSlice = values.slice(0..<some.rowCount * latentWidth)
+        var sumSlice = sums.slice(0..<some.rowCount)
+        variant.decode(
+            sequence, in: cache, queries: queries, plan: some, workspace: &workspace, output: &valueSlice,
+            logSumExp: &sumSlice)
+        for query in 0..<plan.queryCount {
+            let rows = query * own.count..<(query + 1) * own.count
+            try publish(
+                valueSlice.span.extracting(rows.lowerBound * latentWidth..<rows.upperBound * latentWidth),
+                sumSlice.span.extracting(rows), firstRow: query * plan.heads.count + own.lowerBound)
+        }
+    }
+
+    /// Puts finished rows into everybody's window.
+    private func publish(_ values: Span<Float>, _ sums: Span<Float>, firstRow: Int) throws(FabricError) {
+        for distance in 0..<team.size {
+            let member = team.member((team.rank + distance) % team.size)
+            try team.endpoint.put(values, to: member, at: outputOffset + 4 * firstRow * latentWidth)
+            try team.endpoint.put(sums, to: member, at: outputOffset + sizes.outputs + 4 * firstRow)
+            if distance > 0 { putByteCount += 4 * (values.count + sums.count) }
+        }
+    }
+
+    /// Waits for everybody's rows and copies them out of the window.
+    private func collect(
+        _ plan: DecodePlan, into output: inout MutableSpan<Float>, _ logSumExp: inout MutableSpan<Float>
+    ) throws(FabricError) {
+        try team.barrier()
+        let own = team.member(team.rank)
+        try team.endpoint.get(from: own, at: outputOffset, into: &output)
+        try team.endpoint.get(from: own, at: outputOffset + sizes.outputs, into: &logSumExp)
+    }
+
+    private func lend(_ output: inout [Float], _ logSumExp: inout [Float], rowCount: Int) {
+        swap(&output, &self.output)
+        swap(&logSumExp, &self.logSumExp)
+        AttentionWorkspace.grow(&output, to: rowCount * latentWidth)
+        AttentionWorkspace.grow(&logSumExp, to: rowCount)
+    }
+
+    private func takeBack(_ output: inout [Float], _ logSumExp: inout [Float]) {
+        swap(&output, &self.output)
+        swap(&logSumExp, &self.logSumExp)
+    }
+}
