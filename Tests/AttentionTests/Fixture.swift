@@ -127,3 +127,12 @@ func variant(_ name: String) throws -> any AttentionVariant {
 }
 
 struct UnknownVariant: Error {}
+
+/// Whether the tests were built in release mode.
+let isOptimized: Bool = {
+    #if DEBUG
+        false
+    #else
+        true
+    #endif
+}()
