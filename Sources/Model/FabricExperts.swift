@@ -1,5 +1,9 @@
 public import Experts
+internal import Fabric
+internal import Fabric
 internal import Kernels
+internal import Tensors
+internal import Tensors
 
 /// Expert parallelism: rows travel to the dies that hold their experts and back, over the fabric.
 ///
@@ -26,6 +30,8 @@ public struct FabricExperts: RoutedExperts {
         layer: Int, rowCount: Int, hidden: Span<Float>, experts: Span<Int32>, weights: Span<Float>, bank: ExpertBank,
         into output: inout MutableSpan<Float>
     ) throws(ModelError) {
+        // Named apart from self, whose scratch is lent out below.
+        let exchange = self.exchange
         let endpoint = exchange.team.endpoint
         do {
             endpoint.phase = "layer \(layer) dispatch"

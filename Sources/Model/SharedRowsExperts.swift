@@ -1,6 +1,7 @@
 public import Collectives
 public import Fabric
 internal import Kernels
+internal import Tensors
 
 /// Experts for rows that every member of a team has: each member sends a share of them, and all gather the answers.
 ///
