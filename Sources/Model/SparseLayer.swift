@@ -12,7 +12,7 @@ struct SparseLayer: Sendable {
     private let gate: Gate
     private let router: MappedTensor
     private let bias: [Float]
-    private let bank: ExpertBank
+    let bank: ExpertBank
     private let shared: FeedForward?
     private let precision: Precision
 

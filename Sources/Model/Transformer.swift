@@ -90,6 +90,12 @@ public struct Transformer: Sendable {
         return logits(batch, stream, observer)
     }
 
+    /// The routed experts this die holds of a layer; nil if the layer has none.
+    public func experts(ofLayer layer: Int) -> ExpertBank? {
+        guard layers.indices.contains(layer), case .sparse(let sparse) = layers[layer].body else { return nil }
+        return sparse.bank
+    }
+
     private func check(_ row: BatchRow) throws(ModelError) {
         guard (0..<configuration.vocabularySize).contains(row.token) else {
             throw ModelError(

@@ -1,11 +1,7 @@
-import FoundationEssentials
+import Glibc
 import Kernels
 import Tensors
 import Testing
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 @Suite("Dense rows and codes")
 struct DenseTests {
