@@ -48,3 +48,8 @@ public struct ExpertError: Error, CustomStringConvertible, Sendable, Equatable {
     /// Ranks of the cluster to blame, as far as they are known.
     public var peers: [Int] { fabric?.peers ?? [] }
 }
+
+extension ExpertError: FabricCaused {
+    /// The fabric's error, for ``Code/fabric``.
+    public var fabricCause: FabricError? { fabric }
+}

@@ -1,8 +1,6 @@
 public import Experts
 internal import Fabric
-internal import Fabric
 internal import Kernels
-internal import Tensors
 internal import Tensors
 
 /// Expert parallelism: rows travel to the dies that hold their experts and back, over the fabric.

@@ -1,3 +1,5 @@
+public import Fabric
+
 /// Why a step of the model failed.
 public struct ModelError: Error, CustomStringConvertible, Sendable {
     /// What failed; recovery switches on this.
@@ -31,4 +33,9 @@ public struct ModelError: Error, CustomStringConvertible, Sendable {
         self.cause = cause
         description = "layer \(layer), \(code == .attention ? "attention" : "expert exchange"): \(cause)"
     }
+}
+
+extension ModelError: FabricCaused {
+    /// The fabric's error at the bottom of the causes, if there is one.
+    public var fabricCause: FabricError? { (cause as? any FabricCaused)?.fabricCause }
 }

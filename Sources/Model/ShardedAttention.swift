@@ -2,7 +2,6 @@ public import Attention
 internal import Fabric
 internal import Kernels
 internal import Tensors
-internal import Tensors
 
 /// Attention whose keys are dealt out over a team: split i of every request is in the cache of member i mod size.
 ///

@@ -24,10 +24,11 @@ struct DieJob: Sendable {
             let result = try workload.init(payload: payload).run(on: context)
             context.setPhase("done")
             outbox.post(.result(die: die, bytes: result))
-        } catch let error as FabricError {
+        } catch let error as any FabricCaused where error.fabricCause != nil {
+            let cause = error.fabricCause
             let failure = ControlMessage.Failure(
-                isConsequence: error.code == .membershipChanged, peers: error.peers,
-                status: ExitStatus.rankLost.rawValue, text: error.description)
+                isConsequence: cause?.code == .membershipChanged, peers: cause?.peers ?? [],
+                status: ExitStatus.rankLost.rawValue, text: cause?.description ?? "\(error)")
             outbox.post(.failure(die: die, failure))
         } catch {
             fail(error, status: (error as? any StatusError)?.exitStatus ?? .software)

@@ -33,7 +33,7 @@ public final class RunFolder: Sendable {
     public static func create() throws(SystemError) -> RunFolder {
         let parent = parent
         removeAbandoned(in: parent)
-        var template = Array("\(parent)/\(prefix)XXXXXX".utf8CString)
+        var template = Array((parent + "/" + prefix + String(repeating: "X", count: 6)).utf8CString)
         guard unsafe mkdtemp(&template) != nil else {
             throw SystemError("cannot make a run folder in \(parent)", errno)
         }

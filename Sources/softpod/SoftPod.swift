@@ -13,5 +13,5 @@ struct SoftPod: ParsableCommand {
             77 permission, 130 and 143 stopped by a signal.
             """,
         version: RunFacts.commit,
-        subcommands: [RunCommand.self, RankCommand.self])
+        subcommands: [GenerateCommand.self, RunCommand.self, RankCommand.self])
 }

@@ -1,6 +1,9 @@
 internal import ArgumentParser
+internal import Experts
+internal import FoundationEssentials
 internal import Launching
 internal import Messaging
+internal import Model
 internal import NodeRuntime
 internal import SharedMemory
 internal import Workers
@@ -34,10 +37,18 @@ enum Failure {
         switch error {
         case let error as any StatusError: error.exitStatus
         case let error as SharedMemoryError: status(of: error)
+        case let error as ModelFileError: status(of: error)
+        case let error as ModelError where error.code == .badRow || error.code == .badSampling: .usage
+        case is ExpertError: .usage
         case is SystemError, is WorkerError: .system
         case is MessagingError: .inputOutput
         default: .software
         }
+    }
+
+    /// A file that is not there is another matter than one that lies.
+    private static func status(of error: ModelFileError) -> ExitStatus {
+        FileManager.default.isReadableFile(atPath: error.file) ? .data : .noInput
     }
 
     private static func status(of error: SharedMemoryError) -> ExitStatus {

@@ -3,7 +3,9 @@ internal import NodeRuntime
 /// Everything a rank process of this executable can run. A new workload is a file here and a line in this list.
 enum WorkloadCatalog {
     static let all: [any Workload.Type] = [
+        GenerateWorkload.self,
         IdleWorkload.self,
+        LatencyWorkload.self,
         SmokeWorkload.self,
     ]
 }

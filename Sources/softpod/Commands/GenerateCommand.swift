@@ -1,0 +1,110 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Launching
+internal import Model
+internal import NodeRuntime
+internal import SharedMemory
+
+/// Generates text from a model on a cluster.
+struct GenerateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "generate", abstract: "Continue prompts with a model that lies over a whole cluster.",
+        discussion: """
+            Text is streamed as it comes, then a summary says how fast it was, what moved, which experts were asked, and \
+            who ran where. With --json one object a request (prompt, promptIds, ids, text) and a last one with the summary.
+            """)
+
+    static let defaultPrompt = "It was a truth universally"
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var cluster: ClusterOptions
+    @Option(help: ArgumentHelp("A text to continue; may be given several times.", valueName: "text"))
+    var prompt: [String] = []
+    @Option(help: ArgumentHelp("A file of prompts, one JSON string a line.", valueName: "file"))
+    var prompts: String?
+    @Option(help: "The most tokens to add to each prompt.") var maxTokens = 64
+    @Option(help: "0 takes the likeliest token; up to 100.") var temperature = 0.0
+    @Option(help: "Draw from the likeliest tokens that make up this share; above 0, at most 1.") var topP = 1.0
+    @Option(help: "Decides the draws; the same seed gives the same text on every layout.") var seed: UInt64 = 0
+    @Flag(help: "Go on after the model's end token.") var ignoreEnd = false
+    @Flag(help: "JSON objects instead of text.") var json = false
+
+    func validate() throws {
+        guard (1...1_000_000).contains(maxTokens) else {
+            throw ValidationError("--max-tokens must be 1 to 1000000, not \(maxTokens).")
+        }
+        guard (0...100).contains(temperature) else {
+            throw ValidationError("--temperature must be 0 to 100, not \(temperature).")
+        }
+        guard topP > 0, topP <= 1 else { throw ValidationError("--top-p must be above 0 and at most 1, not \(topP).") }
+    }
+
+    func run() throws { try Failure.guarded(generate) }
+
+    private func generate() throws {
+        let opened = try model.open()
+        let texts = try PromptFile.read(prompts) + prompt
+        let chosen = texts.isEmpty ? [Self.defaultPrompt] : texts
+        let ids = try chosen.enumerated().map { index, text in
+            let ids = opened.tokenizer.encode(text)
+            guard !ids.isEmpty else { throw UsageError("prompt \(index + 1) is empty") }
+            return ids
+        }
+        let longest = (ids.map(\.count).max() ?? 0) + maxTokens
+        let each = model.attention == .data ? (ids.count + cluster.dies - 1) / cluster.dies : ids.count
+        let placement = try model.place(
+            opened, dies: cluster.dies, textLimit: longest, requests: min(each, model.batchRows))
+        let plan = GenerateWorkload.Plan(
+            model: model.plan(opened, placement),
+            requests: ids.map { GenerateWorkload.Plan.Request(prompt: $0, maximumTokens: maxTokens) },
+            temperature: temperature, topP: topP, seed: seed,
+            endTokens: ignoreEnd ? [] : opened.configuration.endTokens)
+        let configuration = cluster.configuration(
+            workload: GenerateWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
+            windowByteCount: try placement.windowByteCount(opened.configuration, model.precision))
+        let printer = TokenPrinter(prompts: chosen, ids: ids, tokenizer: opened.tokenizer, report: Report(json: json))
+        if !json { Report.remark(introduction(opened, placement, configuration)) }
+        let outcome = try Agent.run(configuration) { event in
+            if case .said(_, let bytes) = event, let token = TokenEvent(decoding: bytes) { printer.take(token) }
+        }
+        printer.finish()
+        GenerationSummary(
+            command: self, outcome: outcome, placement: placement, tokens: printer.tokenCount,
+            experts: opened.configuration.expertCount
+        ).print(Report(json: json))
+        try Failure.check(outcome)
+    }
+
+    private func introduction(
+        _ opened: OpenedModel, _ placement: ModelPlacement, _ configuration: ClusterConfiguration
+    ) -> String {
+        let processes = (cluster.dies + cluster.diesPerProcess - 1) / cluster.diesPerProcess
+        return """
+            \(cluster.dies) dies (\(processes) processes x \(cluster.diesPerProcess)) on \(WaitPolicy.usableCores) cores; \
+            attention \(placement.attention.rawValue), EP \(placement.expertParallel), \(model.precision), \
+            \(model.variant), seed \(seed)
+            """
+    }
+}
+
+/// The prompts of a file, one JSON string a line; empty lines are passed over.
+enum PromptFile {
+    static func read(_ path: String?) throws -> [String] {
+        guard let path else { return [] }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw InputError(.noInput, "\(path): cannot be read")
+        }
+        guard data.count <= 64 << 20 else { throw InputError(.data, "\(path): more than 64 MiB of prompts") }
+        var prompts: [String] = []
+        for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+            if line.allSatisfy({ [9, 13, 32].contains($0) }) { continue }
+            do {
+                prompts.append(try JSONDecoder().decode(String.self, from: Data(line)))
+            } catch {
+                throw InputError(.data, "\(path):\(index + 1): each line must be one JSON string")
+            }
+        }
+        guard !prompts.isEmpty else { throw InputError(.data, "\(path): holds no prompt") }
+        return prompts
+    }
+}

@@ -1,0 +1,120 @@
+internal import Fabric
+internal import FoundationEssentials
+internal import Launching
+internal import Model
+internal import Telemetry
+internal import Topology
+
+/// What a generation cost: speed, operations and bytes, expert load, who ran where. All of it measured.
+struct GenerationSummary {
+    private let command: GenerateCommand
+    private let outcome: ClusterOutcome
+    private let placement: ModelPlacement
+    private let tokens: Int
+    private let experts: Int
+    private let results: [(rank: Int, result: GenerateWorkload.Result)]
+
+    init(command: GenerateCommand, outcome: ClusterOutcome, placement: ModelPlacement, tokens: Int, experts: Int) {
+        self.command = command
+        self.outcome = outcome
+        self.placement = placement
+        self.tokens = tokens
+        self.experts = experts
+        results = outcome.results.enumerated().compactMap { rank, bytes in
+            // A die that was lost has no result; the summary then covers the others and says so.
+            guard let bytes, let result = try? JSONDecoder().decode(GenerateWorkload.Result.self, from: Data(bytes))
+            else { return nil }
+            return (rank, result)
+        }
+    }
+
+    /// Rows each expert received, over all layers and groups.
+    private var expertLoad: [Int] {
+        var load = [Int](repeating: 0, count: experts)
+        for (_, result) in results {
+            for (index, expert) in result.experts.enumerated() where index < result.expertLoad.count {
+                load[expert] += Int(result.expertLoad[index])
+            }
+        }
+        return load
+    }
+
+    private var facts: Row {
+        var row = RunFacts(cluster: command.cluster, outcome: outcome).row
+        let seconds = Double(results.map(\.result.stepNanoseconds).max() ?? 0) / 1e9
+        row.append("attention", .text(placement.attention.rawValue))
+        row.append("ep", .integer(placement.expertParallel))
+        row.append("precision", .text(command.model.precision.rawValue))
+        row.append("variant", .text(command.model.variant))
+        row.append("seed", .integer(Int(truncatingIfNeeded: command.seed)))
+        row.append("tokens", .integer(tokens))
+        row.append("tokensPerSecond", seconds > 0 ? .number(Double(tokens) / seconds) : .absent)
+        row.append("steps", .integer(results.map(\.result.steps).max() ?? 0))
+        row.append("startSeconds", outcome.startNanoseconds.map { .number(Double($0) / 1e9) } ?? .absent)
+        row.append("loadSeconds", .number(Double(results.map(\.result.loadNanoseconds).max() ?? 0) / 1e9))
+        row.append("generateSeconds", .number(seconds))
+        row.append("cpuSeconds", .number(Double(results.map(\.result.cpuNanoseconds).reduce(0, +)) / 1e9))
+        row.append("totalSeconds", .number(Double(outcome.totalNanoseconds) / 1e9))
+        let load = expertLoad
+        let mean = Double(load.reduce(0, +)) / Double(max(load.count, 1))
+        row.append("expertLoadMaxOverMean", mean > 0 ? .number(Double(load.max() ?? 0) / mean) : .absent)
+        row.append("complete", .flag(results.count == command.cluster.dies))
+        return row
+    }
+
+    private var operations: Row {
+        var total = OperationCounts()
+        for counts in outcome.counts { total.add(counts) }
+        var row = Row([:])
+        for operation in FabricOperation.allCases {
+            if let count = total.calls[operation], count > 0 { row.append("\(operation)", .integer(Int(count))) }
+        }
+        row.append("bytesMoved", .integer(Int(total.bytes)))
+        row.append("exchangeBytes", .integer(Int(results.map(\.result.exchangeBytes).reduce(0, +))))
+        row.append("slowWaits", .integer(Int(total.slowWaits)))
+        row.append("sleeps", .integer(Int(total.sleeps)))
+        return row
+    }
+
+    private var places: [Row] {
+        results.map { rank, result in
+            let place = rank < Supernode.cloudMatrix384.dieCount ? Supernode.cloudMatrix384.place(of: rank) : nil
+            return Row([
+                "die": .integer(rank), "npu": place.map { .integer($0.npu) } ?? .absent,
+                "process": .integer(result.process),
+                "experts": .text(Self.range(result.experts)), "requests": .text(Self.range(result.requests)),
+                "tokens": .integer(result.tokens), "rowsSent": .integer(Int(result.rowsSent)),
+                "rowsReceived": .integer(Int(result.rowsReceived)),
+                "exchangeWaitMilliseconds": .number(Double(result.waitNanoseconds) / 1e6),
+            ])
+        }
+    }
+
+    func print(_ report: Report) {
+        if report.json {
+            let rows = places.map(\.json).joined(separator: ",")
+            let load = Field.integers(expertLoad).json
+            let head = facts.json.dropLast()
+            report.line(head + ",\"operations\":\(operations.json),\"expertLoad\":\(load),\"places\":[\(rows)]}")
+            return
+        }
+        report.facts(facts, title: "summary (measured)")
+        report.facts(operations, title: "fabric operations of all dies (measured)")
+        let load = expertLoad
+        if load.contains(where: { $0 > 0 }) {
+            report.line("rows each expert received (measured)")
+            for start in stride(from: 0, to: load.count, by: 16) {
+                let part = load[start..<min(start + 16, load.count)].map(String.init).joined(separator: " ")
+                report.line("  \(start)-\(min(start + 16, load.count) - 1): \(part)")
+            }
+        }
+        report.rows(places, title: "who ran where (measured)")
+    }
+
+    /// `3-5` for neighbours, else the numbers.
+    private static func range(_ numbers: [Int]) -> String {
+        guard let first = numbers.first, let last = numbers.last else { return "none" }
+        if numbers.count > 1, last - first == numbers.count - 1 { return "\(first)-\(last)" }
+        return numbers.map(String.init).joined(separator: " ")
+    }
+}

@@ -1,0 +1,35 @@
+internal import Attention
+internal import FoundationEssentials
+internal import Model
+
+/// What a rank process must know to place a model: the part of a payload that generation and scoring share.
+struct ModelPlan: Codable, Sendable {
+    var directory: String
+    var precision: String
+    var dies: Int
+    var expertParallel: Int
+    var attention: String
+    var variant: String
+    var rowLimit: Int
+    var textLimit: Int
+    var requestLimit: Int
+
+    /// What the plan's words stand for; the command has checked them, so a failure is another build's payload.
+    func resolve() throws -> Resolved {
+        guard let precision = Precision(rawValue: precision),
+            let layout = ModelPlacement.AttentionLayout(rawValue: attention),
+            let variant = AttentionCatalog.variant(named: variant)
+        else { throw ModelError(.badRow, "this build does not know \(precision), \(attention) or \(variant)") }
+        return Resolved(
+            precision: precision,
+            placement: ModelPlacement(
+                dieCount: dies, expertParallel: expertParallel, attention: layout, rowLimit: rowLimit,
+                textLimit: textLimit, requestLimit: requestLimit), variant: variant)
+    }
+
+    struct Resolved {
+        var precision: Precision
+        var placement: ModelPlacement
+        var variant: any AttentionVariant
+    }
+}
