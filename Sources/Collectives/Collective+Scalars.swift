@@ -42,15 +42,18 @@ extension Collective {
     public func broadcast(_ value: UInt64, root: Int) throws(FabricError) -> UInt64 {
         precondition((0..<team.size).contains(root), "the root is a member")
         var result = value
+        // A root may have answered a reduction a moment before, and nobody waited for that word to be read; but every
+        // announcement has been.
+        let word = CollectiveWorkspace.metadataOffset
         try workspace.perform(.broadcast) { () throws(FabricError) in
             if team.rank == root {
                 for member in 0..<team.size where member != root {
-                    try workspace.send(value, to: team.member(member))
+                    try workspace.send(value, to: team.member(member), in: word)
                 }
                 // Not before everybody has read it, so that the next one finds the word free.
                 for member in 0..<team.size where member != root { try workspace.expect(team.member(member)) }
             } else {
-                result = try workspace.receive(from: team.member(root))
+                result = try workspace.receive(from: team.member(root), in: word)
                 try workspace.signal(team.member(root))
             }
         }
@@ -64,16 +67,17 @@ extension Collective {
         _ operation: CollectiveOperation, _ value: UInt64, _ fold: (UInt64, UInt64) -> UInt64
     ) throws(FabricError) -> UInt64 {
         var result = value
+        let word = CollectiveWorkspace.scalarOffset
         try workspace.perform(operation) { () throws(FabricError) in
             guard team.rank == 0 else {
-                try workspace.send(value, to: team.member(0))
-                result = try workspace.receive(from: team.member(0))
+                try workspace.send(value, to: team.member(0), in: word)
+                result = try workspace.receive(from: team.member(0), in: word)
                 return
             }
             for member in 1..<max(team.size, 1) {
-                result = fold(result, try workspace.receive(from: team.member(member)))
+                result = fold(result, try workspace.receive(from: team.member(member), in: word))
             }
-            for member in 1..<max(team.size, 1) { try workspace.send(result, to: team.member(member)) }
+            for member in 1..<max(team.size, 1) { try workspace.send(result, to: team.member(member), in: word) }
         }
         return result
     }

@@ -55,20 +55,22 @@ extension CollectiveWorkspace {
     /// Waits for the next event from a rank. Acquires what it released.
     func expect(_ peer: Int) throws(FabricError) {
         seen[peer] &+= 1
-        let value = try endpoint.wait(at: line(peer), atLeast: seen[peer], peer: peer, operation: .collective)
+        let value = try endpoint.wait(
+            at: line(peer), atLeast: seen[peer], deadline: timeout.map(endpoint.deadline), peer: peer,
+            operation: .collective)
         if value == Self.poison { throw told(by: peer) }
     }
 
-    /// An event to a rank that carries eight bytes.
-    func send(_ scalar: UInt64, to peer: Int) throws(FabricError) {
-        try endpoint.store(scalar, to: peer, at: line(endpoint.rank) + Self.scalarOffset)
+    /// An event to a rank that carries eight bytes in one of the words of the line.
+    func send(_ scalar: UInt64, to peer: Int, in word: Int) throws(FabricError) {
+        try endpoint.store(scalar, to: peer, at: line(endpoint.rank) + word)
         try signal(peer)
     }
 
     /// Waits for the next event from a rank and takes its eight bytes.
-    func receive(from peer: Int) throws(FabricError) -> UInt64 {
+    func receive(from peer: Int, in word: Int) throws(FabricError) -> UInt64 {
         try expect(peer)
-        return word(line(peer) + Self.scalarOffset)
+        return self.word(line(peer) + word)
     }
 
     /// A word of this die's own window, final because an event said so.

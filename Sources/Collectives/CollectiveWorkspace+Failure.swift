@@ -20,25 +20,35 @@ extension CollectiveWorkspace {
         }
     }
 
-    /// Finds who is really to blame for a time-out: the peer may itself wait for somebody.
+    /// Finds who is really to blame for a time-out: the peer may itself wait for somebody, or have just given up.
+    ///
+    /// Dies of one operation time out at about the same moment, even by the same tick of the kernel's timer, so a peer may be
+    /// between its wait and its message. It is looked at many times in a tenth of a second, with short waits for the
+    /// message in between whose length depends on the rank, so that two dies do not keep step.
     private func trace(_ error: FabricError) -> FabricError {
         guard error.code == .timedOut, error.peers.count == 1, let direct = error.peers.first else { return error }
-        var error = error
-        var culprit = direct
-        for _ in 0..<endpoint.rankCount {
-            guard let next = endpoint.rankAwaited(by: culprit), next != endpoint.rank, next != culprit else { break }
-            culprit = next
+        let pause = 2 + endpoint.rank % 7
+        for _ in 0..<max(1, 100 / pause) {
+            var culprit = direct
+            for _ in 0..<endpoint.rankCount {
+                guard let next = endpoint.rankAwaited(by: culprit), next != endpoint.rank, next != culprit else {
+                    break
+                }
+                culprit = next
+            }
+            if culprit != direct {
+                var error = error
+                error.peers = [culprit]
+                error.context = "rank \(direct) waits for it"
+                return error
+            }
+            // A time-out here means that the peer has nothing to say yet.
+            let said = try? endpoint.wait(
+                at: line(direct), atLeast: Self.poison, deadline: endpoint.deadline(after: .milliseconds(pause)),
+                peer: direct, operation: .collective)
+            if said != nil { return told(by: direct) }
         }
-        if culprit != direct {
-            error.peers = [culprit]
-            error.context = "rank \(direct) waits for it"
-            return error
-        }
-        // The peer does not wait. It may be about to say that it has given up on somebody else itself.
-        // A time-out here means that it has nothing to say; the first error stands.
-        let said = try? endpoint.wait(
-            at: line(direct), atLeast: Self.poison, timeout: .milliseconds(50), peer: direct, operation: .collective)
-        return said == nil ? error : told(by: direct)
+        return error
     }
 
     /// Tells every rank of the cluster that this die has given up, and on whom.

@@ -9,17 +9,19 @@ extension Endpoint {
     /// Waits until a word of this die's own window, which only rises, has reached a value. Returns what it then is.
     ///
     /// As ``wait(at:until:_:deadline:peer:operation:)``, which says how it wakes and what it acquires.
-    /// - Parameter timeout: the longest this one wait lasts; by default the endpoint's.
     @inlinable
     @discardableResult
     public func wait(
-        at offset: Int, atLeast target: UInt64, timeout: Duration? = nil, peer: Int? = nil,
+        at offset: Int, atLeast target: UInt64, deadline: Deadline? = nil, peer: Int? = nil,
         operation: FabricOperation
     ) throws(FabricError) -> UInt64 {
         try wait(
-            at: offset, until: .greaterOrEqual, target, deadline: timeout.map { Deadline(after: $0) }, peer: peer,
+            at: offset, until: .greaterOrEqual, target, deadline: deadline, peer: peer,
             operation: operation)
     }
+
+    /// A moment some time from now.
+    public func deadline(after timeout: Duration) -> Deadline { Deadline(after: timeout) }
 
     /// The rank that a rank of this host waits for at this moment, if it waits for one; to find who is to blame.
     public func rankAwaited(by rank: Int) -> Int? {

@@ -109,6 +109,6 @@ struct CollectiveConformanceTests {
             expected += [all[dies - 1], all[0], all.reduce(0, +), all[turn % dies], (-0.0).bitPattern]
             expected.append(0x7FF8_0000_0000_0000)
         }
-        #expect(outcome.values.allSatisfy { $0 == expected })
+        for values in outcome.values { #expect(values == expected) }
     }
 }

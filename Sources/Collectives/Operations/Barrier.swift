@@ -11,8 +11,10 @@ extension Collective {
     public func barrier(form: CollectiveForm = .pull) throws(FabricError) {
         form.check()
         try perform(.barrier) { () throws(FabricError) in
-            guard form.pushes, team.size > 1 else { return try team.barrier() }
             try endpoint.quiet()
+            guard form.pushes, team.size > 1 else {
+                return try team.sync(deadline: workspace.timeout.map(endpoint.deadline))
+            }
             for step in 1..<team.size {
                 try workspace.signal(team.member((team.rank + step) % team.size))
             }

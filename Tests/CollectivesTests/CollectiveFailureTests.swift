@@ -1,0 +1,155 @@
+import Collectives
+import Fabric
+import SharedMemory
+import Tensors
+import TestKit
+import Testing
+
+/// However a collective cannot be completed, everybody in it ends with a typed error that names who is to blame.
+@Suite("Collective failures")
+struct CollectiveFailureTests {
+    static let entries = CollectiveCatalog.all.map(\.name)
+
+    /// Runs one trial on all dies but what `instead` does on one of them.
+    static func run(
+        _ name: String, absent: Int, timeout: Duration, trial: CollectiveTrial,
+        instead: @escaping @Sendable (Team) -> Void = { _ in }
+    ) throws -> ThreadCluster.Outcome<Bool> {
+        let entry = try #require(CollectiveCatalog.entry(named: name))
+        return try ThreadCluster.run(dies: trial.size) { world in
+            let space = try CollectiveWorkspace(world, byteCount: 4096)
+            space.timeout = timeout
+            let area = try world.allocate(byteCount: trial.areaByteCount)
+            try world.barrier()
+            if world.rank == absent {
+                instead(world)
+                return true
+            }
+            let collective = Collective(world, space)
+            let (source, destination) = trial.regions(of: world.rank, in: area)
+            do throws(FabricError) {
+                try trial.run(on: collective, source: source, destination: destination, form: entry.form)
+            } catch {
+                // The workspace has ended: the same error again, at once.
+                #expect(space.failure == error)
+                #expect(throws: error) { try collective.barrier() }
+                throw error
+            }
+            return true
+        }
+    }
+
+    @Test("A die that never arrives is named by everybody who needed it, directly or not", arguments: entries)
+    func absent(name: String) throws {
+        let entry = try #require(CollectiveCatalog.entry(named: name))
+        let absent = entry.form.fraction == 1 ? 0 : 2
+        var trial = CollectiveTrial(entry.operation, size: 4, count: 100)
+        // In a ring of shift 0 everybody talks to itself.
+        while entry.operation == .sendReceive, trial.shift == 0 { trial.seed += 1 }
+        let outcome = try Self.run(name, absent: absent, timeout: .milliseconds(400), trial: trial)
+        // In rooted operations a member may be served before the root finds that another is missing.
+        #expect(!outcome.errors.isEmpty)
+        if !entry.operation.isRooted, entry.operation != .sendReceive { #expect(outcome.errors.count == 3) }
+        for (rank, error) in outcome.fabricErrors {
+            #expect(error.code == .timedOut, "rank \(rank): \(error)")
+            #expect(error.peers == [absent], "rank \(rank): \(error)")
+        }
+        #expect(outcome.fabricErrors.count == outcome.errors.count, "\(outcome.errors)")
+    }
+
+    @Test("A change of the membership ends a waiting collective", arguments: entries)
+    func membership(name: String) throws {
+        let entry = try #require(CollectiveCatalog.entry(named: name))
+        var trial = CollectiveTrial(entry.operation, size: 3, count: 100)
+        while entry.operation == .sendReceive, trial.shift == 0 { trial.seed += 1 }
+        while entry.operation.isRooted, trial.root != 1 { trial.seed += 1 }
+        let outcome = try Self.run(name, absent: 1, timeout: .seconds(60), trial: trial) { world in
+            world.endpoint.segment.publish(Verdict(.rankKilled, rank: 1, detail: 9, text: "rank 1 was killed"))
+        }
+        #expect(outcome.fabricErrors.count == 2, "\(outcome.errors)")
+        for (rank, error) in outcome.fabricErrors {
+            #expect(error.code == .membershipChanged, "rank \(rank): \(error)")
+            #expect(error.peers == [1], "rank \(rank): \(error)")
+        }
+    }
+
+    @Test("Members that call with different arguments hear of it without waiting for a deadline")
+    func mismatch() throws {
+        let differences: [@Sendable (Collective, Region, Bool) throws -> Void] = [
+            { (collective, area, odd) in
+                let block = odd ? 64 : 128
+                try collective.allGather(area.slice(0, block), into: area.slice(1024, 3 * block))
+            },
+            { (collective, area, odd) in
+                try collective.allReduce(
+                    area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum)
+            },
+            { (collective, area, odd) in
+                try collective.allToAll(area.slice(0, 192), into: area.slice(192, 192), form: odd ? .push : .pull)
+            },
+            { (collective, area, odd) in
+                let send = odd ? [8, 8, 8] : [16, 16, 16]
+                try collective.allToAllV(
+                    area.slice(0, send.reduce(0, +)), sendByteCounts: send, into: area.slice(512, send[0] + 32),
+                    receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 })
+            },
+            { (collective, area, odd) in
+                if odd {
+                    try collective.barrier(form: .push)
+                    try collective.barrier(form: .push)
+                } else {
+                    try collective.allGather(area.slice(0, 64), into: area.slice(1024, 192))
+                }
+            },
+        ]
+        for (index, difference) in differences.enumerated() {
+            let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(60)) { world in
+                let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 4096))
+                let area = try world.allocate(byteCount: 4096)
+                try difference(collective, area, world.rank == 1)
+            }
+            #expect(outcome.fabricErrors.count >= 2, "difference \(index): \(outcome.errors)")
+            for error in outcome.fabricErrors.values {
+                #expect(error.code == .mismatch, "difference \(index): \(error)")
+            }
+        }
+    }
+
+    @Test("The documented numbers of events, waits and bytes are what the counters say")
+    func costs() throws {
+        let outcome = try ThreadCluster.run(dies: 4) { world in
+            let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 1 << 16))
+            let area = try world.allocate(byteCount: 1 << 16)
+            func cost(_ body: () throws -> Void) rethrows -> [UInt64] {
+                let before = world.endpoint.counts
+                try body()
+                let after = world.endpoint.counts
+                func rise(_ operation: FabricOperation) -> UInt64 {
+                    after.calls[operation, default: 0] - before.calls[operation, default: 0]
+                }
+                return [
+                    rise(.signal) + rise(.putSignal), rise(.wait), rise(.put), rise(.get), rise(.load),
+                    after.bytes - before.bytes - 40 * rise(.putSignal), rise(.collective),
+                ]
+            }
+            let gather = try [CollectiveForm.push, .pull].map { form in
+                try cost { try collective.allGather(area.slice(0, 1024), into: area.slice(1024, 4096), form: form) }
+            }
+            let reduce = try [CollectiveForm.push, .pull].map { form in
+                try cost {
+                    try collective.allReduce(
+                        area.slice(0, 8192), into: area.slice(8192, 8192), type: .float32, reduction: .sum, form: form)
+                }
+            }
+            return gather + reduce
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+        // Partners 3. All-gather: 2 events and waits a partner; 3 blocks and the own copy. All-reduce: push 4 events a partner (one
+        // round), 2 x 3 slices put; pull 3 + 1 closing events, 3 slices loaded while folding and 3 got.
+        let expected: [[UInt64]] = [
+            [6, 6, 4, 0, 0, 4096, 1], [6, 6, 1, 3, 0, 4096, 1], [12, 12, 6, 0, 0, 12288, 1],
+            [9, 9, 0, 3, 3, 12288, 1],
+        ]
+        for values in outcome.values { #expect(values == expected) }
+    }
+}
