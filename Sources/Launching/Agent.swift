@@ -81,7 +81,7 @@ public final class Agent {
                 path: configuration.executable,
                 arguments: [
                     "rank", "--process", "\(process)", "--address", folder.address, "--folder", folder.path,
-                    "--deadline-milliseconds", "\(milliseconds)",
+                    "--deadline-milliseconds", "\(milliseconds)", "--route", configuration.route,
                 ], segment: segment.descriptor, log: log.number)
             slots.append(
                 RankSlot(child: child, log: log, dies: first..<min(first + each, configuration.dieCount)))

@@ -14,6 +14,8 @@ public struct ClusterConfiguration: Sendable {
     public var workload: String
     /// What the workload reads.
     public var payload: [UInt8]
+    /// The transport the dies use, by its name in the catalog.
+    public var route = "transport.shm"
     /// The program to start rank processes from; by default this one.
     public var executable: String
 

@@ -60,6 +60,8 @@ public struct TextScore: Sendable {
 
     /// Tokens that were predicted so far.
     public var tokenCount: Int { count }
+    /// The mean negative log-likelihood of a token, in nats; NaN before the first window.
+    public var meanLoss: Double { lossSum / Double(count) }
     /// e to the mean negative log-likelihood; NaN before the first window.
     public var perplexity: Double { exp(lossSum / Double(count)) }
     /// Which share of the tokens was the likeliest.

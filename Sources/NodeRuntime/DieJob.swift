@@ -10,13 +10,14 @@ struct DieJob: Sendable {
     let segment: Segment
     let outbox: Outbox
     let timeout: Duration
+    let route: TransportCatalog.Entry
 
     func run() {
         defer { outbox.dieEnded() }
         guard let workload else {
             return fail(ExitStatus.mismatch, status: .mismatch, text: "this build has no workload named \(name)")
         }
-        let endpoint = Endpoint(segment: segment, rank: die, timeout: timeout)
+        let endpoint = Endpoint(segment: segment, rank: die, timeout: timeout, route: route)
         let die = die
         let outbox = outbox
         let context = DieContext(endpoint: endpoint) { outbox.post(.event(die: die, bytes: $0)) }

@@ -19,13 +19,16 @@ public struct RankProcess {
         public var folder: String
         /// The longest any wait lasts, in milliseconds.
         public var deadlineMilliseconds: Int
+        /// The transport, by its name in the catalog.
+        public var route: String
 
-        /// The four arguments.
-        public init(process: Int, address: String, folder: String, deadlineMilliseconds: Int) {
+        /// The arguments.
+        public init(process: Int, address: String, folder: String, deadlineMilliseconds: Int, route: String) {
             self.process = process
             self.address = address
             self.folder = folder
             self.deadlineMilliseconds = deadlineMilliseconds
+            self.route = route
         }
     }
 
@@ -36,6 +39,7 @@ public struct RankProcess {
     private let socket: Socket
     private let outbox: Outbox
     private let agent: Descriptor
+    private let route: TransportCatalog.Entry
     private var waiting: [ControlMessage] = []
     private var workers: [Worker] = []
     private var started = false
@@ -53,6 +57,10 @@ public struct RankProcess {
         // Only the agent handles the user's signals.
         _ = try SignalQueue()
         segment = try Segment.attach(descriptor: ChildProcess.segmentDescriptor)
+        guard let route = TransportCatalog.all.first(where: { $0.name == options.route }) else {
+            throw ExitStatus.mismatch
+        }
+        self.route = route
         let first = options.process * segment.plan.diesPerProcess
         guard options.process >= 0, first < segment.plan.dieCount else { throw ExitStatus.mismatch }
         dies = first..<min(first + segment.plan.diesPerProcess, segment.plan.dieCount)
@@ -116,7 +124,7 @@ public struct RankProcess {
         for die in dies {
             let job = DieJob(
                 die: die, workload: workload, name: name, payload: payload, segment: segment, outbox: outbox,
-                timeout: .milliseconds(options.deadlineMilliseconds))
+                timeout: .milliseconds(options.deadlineMilliseconds), route: route)
             do {
                 workers.append(try Worker.start(name: "die \(die)", stackByteCount: 4 << 20) { job.run() })
             } catch {

@@ -30,6 +30,15 @@ extension ProcessControl {
         return text.split(separator: "\n").first.map(String.init) ?? "unknown"
     }
 
+    /// Bytes free for segments; nil where that cannot be told.
+    public static func sharedMemoryFreeByteCount() -> Int? {
+        let descriptor = softpod_anonymous_shared_memory()
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        let free = softpod_free_bytes(descriptor)
+        return free == UInt64.max ? nil : Int(clamping: free)
+    }
+
     /// The processor's model, as the system names it.
     public static var processorName: String {
         let text = String(decoding: read("/proc/cpuinfo", limit: 4096), as: UTF8.self)

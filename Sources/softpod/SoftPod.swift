@@ -13,5 +13,8 @@ struct SoftPod: ParsableCommand {
             77 permission, 130 and 143 stopped by a signal.
             """,
         version: RunFacts.commit,
-        subcommands: [GenerateCommand.self, RunCommand.self, RankCommand.self])
+        subcommands: [
+            GenerateCommand.self, RunCommand.self, VerifyCommand.self, BenchCommand.self, InfoCommand.self,
+            RankCommand.self,
+        ])
 }

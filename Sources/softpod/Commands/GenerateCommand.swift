@@ -16,8 +16,12 @@ struct GenerateCommand: ParsableCommand {
 
     static let defaultPrompt = "It was a truth universally"
 
-    @OptionGroup var model: ModelOptions
+    @Option(help: ArgumentHelp("Folder with config.json, model.safetensors and tokenizer.json.", valueName: "folder"))
+    var model: String
+    @OptionGroup var place: PlacementOptions
     @OptionGroup var cluster: ClusterOptions
+    @Option(help: "The most rows of a step: a die's with data, all dies' together with kv-shards.")
+    var batchRows = 32
     @Option(help: ArgumentHelp("A text to continue; may be given several times.", valueName: "text"))
     var prompt: [String] = []
     @Option(help: ArgumentHelp("A file of prompts, one JSON string a line.", valueName: "file"))
@@ -30,6 +34,9 @@ struct GenerateCommand: ParsableCommand {
     @Flag(help: "JSON objects instead of text.") var json = false
 
     func validate() throws {
+        guard (1...4096).contains(batchRows) else {
+            throw ValidationError("--batch-rows must be 1 to 4096, not \(batchRows).")
+        }
         guard (1...1_000_000).contains(maxTokens) else {
             throw ValidationError("--max-tokens must be 1 to 1000000, not \(maxTokens).")
         }
@@ -42,7 +49,7 @@ struct GenerateCommand: ParsableCommand {
     func run() throws { try Failure.guarded(generate) }
 
     private func generate() throws {
-        let opened = try model.open()
+        let opened = try OpenedModel(folder: model)
         let texts = try PromptFile.read(prompts) + prompt
         let chosen = texts.isEmpty ? [Self.defaultPrompt] : texts
         let ids = try chosen.enumerated().map { index, text in
@@ -51,17 +58,17 @@ struct GenerateCommand: ParsableCommand {
             return ids
         }
         let longest = (ids.map(\.count).max() ?? 0) + maxTokens
-        let each = model.attention == .data ? (ids.count + cluster.dies - 1) / cluster.dies : ids.count
-        let placement = try model.place(
-            opened, dies: cluster.dies, textLimit: longest, requests: min(each, model.batchRows))
+        let each = place.attention == .data ? (ids.count + cluster.dies - 1) / cluster.dies : ids.count
+        let placement = try place.place(
+            opened, dies: cluster.dies, rowLimit: batchRows, textLimit: longest, requests: min(each, batchRows))
         let plan = GenerateWorkload.Plan(
-            model: model.plan(opened, placement),
+            model: place.plan(opened, placement),
             requests: ids.map { GenerateWorkload.Plan.Request(prompt: $0, maximumTokens: maxTokens) },
             temperature: temperature, topP: topP, seed: seed,
             endTokens: ignoreEnd ? [] : opened.configuration.endTokens)
         let configuration = cluster.configuration(
             workload: GenerateWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
-            windowByteCount: try placement.windowByteCount(opened.configuration, model.precision))
+            windowByteCount: try placement.windowByteCount(opened.configuration, place.precision))
         let printer = TokenPrinter(prompts: chosen, ids: ids, tokenizer: opened.tokenizer, report: Report(json: json))
         if !json { Report.remark(introduction(opened, placement, configuration)) }
         let outcome = try Agent.run(configuration) { event in
@@ -81,8 +88,8 @@ struct GenerateCommand: ParsableCommand {
         let processes = (cluster.dies + cluster.diesPerProcess - 1) / cluster.diesPerProcess
         return """
             \(cluster.dies) dies (\(processes) processes x \(cluster.diesPerProcess)) on \(WaitPolicy.usableCores) cores; \
-            attention \(placement.attention.rawValue), EP \(placement.expertParallel), \(model.precision), \
-            \(model.variant), seed \(seed)
+            attention \(placement.attention.rawValue), EP \(placement.expertParallel), \(place.precision), \
+            \(place.variant), seed \(seed)
             """
     }
 }

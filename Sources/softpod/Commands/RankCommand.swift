@@ -10,11 +10,13 @@ struct RankCommand: ParsableCommand {
     @Option var address: String
     @Option var folder: String
     @Option var deadlineMilliseconds: Int
+    @Option var route: String
 
     func run() throws {
         try Failure.guarded {
             let options = RankProcess.Options(
-                process: process, address: address, folder: folder, deadlineMilliseconds: deadlineMilliseconds)
+                process: process, address: address, folder: folder, deadlineMilliseconds: deadlineMilliseconds,
+                route: route)
             let status = try RankProcess.run(options, catalog: WorkloadCatalog.all)
             if status != .success { throw status }
         }

@@ -44,8 +44,8 @@ struct GenerationSummary {
         let seconds = Double(results.map(\.result.stepNanoseconds).max() ?? 0) / 1e9
         row.append("attention", .text(placement.attention.rawValue))
         row.append("ep", .integer(placement.expertParallel))
-        row.append("precision", .text(command.model.precision.rawValue))
-        row.append("variant", .text(command.model.variant))
+        row.append("precision", .text(command.place.precision.rawValue))
+        row.append("variant", .text(command.place.variant))
         row.append("seed", .integer(Int(truncatingIfNeeded: command.seed)))
         row.append("tokens", .integer(tokens))
         row.append("tokensPerSecond", seconds > 0 ? .number(Double(tokens) / seconds) : .absent)

@@ -45,6 +45,9 @@ struct Report {
     /// A remark for people, on standard error.
     static func remark(_ text: String) { write("softpod: " + text + "\n", to: .standardError) }
 
+    /// A line on the terminal that the next one replaces.
+    static func status(_ text: String) { write("\r\u{1B}[K" + text, to: .standardError) }
+
     private static func write(_ text: String, to descriptor: FileDescriptor) {
         // A reader that went away must not end the cluster half-way; the run goes on and cleans up.
         _ = try? descriptor.writeAll(text.utf8)

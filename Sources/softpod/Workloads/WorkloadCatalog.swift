@@ -6,6 +6,8 @@ enum WorkloadCatalog {
         GenerateWorkload.self,
         IdleWorkload.self,
         LatencyWorkload.self,
+        ScoreWorkload.self,
         SmokeWorkload.self,
+        VerifyWorkload.self,
     ]
 }

@@ -4,11 +4,8 @@ internal import FoundationEssentials
 internal import Model
 
 /// The flags of commands that place a model on a cluster.
-struct ModelOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Folder with config.json, model.safetensors and tokenizer.json.", valueName: "folder"))
-    var model: String
-
-    @Option(help: "float32, bfloat16 or int8.", transform: ModelOptions.precision)
+struct PlacementOptions: ParsableArguments {
+    @Option(help: "float32, bfloat16 or int8.", transform: PlacementOptions.precision)
     var precision: Precision = .float32
 
     @Option(
@@ -17,8 +14,9 @@ struct ModelOptions: ParsableArguments {
     )
     var ep: Int?
 
-    @Option(help: "data (requests dealt out over dies) or kv-shards (keys of every request dealt out over dies).",
-        transform: ModelOptions.attention)
+    @Option(
+        help: "data (requests dealt out over dies) or kv-shards (keys of every request dealt out over dies).",
+        transform: PlacementOptions.attention)
     var attention: ModelPlacement.AttentionLayout = .data
 
     @Option(
@@ -27,13 +25,7 @@ struct ModelOptions: ParsableArguments {
     )
     var variant: String = "attention.amla"
 
-    @Option(help: "The most rows of a step: a die's with data, all dies' together with kv-shards.")
-    var batchRows: Int = 32
-
     func validate() throws {
-        guard (1...4096).contains(batchRows) else {
-            throw ValidationError("--batch-rows must be 1 to 4096, not \(batchRows).")
-        }
         guard AttentionCatalog.variant(named: variant) != nil else {
             throw ValidationError(
                 "--variant must be one of \(AttentionCatalog.all.map(\.name).joined(separator: ", ")), not \(variant).")
@@ -56,24 +48,15 @@ struct ModelOptions: ParsableArguments {
         return value
     }
 
-    /// The model's files, opened and checked whole before any process is started.
-    func open() throws -> OpenedModel {
-        let folder = model.hasPrefix("/") ? model : FileManager.default.currentDirectoryPath + "/" + model
-        let configuration = try ModelConfiguration(file: folder + "/config.json")
-        let checkpoint = try Checkpoint(directory: folder)
-        // Views only: this reads the header and asks for every tensor once.
-        _ = try Transformer(checkpoint, configuration, precision: .float32)
-        let tokenizer = try Tokenizer(file: folder + "/tokenizer.json")
-        return OpenedModel(folder: folder, configuration: configuration, tokenizer: tokenizer)
-    }
-
     /// The placement these flags ask for, refused if it does not fit the model.
-    func place(_ opened: OpenedModel, dies: Int, textLimit: Int, requests: Int) throws -> ModelPlacement {
+    func place(
+        _ opened: OpenedModel, dies: Int, rowLimit: Int, textLimit: Int, requests: Int
+    ) throws -> ModelPlacement {
         let placement = ModelPlacement(
             dieCount: dies,
             expertParallel: ep
                 ?? ModelPlacement.defaultExpertParallel(dies: dies, experts: opened.configuration.expertCount),
-            attention: attention, rowLimit: batchRows, textLimit: textLimit, requestLimit: requests)
+            attention: attention, rowLimit: rowLimit, textLimit: textLimit, requestLimit: requests)
         if let misfit = placement.misfit(opened.configuration) { throw UsageError(misfit) }
         return placement
     }
@@ -87,10 +70,18 @@ struct ModelOptions: ParsableArguments {
     }
 }
 
-/// A model's files, as far as the command line needs them.
+/// A model's files, opened and checked whole before any process is started.
 struct OpenedModel {
-    var folder: String
-    var configuration: ModelConfiguration
-    var tokenizer: Tokenizer
-}
+    let folder: String
+    let configuration: ModelConfiguration
+    let tokenizer: Tokenizer
 
+    init(folder path: String) throws {
+        folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        configuration = try ModelConfiguration(file: folder + "/config.json")
+        let checkpoint = try Checkpoint(directory: folder)
+        // Views only: this reads the header and asks for every tensor once.
+        _ = try Transformer(checkpoint, configuration, precision: .float32)
+        tokenizer = try Tokenizer(file: folder + "/tokenizer.json")
+    }
+}

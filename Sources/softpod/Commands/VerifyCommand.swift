@@ -1,0 +1,84 @@
+internal import ArgumentParser
+internal import Fabric
+internal import FoundationEssentials
+internal import Launching
+internal import NodeRuntime
+
+/// Judges every catalog entry, or a model, on a live cluster.
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Judge every catalog entry against the oracle, or a model against a text.",
+        discussion: """
+            Without --model: transports, teams, every collective in every form, expert exchange in every wire format, \
+            every attention variant, and the gate, on a live cluster, over every transport. Exit code 1 if anything is wrong.
+
+            With --model: reads a text in windows (teacher forcing) and prints perplexity, top1 (the share of tokens that \
+            were the likeliest) and agreementWithFloat32 (the share of positions where the likeliest token is float32's). \
+            The text is --text, or the held-out text of golden.json beside the model.
+            """)
+
+    @OptionGroup var cluster: ClusterOptions
+    @Option(help: ArgumentHelp("Folder of a model to judge instead of the catalogs.", valueName: "folder"))
+    var model: String?
+    @OptionGroup(title: "Options with --model") var score: ScoreOptions
+    @OptionGroup(title: "Options with --model") var place: PlacementOptions
+    @Option(help: "Decides the made-up data; printed, so that a failure can be replayed.") var seed: UInt64?
+    @Option(help: ArgumentHelp("Only entries whose name contains this.", valueName: "text")) var only: String?
+    @Flag(help: "One JSON object a row instead of a table.") var json = false
+
+    func run() throws {
+        try Failure.guarded {
+            if let model { return try ModelScore(command: self, folder: model).run() }
+            try judgeCatalogs()
+        }
+    }
+
+    private func judgeCatalogs() throws {
+        let seed = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
+        let checks = CheckCatalog.all.filter { check in only.map { check.name.contains($0) } ?? true }
+        guard !checks.isEmpty else { throw UsageError("no catalog entry's name contains \(only ?? "")") }
+        if !json { Report.remark("\(checks.count) checks, \(cluster.dies) dies, seed \(seed)") }
+        var wrong = 0
+        for route in TransportCatalog.all {
+            let plan = VerifyWorkload.Plan(seed: seed, checks: checks.map(\.name))
+            var configuration = cluster.configuration(
+                workload: VerifyWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
+                windowByteCount: CheckBench.windowByteCount(dies: cluster.dies))
+            configuration.route = route.name
+            let progress = Progress(total: checks.count, what: route.name)
+            let outcome = try Agent.run(configuration) { event in
+                if case .said(_, let bytes) = event { progress.advance(String(decoding: bytes, as: UTF8.self)) }
+            }
+            progress.finish()
+            try Failure.check(outcome)
+            wrong += try report(outcome, checks, route.name, seed)
+        }
+        if wrong > 0 { throw ExitStatus.wrongResult }
+    }
+
+    private func report(
+        _ outcome: ClusterOutcome, _ checks: [any Check], _ route: String, _ seed: UInt64
+    ) throws -> Int {
+        var totals = [Finding](repeating: Finding(), count: checks.count)
+        for bytes in outcome.results {
+            guard let bytes else { throw ExitStatus.rankLost }
+            for (index, finding) in try JSONDecoder().decode([Finding].self, from: Data(bytes)).enumerated() {
+                totals[index].add(finding)
+            }
+        }
+        let rows = zip(checks, totals).map { check, total in
+            Row([
+                "entry": .text(check.name), "transport": .text(route), "dies": .integer(cluster.dies),
+                "processes": .integer(outcome.processCount), "judge": .text(check.judge),
+                "comparisons": .integer(total.trials), "error": total.error.map { .number($0) } ?? .absent,
+                "wrong": .integer(total.wrong), "seed": .integer(Int(truncatingIfNeeded: seed)),
+                "first": total.first.map { .text($0) } ?? .absent, "kind": "measured",
+                "commit": .text(RunFacts.commit),
+            ])
+        }
+        let columns = ["entry", "judge", "comparisons", "error", "wrong"]
+        Report(json: json).rows(rows, title: "\(route), \(cluster.dies) dies", columns: columns)
+        for total in totals { if let first = total.first { Report.remark("wrong: \(first)") } }
+        return totals.map(\.wrong).reduce(0, +)
+    }
+}

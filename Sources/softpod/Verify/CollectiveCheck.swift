@@ -1,0 +1,77 @@
+internal import Collectives
+internal import Fabric
+internal import Oracle
+internal import Tensors
+
+/// One collective in one form: made-up trials of several lengths, types and reductions, bit for bit against the oracle.
+struct CollectiveCheck: Check {
+    let entry: CollectiveCatalog.Entry
+
+    var name: String { entry.name }
+    var judge: String { entry.operation == .barrier ? "completes" : "bit for bit" }
+
+    private static let counts = [0, 1, 7, 129, 1030]
+
+    func heapByteCount(dies: Int) -> Int {
+        trials(dies, 1).map(\.areaByteCount).max() ?? 0
+    }
+
+    private func trials(_ size: Int, _ seed: UInt64) -> [CollectiveTrial] {
+        var random = CheckRandom(seed: seed)
+        // Blocks shrink as teams grow, so that a cluster of hundreds is judged in seconds.
+        let scale = max(1, size / 16)
+        return Self.counts.enumerated().map { index, count in
+            let type = ElementType.allCases[(index + Int(seed % 7)) % ElementType.allCases.count]
+            return CollectiveTrial(
+                entry.operation, size: size, count: count / scale, type: seed == 1 ? .float64 : type,
+                reduction: Reduction.allCases[Int(random.next() % UInt64(Reduction.allCases.count))],
+                seed: random.next(), isInPlace: index % 2 == 1)
+        }
+    }
+
+    func run(on bench: CheckBench, seed: UInt64) throws -> Finding {
+        var finding = Finding()
+        let me = bench.world.rank
+        for trial in trials(bench.world.size, seed | 2) {
+            try bench.withMemory(trial.areaByteCount) { area in
+                let (source, destination) = trial.regions(of: me, in: area)
+                try trial.fill(me, bench.world.endpoint, at: source)
+                try bench.world.barrier()
+                try trial.run(on: bench.collective, source: source, destination: destination, form: entry.form)
+                let got = try bench.world.endpoint.get(
+                    UInt8.self, count: destination.byteCount, from: me, at: destination.offset)
+                guard let expected = Self.expected(trial)[me] else {
+                    return finding.compare(true, "")
+                }
+                finding.compare(got == expected, "rank \(me): \(trial)")
+            }
+        }
+        return finding
+    }
+
+    /// What each member must end with; nil where it gets nothing.
+    private static func expected(_ trial: CollectiveTrial) -> [[UInt8]?] {
+        let inputs = (0..<trial.size).map(trial.input)
+        switch trial.operation {
+        case .barrier: return inputs.map { _ in nil }
+        case .broadcast: return OracleCollectives.broadcast(inputs, root: trial.root)
+        case .allGather, .allGatherV: return OracleCollectives.allGather(inputs)
+        case .reduceScatter:
+            return OracleCollectives.reduceScatter(inputs, type: trial.type, reduction: trial.reduction)
+        case .allReduce: return OracleCollectives.allReduce(inputs, type: trial.type, reduction: trial.reduction)
+        case .allToAll, .allToAllV:
+            let counts = (0..<trial.size).map { from in
+                (0..<trial.size).map { to in
+                    trial.operation == .allToAllV ? trial.byteCount(from: from, to: to) : trial.blockByteCount
+                }
+            }
+            return OracleCollectives.allToAll(inputs, byteCounts: counts)
+        case .reduce:
+            return OracleCollectives.reduce(
+                inputs, root: trial.root, type: trial.type, reduction: trial.reduction)
+        case .gather: return OracleCollectives.gather(inputs, root: trial.root)
+        case .scatter: return OracleCollectives.scatter(inputs, root: trial.root)
+        case .sendReceive: return OracleCollectives.sendReceive(inputs, shift: trial.shift)
+        }
+    }
+}

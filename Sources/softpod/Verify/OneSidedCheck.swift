@@ -1,0 +1,103 @@
+internal import Fabric
+
+/// Puts, gets, strided copies, signals and atomics around the ring, against what arithmetic says must be there.
+struct OneSidedCheck: Check {
+    let name = "fabric.onesided"
+    let judge = "bytes and sums, exact"
+
+    func heapByteCount(dies: Int) -> Int { (dies + 4) * 4096 }
+
+    func run(on bench: CheckBench, seed: UInt64) throws -> Finding {
+        let world = bench.world
+        return try bench.withMemory((world.size + 3) * 4096) { area in
+            var finding = Finding()
+            var random = CheckRandom(seed: seed)
+            for turn in 0..<16 {
+                let count = Int.random(in: 0...4000, using: &random)
+                let shift = Int.random(in: 0..<64, using: &random)
+                try copies(world, area, count: count, shift: shift, turn: turn, &finding)
+            }
+            try atomics(world, area, &finding)
+            return finding
+        }
+    }
+
+    private func byte(_ rank: Int, _ index: Int, _ turn: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: rank &* 91 &+ index &* 37 &+ turn &* 11)
+    }
+
+    private func copies(
+        _ world: Team, _ area: Region, count: Int, shift: Int, turn: Int, _ finding: inout Finding
+    ) throws {
+        let endpoint = world.endpoint
+        let mine = (0..<count).map { byte(world.rank, $0, turn) }
+        for step in 0..<world.size {
+            let peer = (world.rank + step) % world.size
+            try endpoint.put(mine.span, to: peer, at: area.offset + world.rank * 4096 + shift)
+        }
+        try world.barrier()
+        for source in 0..<world.size {
+            let got = endpoint.values(UInt8.self, at: area.offset + source * 4096 + shift, count: count)
+            var same = true
+            for index in got.indices where got[index] != byte(source, index, turn) { same = false }
+            finding.compare(same, "rank \(world.rank): \(count) bytes put by \(source) at shift \(shift)")
+        }
+        let next = (world.rank + 1) % world.size
+        let back = try endpoint.get(UInt8.self, count: count, from: next, at: area.offset + world.rank * 4096 + shift)
+        finding.compare(back == mine, "rank \(world.rank): \(count) bytes got back from \(next)")
+        try world.barrier()
+    }
+
+    private func atomics(_ world: Team, _ area: Region, _ finding: inout Finding) throws {
+        let endpoint = world.endpoint
+        let words = area.slice(world.size * 4096, 4096)
+        try endpoint.signal(.set, 0, at: world.rank, words.offset)
+        try endpoint.signal(.set, 0, at: world.rank, words.offset + 64)
+        try world.barrier()
+        for _ in 0..<100 {
+            try endpoint.fetchAdd(UInt64(world.rank + 1), at: 0, words.offset)
+            try endpoint.atomic(.xor, 1 << UInt64(world.rank % 64), at: 0, words.offset + 64)
+        }
+        try world.barrier()
+        let sum = try endpoint.fetch(at: 0, words.offset)
+        let expected = UInt64(100 * world.size * (world.size + 1) / 2)
+        finding.compare(sum == expected, "rank \(world.rank): fetch-add gave \(sum), not \(expected)")
+        finding.compare(try endpoint.fetch(at: 0, words.offset + 64) == 0, "rank \(world.rank): xor is not zero")
+        try world.barrier()
+    }
+}
+
+/// Splits and barriers: members, order, and that nobody leaves early.
+struct TeamCheck: Check {
+    let name = "fabric.teams"
+    let judge = "members and order, exact"
+
+    func heapByteCount(dies: Int) -> Int { 4096 }
+
+    func run(on bench: CheckBench, seed: UInt64) throws -> Finding {
+        let world = bench.world
+        var finding = Finding()
+        var random = CheckRandom(seed: seed)
+        for _ in 0..<8 {
+            let stride = Int.random(in: 1...max(1, world.size / 2), using: &random)
+            let start = Int.random(in: 0..<world.size, using: &random)
+            let size = (world.size - 1 - start) / stride + 1
+            let team = try world.split(start: start, stride: stride, size: size)
+            let members = (0..<size).map { start + $0 * stride }
+            let right = team.map { (0..<$0.size).map($0.member) == members } ?? !members.contains(world.rank)
+            finding.compare(right, "rank \(world.rank): team of \(start) by \(stride)")
+            for _ in 0..<3 { try team?.barrier() }
+            team?.destroy()
+        }
+        try bench.withMemory(64) { word in
+            for round in 1...20 {
+                try world.endpoint.signal(.set, UInt64(round), at: world.rank, word.offset)
+                try world.barrier()
+                let next = (world.rank + 1) % world.size
+                let seen = try world.endpoint.fetch(at: next, word.offset)
+                finding.compare(seen >= UInt64(round), "rank \(world.rank): left barrier \(round) before \(next) came")
+            }
+        }
+        return finding
+    }
+}
