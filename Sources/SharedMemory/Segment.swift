@@ -80,7 +80,7 @@ public final class Segment: @unchecked Sendable {
                 .notEnoughSharedMemory,
                 """
                 not enough shared memory: \(plan.dieCount) windows of \(plan.windowByteCount) bytes need \(byteCount) \
-                bytes, \(free) are free; use fewer dies, a smaller --window, or a larger /dev/shm
+                bytes, \(free) are free; use fewer dies, a smaller --window-bytes, or a larger /dev/shm
                 """)
         }
         guard ftruncate(descriptor, byteCount) == 0 else {

@@ -19,7 +19,7 @@ struct ClusterOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Bytes of each die's window; suffixes K, M, G. By default what the work needs.", valueName: "bytes"))
-    var window: ByteCount?
+    var windowBytes: ByteCount?
 
     func validate() throws {
         guard (1...4096).contains(dies) else { throw ValidationError("--dies must be 1 to 4096, not \(dies).") }
@@ -31,8 +31,8 @@ struct ClusterOptions: ParsableArguments {
                 throw ValidationError("\(name) must be more than 0 and at most 86400 seconds, not \(value).")
             }
         }
-        if let window, window.value < 1 << 16 {
-            throw ValidationError("--window must be at least 64K, not \(window.value).")
+        if let windowBytes, windowBytes.value < 1 << 16 {
+            throw ValidationError("--window-bytes must be at least 64K, not \(windowBytes.value).")
         }
     }
 
@@ -40,7 +40,7 @@ struct ClusterOptions: ParsableArguments {
     func configuration(workload: any Workload.Type, payload: [UInt8] = [], windowByteCount: Int) -> ClusterConfiguration
     {
         ClusterConfiguration(
-            dieCount: dies, diesPerProcess: diesPerProcess, windowByteCount: window?.value ?? windowByteCount,
+            dieCount: dies, diesPerProcess: diesPerProcess, windowByteCount: windowBytes?.value ?? windowByteCount,
             deadline: .milliseconds(Int64(deadline * 1000)), startDeadline: .milliseconds(Int64(startDeadline * 1000)),
             workload: workload.name, payload: payload)
     }

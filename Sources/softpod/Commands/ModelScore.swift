@@ -14,7 +14,7 @@ struct ModelScore {
     private struct Golden: Decodable {
         struct Perplexity: Decodable {
             var text: String
-            var perplexity: Double
+            var value: Double
         }
         var perplexity: Perplexity
     }
@@ -75,7 +75,7 @@ struct ModelScore {
         guard let data = FileManager.default.contents(atPath: opened.folder + "/golden.json"),
             let golden = try? JSONDecoder().decode(Golden.self, from: data)  // Likewise for one that is not of this form.
         else { return nil }
-        return (golden.perplexity.text, golden.perplexity.perplexity)
+        return (golden.perplexity.text, golden.perplexity.value)
     }
 
     private static func readText(_ path: String) throws -> String {

@@ -8,12 +8,12 @@ struct CollectiveCheck: Check {
     let entry: CollectiveCatalog.Entry
 
     var name: String { entry.name }
-    var judge: String { entry.operation == .barrier ? "completes" : "bit for bit" }
+    var judge: String { entry.operation == .barrier ? "nobody leaves early" : "bit for bit" }
 
     private static let counts = [0, 1, 7, 129, 1030]
 
     func heapByteCount(dies: Int) -> Int {
-        trials(dies, 1).map(\.areaByteCount).max() ?? 0
+        max(64, trials(dies, 1).map(\.areaByteCount).max() ?? 0)
     }
 
     private func trials(_ size: Int, _ seed: UInt64) -> [CollectiveTrial] {
@@ -30,6 +30,7 @@ struct CollectiveCheck: Check {
     }
 
     func run(on bench: CheckBench, seed: UInt64) throws -> Finding {
+        if entry.operation == .barrier { return try barriers(bench) }
         var finding = Finding()
         let me = bench.world.rank
         for trial in trials(bench.world.size, seed | 2) {
@@ -47,6 +48,25 @@ struct CollectiveCheck: Check {
             }
         }
         return finding
+    }
+
+    /// Nobody leaves before everybody has come: each raises its word before it arrives and looks at all words after.
+    private func barriers(_ bench: CheckBench) throws -> Finding {
+        let world = bench.world
+        return try bench.withMemory(64) { word in
+            var finding = Finding()
+            try world.endpoint.signal(.set, 0, at: world.rank, word.offset)
+            try world.barrier()
+            for round in 1...10 {
+                try world.endpoint.signal(.set, UInt64(round), at: world.rank, word.offset)
+                try bench.collective.barrier(form: entry.form)
+                for peer in 0..<world.size {
+                    let seen = try world.endpoint.fetch(at: peer, word.offset)
+                    finding.compare(seen >= UInt64(round), "rank \(world.rank): left \(round) before \(peer) came")
+                }
+            }
+            return finding
+        }
     }
 
     /// What each member must end with; nil where it gets nothing.
