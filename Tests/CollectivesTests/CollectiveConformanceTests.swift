@@ -8,13 +8,27 @@ import Testing
 /// agree with each other.
 @Suite("Collective conformance")
 struct CollectiveConformanceTests {
-    static let forms: [CollectiveForm] =
-        [.push, .pull] + [0, 0.25, 0.4, 0.5, 1].map { CollectiveForm.concurrent(fraction: $0) }
     static let shapes: [TeamShape] =
         [1, 2, 3, 5, 8].map(TeamShape.world) + [
             .strided(dies: 8, start: 1, stride: 2, size: 3), .strided(dies: 8, start: 7, stride: -3, size: 3),
             .strided(dies: 3, start: 2, stride: 1, size: 1), .rowsAndColumns(dies: 8, width: 3),
         ]
+    // Without optimisation, and under ThreadSanitizer, the oracle takes most of the time.
+    #if DEBUG
+        static let counts = [0, 1, 129]
+        static let longCount = 1501
+        static let longWorkspace = 1024
+        static let forms: [CollectiveForm] = [.push, .pull, .concurrent(fraction: 0.4)]
+        static let typeCounts = [33, 1051]
+    #else
+        static let counts = [0, 1, 7, 511, 512, 513, 4096]
+        static let longCount = 70001
+        static let longWorkspace = 16 << 10
+        static let forms: [CollectiveForm] =
+            [.push, .pull] + [0, 0.25, 0.4, 0.5, 1].map { CollectiveForm.concurrent(fraction: $0) }
+        // The shorter goes in one shot for the narrow types, the longer in slices for most.
+        static let typeCounts = [513, 4099]
+    #endif
     static let routes = TransportCatalog.all.map(\.name)
 
     static func route(_ name: String) throws -> TransportCatalog.Entry {
@@ -39,7 +53,7 @@ struct CollectiveConformanceTests {
     func small(route: String, shape: TeamShape) throws {
         let seed = UInt64.random(in: .min ... .max)
         let wrong = try judge(shape, route: Self.route(route), forms: Self.forms) { size in
-            Self.sample(size, counts: [0, 1, 7, 511, 512, 513, 4096], seed: seed)
+            Self.sample(size, counts: Self.counts, seed: seed)
         }
         #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
     }
@@ -48,8 +62,9 @@ struct CollectiveConformanceTests {
     func large(route: String, dies: Int) throws {
         let seed = UInt64.random(in: .min ... .max)
         let forms = [CollectiveForm.push, .pull, .concurrent(fraction: 0.4)]
-        let wrong = try judge(.world(dies), route: Self.route(route), forms: forms) { size in
-            Self.sample(size, counts: [70001], seed: seed)
+        let wrong = try judge(.world(dies), route: Self.route(route), workspace: Self.longWorkspace, forms: forms) {
+            size in
+            Self.sample(size, counts: [Self.longCount], seed: seed)
         }
         #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
     }
@@ -57,14 +72,13 @@ struct CollectiveConformanceTests {
     @Test("Every type and reduction gives the same bits in every form", arguments: ElementType.allCases)
     func types(type: ElementType) throws {
         let seed = UInt64.random(in: .min ... .max)
-        // 513 goes in one shot for the narrow types, 4099 in slices for all.
         let wrong = try judge(.world(5), forms: Self.forms) { size in
             Reduction.allCases.flatMap { reduction in
                 [CollectiveOperation.allReduce, .reduceScatter, .reduce].flatMap { operation in
-                    [513, 4099].map {
+                    Self.typeCounts.map {
                         CollectiveTrial(
                             operation, size: size, count: $0, type: type, reduction: reduction, seed: seed,
-                            isInPlace: $0 == 513)
+                            isInPlace: $0 == Self.typeCounts[0])
                     }
                 }
             }
@@ -78,7 +92,8 @@ struct CollectiveConformanceTests {
         let wrong = try judge(.world(dies), forms: Self.forms) { size in
             (0..<12).flatMap { turn in
                 [CollectiveOperation.allToAllV, .allGatherV].map {
-                    CollectiveTrial($0, size: size, count: 1500, type: .bfloat16, seed: seed &+ UInt64(turn))
+                    CollectiveTrial(
+                        $0, size: size, count: Self.counts.last ?? 0, type: .bfloat16, seed: seed &+ UInt64(turn))
                 }
             }
         }
