@@ -15,8 +15,8 @@ public enum CollectiveForm: Sendable, Equatable, CustomStringConvertible {
     /// local leg of 0.58 of a remote read (`cloudmatrix.md` 4.3, derived).
     public static let balancedFraction = 0.4
 
-    /// What is used where the caller does not say. Measured on hosts with shared windows: a load and a store cost the same here
-    /// and one core does both, so pulling wins by not needing slots and rounds.
+    /// What is used where the caller does not say. Among windows mapped here a load and a store cost the same and one core
+    /// does both; a pulled reduction needs no slots and no rounds, and a moved block is as fast either way.
     public static let standard = CollectiveForm.pull
 
     /// The names of the three forms, for catalogs.
