@@ -56,7 +56,7 @@ extension CollectiveWorkspace {
     func expect(_ peer: Int) throws(FabricError) {
         seen[peer] &+= 1
         let value = try endpoint.wait(
-            at: line(peer), atLeast: seen[peer], deadline: timeout.map(endpoint.deadline), peer: peer,
+            at: line(peer), reaches: seen[peer], deadline: timeout.map(endpoint.deadline), peer: peer,
             operation: .collective)
         if value == Self.poison { throw told(by: peer) }
     }

@@ -44,7 +44,7 @@ extension CollectiveWorkspace {
             }
             // A time-out here means that the peer has nothing to say yet.
             let said = try? endpoint.wait(
-                at: line(direct), atLeast: Self.poison, deadline: endpoint.deadline(after: .milliseconds(pause)),
+                at: line(direct), reaches: Self.poison, deadline: endpoint.deadline(after: .milliseconds(pause)),
                 peer: direct, operation: .collective)
             if said != nil { return told(by: direct) }
         }

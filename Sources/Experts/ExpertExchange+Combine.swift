@@ -22,7 +22,7 @@ extension ExpertExchange {
         precondition(rows.count == openRows * layout.hidden, "each received row has its answer")
         precondition(weights.count == openTokens * layout.choices, "each choice has its weight")
         precondition(output.count == openTokens * layout.hidden, "each token has its sum")
-        endpoint.begin(.combine)
+        endpoint.record(.combine)
         isOpen = false
         if let fault = check(weights) {
             refuse(.combine)

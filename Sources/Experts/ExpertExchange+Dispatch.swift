@@ -19,7 +19,7 @@ extension ExpertExchange {
         precondition(experts.count == tokens * layout.choices, "each token has its choices")
         precondition(rows.count == tokens * layout.hidden, "each token has its row")
         try requireWhole()
-        endpoint.begin(.dispatch)
+        endpoint.record(.dispatch)
         sequence += 1
         isOpen = false
         if let fault = check(tokens: tokens, experts: experts) {

@@ -1,24 +1,29 @@
 public import SharedMemory
 
-// What the layers above need so that they need not know the ones below.
+// What algorithms above the fabric need so that they need not import the modules below it: words that only rise, counts, and
+// whom to blame.
 
 extension Endpoint {
-    /// Counts one operation of a layer above: a collective, a dispatch, a combine.
-    package func record(_ operation: FabricOperation) { count(operation, bytes: 0) }
+    /// Counts one call of an operation that is made of others: a collective, a dispatch, a combine.
+    public func record(_ operation: FabricOperation) { count(operation, bytes: 0) }
 
-    /// Waits until a word of this die's own window, which only rises, has reached a value. Returns what it then is.
+    /// Waits until a rising word of this die's own window is at least `target`, and returns what it then is.
     ///
     /// As ``wait(at:until:_:deadline:peer:operation:)``, which says how it wakes and what it acquires.
     @inlinable
     @discardableResult
     public func wait(
-        at offset: Int, atLeast target: UInt64, deadline: Deadline? = nil, peer: Int? = nil,
+        at offset: Int, reaches target: UInt64, deadline: Deadline? = nil, peer: Int? = nil,
         operation: FabricOperation
     ) throws(FabricError) -> UInt64 {
         try wait(
             at: offset, until: .greaterOrEqual, target, deadline: deadline, peer: peer,
             operation: operation)
     }
+
+    /// Whether a rising word of this die's own window is at least `value`, without waiting. Acquires.
+    @inlinable
+    public func hasReached(_ value: UInt64, at offset: Int) -> Bool { test(at: offset, .greaterOrEqual, value) }
 
     /// A moment some time from now.
     public func deadline(after timeout: Duration) -> Deadline { Deadline(after: timeout) }

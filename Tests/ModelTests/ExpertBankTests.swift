@@ -3,7 +3,7 @@ import Model
 import Testing
 
 /// What a distributed exchange does, without the distance: each die quantises its rows, other dies run their experts.
-private struct SplitExchange: ExpertExchange {
+private struct SplitExchange: RoutedExperts {
     let dies: [Transformer]
 
     mutating func exchange(
