@@ -28,12 +28,6 @@ let executableLinking: [LinkerSetting] =
         .linkedLibrary("_FoundationICU"), .linkedLibrary("swiftSynchronization"),
     ]
 
-/// Every row of every report names the commit it came from.
-let commit: String = {
-    guard let git = Context.gitInformation else { return "unknown" }
-    return String(git.currentCommit.prefix(12)) + (git.hasUncommittedChanges ? "+" : "")
-}()
-
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -49,7 +43,7 @@ let package = Package(
     targets: [
         // L0: what Swift cannot say.
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
-        .target(name: "CLinux", cSettings: strictC + [.define("SOFTPOD_COMMIT", to: "\"\(commit)\"")]),
+        .target(name: "CLinux", cSettings: strictC),
         .target(name: "CKernels", cSettings: strictC),
         // L1: values.
         .target(name: "Topology", swiftSettings: house),
@@ -103,7 +97,8 @@ let package = Package(
                 "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", log, system,
                 arguments,
             ],
-            swiftSettings: house, linkerSettings: executableLinking),
+            swiftSettings: house, linkerSettings: executableLinking, plugins: ["StampCommit"]),
+        .plugin(name: "StampCommit", capability: .buildTool()),
         .target(
             name: "TestKit",
             dependencies: [

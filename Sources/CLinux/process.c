@@ -121,9 +121,4 @@ void softpod_raise_descriptor_limit(void) {
 
 int softpod_try_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }
 
-#ifndef SOFTPOD_COMMIT
-#define SOFTPOD_COMMIT "unknown"
-#endif
-const char *softpod_commit(void) { return SOFTPOD_COMMIT; }
-
 void softpod_exit_now(int code) { _exit(code); }

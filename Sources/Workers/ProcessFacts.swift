@@ -21,9 +21,6 @@ extension ProcessControl {
         }
     }
 
-    /// The commit this build was made from; a `+` behind it where files had been changed, `unknown` outside a checkout.
-    public static var commit: String { unsafe String(cString: softpod_commit()) }
-
     /// The host's name.
     public static var hostName: String {
         let text = String(decoding: read("/proc/sys/kernel/hostname", limit: 256), as: UTF8.self)

@@ -42,9 +42,6 @@ void softpod_raise_descriptor_limit(void);
 /// Takes an exclusive lock on a file without waiting: 0, or errno.
 int softpod_try_lock(int descriptor);
 
-/// The commit the build was made from, as the package manifest saw it.
-const char *softpod_commit(void);
-
 /// Ends the process at once, without running anything of it.
 _Noreturn void softpod_exit_now(int code);
 

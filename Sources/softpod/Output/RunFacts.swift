@@ -15,5 +15,5 @@ struct RunFacts {
     }
 
     /// The commit this executable was built from, as the build saw it.
-    static var commit: String { ProcessControl.commit }
+    static var commit: String { builtCommit }
 }
