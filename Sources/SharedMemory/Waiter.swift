@@ -18,10 +18,11 @@ public struct WaitPolicy: Sendable, Equatable {
     /// Dies that fit the cores spin; dies that share cores check twice and give way.
     ///
     /// A hand-over costs 27-65 ns spinning across cores, 1.3 us by yield on one core, 2.3-28 us by futex, so sleep comes
-    /// only after about a millisecond.
+    /// only after about a millisecond. Spinning ends after some 50 us: a partner that has not answered by then is computing
+    /// or does not run, and on a busy machine it needs the core (20,000 turns cost 4 to 6 times the CPU there).
     public static func census(dies: Int, cores: Int? = nil) -> WaitPolicy {
         let cores = cores ?? Int(softpod_usable_cores())
-        return WaitPolicy(spinCount: dies <= cores ? 20_000 : 2, yieldNanoseconds: 1_000_000)
+        return WaitPolicy(spinCount: dies <= cores ? 2_000 : 2, yieldNanoseconds: 1_000_000)
     }
 
     /// Cores this process may use.
