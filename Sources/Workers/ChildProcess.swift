@@ -116,6 +116,7 @@ public enum ProcessControl {
     /// Writes one line to a descriptor, whole.
     public static func write(_ line: String, to descriptor: Int32) {
         let bytes = Array(line.utf8)
-        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }  // Nobody to tell.
+        // A failure has nobody to be told.
+        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
     }
 }
