@@ -16,7 +16,9 @@ struct BFloat16Tests {
         }
     }
 
-    @Test("Rounding takes the nearer neighbour, halves to even", arguments: [Float(1), 1e-3, 3e38, Float(bitPattern: 0x0001_8000), -2.5])
+    @Test(
+        "Rounding takes the nearer neighbour, halves to even",
+        arguments: [Float(1), 1e-3, 3e38, Float(bitPattern: 0x0001_8000), -2.5])
     func rounding(base: Float) {
         let low = BFloat16(bitPattern: UInt16(truncatingIfNeeded: base.bitPattern >> 16))
         for step in 0..<65_536 {

@@ -71,9 +71,9 @@ struct ModelScore {
     }
 
     private func readGolden(_ opened: OpenedModel) -> (text: String, perplexity: Double)? {
-        // A model without golden figures is an ordinary one: then a text must be given.
+        // A model without golden figures, or with a file of another form, is an ordinary one: then a text must be given.
         guard let data = FileManager.default.contents(atPath: opened.folder + "/golden.json"),
-            let golden = try? JSONDecoder().decode(Golden.self, from: data)  // Likewise for one that is not of this form.
+            let golden = try? JSONDecoder().decode(Golden.self, from: data)  // See above.
         else { return nil }
         return (golden.perplexity.text, golden.perplexity.value)
     }
