@@ -1,30 +1,18 @@
 // Rows on the wire. Each body is written once in plain C, without a reduction whose order could matter, and compiled
 // twice; the compiler's own vectors do the rest. Contraction is off (see Package.swift), so a multiply-add is fused
 // exactly where fmaf says so, and both builds round every step alike.
+#include "cpu.h"
 #include "quantise.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
 #if defined(__x86_64__)
 #define AVX2 __attribute__((target("avx2,fma")))
-/// Whether AVX2 and FMA may be used, asked once. Relaxed is enough: the value is the whole message.
-static int has_avx2(void) {
-    static _Atomic int known;  // 0: not asked, 1: no, 2: yes
-    int value = atomic_load_explicit(&known, memory_order_relaxed);
-    if (value == 0) {
-        __builtin_cpu_init();
-        value = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 2 : 1;
-        atomic_store_explicit(&known, value, memory_order_relaxed);
-    }
-    return value == 2;
-}
 #else
 #define AVX2
-static int has_avx2(void) { return 0; }
 #endif
 
 #define UNPAREN(...) __VA_ARGS__
@@ -33,7 +21,8 @@ static int has_avx2(void) { return 0; }
     static result name##_portable parameters { return name##_body arguments; }                                         \
     AVX2 static result name##_avx2 parameters { return name##_body arguments; }                                        \
     result softpod_##name(int portable, UNPAREN parameters) {                                                          \
-        return !portable && has_avx2() ? name##_avx2 arguments : name##_portable arguments;                            \
+        const int avx2 = !portable && (softpod_cpu_features() & SOFTPOD_CPU_AVX2);                                        \
+        return avx2 ? name##_avx2 arguments : name##_portable arguments;                                               \
     }
 
 INLINE uint32_t bits_of(float x) {

@@ -15,15 +15,6 @@ COPIES(load, (int type, void *accumulators, const void *source, size_t count))
 COPIES(accumulate, (int type, int reduction, void *accumulators, const void *source, size_t count))
 COPIES(store, (int type, void *destination, const void *accumulators, size_t count))
 
-int softpod_reduce_has_avx2(void) {
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") ? 1 : 0;
-#else
-    return 0;
-#endif
-}
-
 void softpod_reduce_load(int avx2, int type, void *accumulators, const void *source, size_t count) {
     CHOOSE(load)(type, accumulators, source, count);
 }

@@ -62,22 +62,25 @@ extension Collective {
 
     /// Member 0 folds all numbers in member order and answers.
     ///
-    /// A member sends its next number only after it has the answer, and member 0 answers only after it has read all.
+    /// A member sends its next number only after it has the answer, and member 0 answers only after it has read all. Numbers
+    /// and answers go through different words: of two teams one's member 0 may be an ordinary member of the other, and send
+    /// there before its answer here has been read. A number goes where announcements do: all of those have been read.
     private func star(
         _ operation: CollectiveOperation, _ value: UInt64, _ fold: (UInt64, UInt64) -> UInt64
     ) throws(FabricError) -> UInt64 {
         var result = value
-        let word = CollectiveWorkspace.scalarOffset
+        let number = CollectiveWorkspace.metadataOffset
+        let answer = CollectiveWorkspace.scalarOffset
         try workspace.perform(operation) { () throws(FabricError) in
             guard team.rank == 0 else {
-                try workspace.send(value, to: team.member(0), in: word)
-                result = try workspace.receive(from: team.member(0), in: word)
+                try workspace.send(value, to: team.member(0), in: number)
+                result = try workspace.receive(from: team.member(0), in: answer)
                 return
             }
             for member in 1..<max(team.size, 1) {
-                result = fold(result, try workspace.receive(from: team.member(member), in: word))
+                result = fold(result, try workspace.receive(from: team.member(member), in: number))
             }
-            for member in 1..<max(team.size, 1) { try workspace.send(result, to: team.member(member), in: word) }
+            for member in 1..<max(team.size, 1) { try workspace.send(result, to: team.member(member), in: answer) }
         }
         return result
     }

@@ -15,7 +15,7 @@ internal import Kernels
 ///   24   out bytes     i64
 ///   32   in offset     i64   where p wants this die's bytes in p's window
 ///   40   in bytes      i64
-///   48   scalar        u64   payload of small reductions; that of a small broadcast goes in the digest's place
+///   48   scalar        u64   answer of a small reduction; its numbers, and a small broadcast, go in the digest's place
 ///   56   failure       u64   code, milliseconds, and 1 + the rank to blame
 /// 64 x ranks      slots: what others push for a reduction until this die folds it in; a team of n cuts them into n
 /// ```

@@ -107,8 +107,15 @@ public final class Endpoint {
     @inlinable @inline(__always)
     func count(_ operation: FabricOperation, bytes: Int) {
         let index = Int(operation.rawValue)
-        unsafe counters[index] &+= 1
-        if bytes > 0 { unsafe counters[OperationCounts.byteIndex] &+= UInt64(truncatingIfNeeded: bytes) }
+        raise(index, by: 1)
+        if bytes > 0 { raise(OperationCounts.byteIndex, by: UInt64(truncatingIfNeeded: bytes)) }
+    }
+
+    /// One writer, so no read-modify-write; but atomic, as anybody may read the counters while the die runs.
+    @inlinable @inline(__always)
+    func raise(_ index: Int, by value: UInt64) {
+        let counter = unsafe Word(UnsafeMutableRawPointer(counters + index))
+        counter.storeRelaxed(counter.loadRelaxed() &+ value)
     }
 
     @inlinable @inline(__always)

@@ -20,6 +20,8 @@ public final class Team {
     /// Barriers passed.
     private(set) var generation: UInt64 = 0
     private var alive = true
+    /// Why the team can no longer synchronise, if so.
+    private var failure: FabricError?
 
     init(endpoint: Endpoint, start: Int, stride: Int, size: Int, rank: Int, slot: Int) {
         self.endpoint = endpoint
@@ -72,11 +74,13 @@ public final class Team {
     /// Flat: each member adds one to the leader's arrivals; whoever brings the count to a multiple of the size is last and
     /// releases all. Each member waits once. Messages: size adds and size signals.
     ///
-    /// - Throws: `.timedOut` naming the members that have not arrived, or `.membershipChanged`.
+    /// - Throws: `.timedOut` naming the members that have not arrived, or `.membershipChanged`. The first error ends the team:
+    ///   its arrivals no longer tell who has come, so later calls throw it again.
     public func sync(
         deadline: Deadline? = nil, operation: FabricOperation = .barrier
     ) throws(FabricError) {
         precondition(alive, "the team was destroyed")
+        if let failure { throw failure }
         generation += 1
         guard size > 1 else {
             endpoint.count(.barrier, bytes: 0)
@@ -98,7 +102,9 @@ public final class Team {
                 at: offset(WindowLayout.releaseOffset), until: .greaterOrEqual, generation, deadline: deadline,
                 operation: operation)
         } catch {
-            throw error.code == .timedOut ? blame(error) : error
+            let final = error.code == .timedOut ? blame(error) : error
+            failure = final
+            throw final
         }
     }
 

@@ -20,7 +20,7 @@ public final class ReductionTile {
     /// A tile that runs on the best code for this processor, or on the portable code.
     public init(portable: Bool = false) {
         unsafe accumulators = UnsafeMutableRawPointer.allocate(byteCount: Self.byteCount, alignment: 64)
-        avx2 = portable ? 0 : softpod_reduce_has_avx2()
+        avx2 = !portable && InstructionSet.best == .avx2 ? 1 : 0
     }
 
     deinit { unsafe accumulators.deallocate() }

@@ -35,11 +35,11 @@ public enum OracleAttention {
             let query = queries[row * width..<(row + 1) * width].map(Double.init)
             let scores = scores(of: query, against: wideKeys, seen: seen, scale: scale)
             let maximum = scores.reduce(-.infinity, max)
-            let weights = scores.map { exp($0 - maximum) }
+            let weights = scores.map { OracleMath.exp($0 - maximum) }
             let sum = weights.reduce(0, +)
             let output = weighted(weights, of: wideKeys, seen: seen, width: width, latentWidth: latentWidth)
             for column in 0..<latentWidth { result.output[row * latentWidth + column] = output[column] / sum }
-            result.logSumExp[row] = maximum + log(sum)
+            result.logSumExp[row] = maximum + OracleMath.log(sum)
         }
         return result
     }

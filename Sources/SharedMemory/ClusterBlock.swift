@@ -14,13 +14,7 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
 
     /// Claims, writes and publishes the verdict. False if somebody did before.
     func publish(_ verdict: Verdict) -> Bool {
-        let claim = field(Verdict.claimOffset)
-        // Relaxed is enough to claim: the epoch's store publishes what follows.
-        guard
-            unsafe claim.atomic.pointee.compareExchange(
-                expected: 0, desired: UInt64(getpid()), ordering: .acquiringAndReleasing
-            ).exchanged
-        else { return false }
+        guard claim(expected: 0) || succeed() else { return false }
         field(Verdict.codeOffset).storeRelaxed(verdict.code.rawValue)
         field(Verdict.rankOffset).storeRelaxed(UInt64(bitPattern: Int64(verdict.rank ?? -1)))
         field(Verdict.detailOffset).storeRelaxed(UInt64(bitPattern: Int64(verdict.detail)))
@@ -33,6 +27,31 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
         epoch.storeSequentially(epoch.loadRelaxed() + 1)
         return true
     }
+
+    /// Becomes the verdict's writer in place of `expected`. The epoch's store publishes what the writer writes.
+    private func claim(expected: UInt64) -> Bool {
+        unsafe field(Verdict.claimOffset).atomic.pointee.compareExchange(
+            expected: expected, desired: UInt64(getpid()), ordering: .acquiringAndReleasing
+        ).exchanged
+    }
+
+    /// Takes the claim of a writer that was killed between its claim and the epoch's store; else nobody would ever be told.
+    ///
+    /// A writer that lives needs microseconds, and is waited for. One that is gone is replaced at once, one that is stopped or
+    /// a zombie after ``patience``. If that one goes on after all, a reader may see a mixture of two verdicts, never bad memory.
+    private func succeed() -> Bool {
+        let since = Monotonic.now()
+        while epoch.loadAcquiring() == 0 {
+            let writer = field(Verdict.claimOffset).loadAcquiring()
+            let isGone = kill(pid_t(truncatingIfNeeded: writer), 0) != 0 && errno == ESRCH
+            if isGone || Monotonic.now() - since > Self.patience { return claim(expected: writer) }
+            sched_yield()
+        }
+        return false
+    }
+
+    /// How long a verdict may be half written, in nanoseconds; well within the two seconds in which a run must end.
+    private static let patience: UInt64 = 300_000_000
 
     /// Whether the caller is the one of this host that tells the user of the agent's death. True once.
     public func claimObituary() -> Bool {

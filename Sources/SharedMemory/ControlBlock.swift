@@ -8,7 +8,7 @@ public import Synchronization
 /// ```
 /// 0    doorbell   u32   0: awake; else 1 + index of the word it sleeps on, set by the die, taken back by whoever wakes it
 /// 64   state      u64   DieState; u64 heartbeat; u64 process id
-/// 128  wait       u64 operation, i64 peer, u64 word offset, u64 since (ns), u64 target, u64 comparison
+/// 128  wait       u64 operation, i64 peer, u64 word offset, u64 since (ns), u64 target
 /// 192  phase      u64 length, 56 bytes of text
 /// 256  counters   32 words
 /// ```
@@ -49,6 +49,13 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
         {
             wake()
         }
+    }
+
+    /// Wakes the die even if its doorbell was taken back already: whoever did may have died before it woke the die.
+    @inline(never)
+    func wakeAnyway() {
+        unsafe doorbell.pointee.store(0, ordering: .sequentiallyConsistent)
+        _ = unsafe softpod_futex_wake(doorbell, 1)  // Nobody asleep is as good as one woken.
     }
 
     /// Wakes the die whatever it sleeps on.

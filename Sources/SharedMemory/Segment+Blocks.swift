@@ -29,7 +29,7 @@ extension Segment {
     public func publish(_ verdict: Verdict) -> Bool {
         let first = cluster.publish(verdict)
         if first {
-            for rank in 0..<plan.dieCount { control(of: rank).wake() }
+            for rank in 0..<plan.dieCount { control(of: rank).wakeAnyway() }
         }
         return first
     }

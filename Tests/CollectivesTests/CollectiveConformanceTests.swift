@@ -126,4 +126,23 @@ struct CollectiveConformanceTests {
         }
         for values in outcome.values { #expect(values == expected) }
     }
+
+    @Test("Small reductions of teams with another first member, one after the other, do not overtake each other")
+    func turnedTeams() throws {
+        let dies = 3
+        let outcome = try ThreadCluster.run(dies: dies) { world in
+            let workspace = try CollectiveWorkspace(world, byteCount: 0)
+            guard let turned = try world.split(start: dies - 1, stride: -1, size: dies) else { return [UInt64]() }
+            let teams = [world, turned].map { Collective($0, workspace) }
+            var wrong: [UInt64] = []
+            for turn in 0..<4000 {
+                let mine = UInt64(turn * 10 + world.rank)
+                let sum = try teams[turn % 2].allReduce(mine, .sum)
+                if sum != UInt64(turn * 10 * dies + dies * (dies - 1) / 2) { wrong.append(sum) }
+            }
+            return wrong
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+        for wrong in outcome.values { #expect(wrong == []) }
+    }
 }

@@ -1,5 +1,6 @@
 import Experts
 import Oracle
+import TestKit
 import Testing
 
 @Suite("Gate")
@@ -65,7 +66,7 @@ struct GateTests {
                 expertCount: experts, groupCount: groups, groupsPerToken: kept, expertsPerToken: perToken,
                 normalises: normalises, scale: 2.5)
             for seed in UInt64(1)...200 {
-                var random = Generator(state: seed)
+                var random = SeededGenerator(seed: seed)
                 let logits = (0..<experts).map { _ in Float.random(in: -4...4, using: &random) }
                 let bias = (0..<experts).map { _ in Float.random(in: -0.6...0.2, using: &random) }
                 let (chosen, weights) = Self.select(gate, logits, bias)
@@ -78,17 +79,6 @@ struct GateTests {
                     #expect(abs(Double(weight) - expected) <= 16 * 0x1p-24 * expected, "seed \(seed)")
                 }
             }
-        }
-    }
-
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            var value = state ^ (state >> 33)
-            value = value &* 0xFF51_AFD7_ED55_8CCD
-            return value ^ (value >> 33)
         }
     }
 }

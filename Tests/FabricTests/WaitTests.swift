@@ -1,5 +1,7 @@
 import Fabric
+import Glibc
 import SharedMemory
+import Synchronization
 import TestKit
 import Testing
 
@@ -46,6 +48,55 @@ struct WaitTests {
             #expect(error.peers == [0])
             #expect(error.description.contains("killed by signal 9"))
         }
+    }
+
+    @Test("A verdict wakes a die whose doorbell was taken back by a die that then died")
+    func halfWoken() throws {
+        let timeout = Duration.seconds(20)
+        let outcome = try ThreadCluster.run(
+            dies: 2, timeout: timeout, policy: WaitPolicy(spinCount: 0, yieldNanoseconds: 0)
+        ) { world in
+            let endpoint = world.endpoint
+            let word = try world.allocate(byteCount: 64)
+            guard world.rank == 0 else {
+                try endpoint.wait(at: word.offset, until: .equal, 1, peer: 0)
+                return
+            }
+            let sleeper = endpoint.segment.control(of: 1)
+            while sleeper.waiting?.wordOffset != word.offset {}
+            // A die that is not yet asleep sets its doorbell again; one that is cannot.
+            var quiet = 0
+            while quiet < 1000 {
+                let bell = unsafe sleeper.doorbell.pointee.exchange(0, ordering: .sequentiallyConsistent)
+                quiet = bell == 0 ? quiet + 1 : 0
+                sched_yield()
+            }
+            endpoint.segment.publish(Verdict(.rankKilled, rank: 0, detail: 9, text: "rank 0 was killed by signal 9"))
+        }
+        let error = try #require(outcome.fabricErrors[1])
+        #expect(error.code == .membershipChanged)
+        #expect(error.elapsedNanoseconds < 10_000_000_000, "it slept until its deadline")
+    }
+
+    @Test("A barrier that failed once never lets anybody through later")
+    func failedTeam() throws {
+        // Rank 2 never comes. Rank 0 times out and tries again, so three have arrived when rank 1 comes.
+        let outcome = try ThreadCluster.run(dies: 3, timeout: .milliseconds(50)) { world in
+            let endpoint = world.endpoint
+            let passed = Region(offset: Endpoint.reservedByteCount, byteCount: 64)
+            switch world.rank {
+            case 0:
+                #expect(throws: FabricError.self) { try world.sync() }
+                try endpoint.signal(.set, 1, at: 1, passed.offset)
+                try world.sync()
+            case 1:
+                try endpoint.wait(at: passed.offset, until: .equal, 1, deadline: endpoint.deadline(after: .seconds(20)))
+                try world.sync()
+            default: break
+            }
+        }
+        #expect(outcome.fabricErrors[0]?.peers == [1, 2])
+        #expect(outcome.fabricErrors[1]?.peers == [2])
     }
 
     @Test("No sleeper is ever lost: two dies that always sleep pass a token back and forth")

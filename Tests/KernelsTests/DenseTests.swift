@@ -1,6 +1,7 @@
 import Glibc
 import Kernels
 import Tensors
+import TestKit
 import Testing
 
 @Suite("Dense rows and codes")
@@ -18,7 +19,7 @@ struct DenseTests {
 
     @Test("the exponential is within 2 ulp, and the same bits for every instruction set")
     func exponential() {
-        var random = DenseGenerator(seed: 1)
+        var random = SeededGenerator(seed: 1)
         let input =
             random.floats(20_001, in: -87.3...88.7) + random.floats(2000, in: -1...1) + [0, -0.0, 1, -1, 88.72, -87.33]
         let outputs = Self.map(input) { Dense.exp($0, into: &$1, on: $2) }
@@ -36,7 +37,7 @@ struct DenseTests {
 
     @Test("sigmoid and the gated unit match Float64 within a few ulp")
     func activations() {
-        var random = DenseGenerator(seed: 2)
+        var random = SeededGenerator(seed: 2)
         let gate = random.floats(3003, in: -30...30)
         let up = random.floats(3003)
         let sigmoids = Self.map(gate) { Dense.sigmoid($0, into: &$1, on: $2) }
@@ -53,7 +54,7 @@ struct DenseTests {
 
     @Test("the norm matches Float64, and does not depend on the batch", arguments: [1, 7, 8, 100, 256])
     func norm(width: Int) {
-        var random = DenseGenerator(seed: UInt64(width))
+        var random = SeededGenerator(seed: UInt64(width))
         let (input, weight) = (random.floats(5 * width), random.floats(width))
         let rows = Rows(count: 5, stride: width)
         let outputs = Self.map(input) { input, output, instructions in
@@ -75,7 +76,7 @@ struct DenseTests {
     @Test(
         "softmax sums to one, survives large and masked values, and reports its maximum", arguments: [1, 5, 8, 19, 300])
     func softmax(count: Int) {
-        var random = DenseGenerator(seed: UInt64(count))
+        var random = SeededGenerator(seed: UInt64(count))
         var input = random.floats(count, in: -50...50)
         if count > 5 { input[3] = -.infinity }
         var results: [[Float]] = []
@@ -100,7 +101,7 @@ struct DenseTests {
 
     @Test("INT8 codes are max/127 with halves to even, and broken rows show", arguments: [1, 8, 13, 256])
     func quantisation(width: Int) {
-        var random = DenseGenerator(seed: UInt64(width))
+        var random = SeededGenerator(seed: UInt64(width))
         var input = random.floats(4 * width)
         for index in 0..<width { input[width + index] = 0 }
         input[2 * width] = .nan
@@ -125,7 +126,7 @@ struct DenseTests {
 
     @Test("what INT8 codes leave out is at most half a step, and exact", arguments: [1, 9, 64])
     func residual(width: Int) {
-        var random = DenseGenerator(seed: UInt64(width))
+        var random = SeededGenerator(seed: UInt64(width))
         let input = random.floats(3 * width)
         let rows = Rows(count: 3, stride: width)
         for instructions in InstructionSet.available {
@@ -150,7 +151,7 @@ struct DenseTests {
 
     @Test("BF16 conversions equal the scalar type's, bit for bit")
     func bfloat16() {
-        var random = DenseGenerator(seed: 9)
+        var random = SeededGenerator(seed: 9)
         var input = (0..<10_003).map { _ in Float(bitPattern: UInt32.random(in: 0...UInt32.max, using: &random)) }
         input += [0, -0.0, .infinity, -.infinity, .nan, .greatestFiniteMagnitude, .leastNonzeroMagnitude]
         let expected = input.map { BFloat16($0).bitPattern }
@@ -181,7 +182,7 @@ struct DenseTests {
 
     @Test("a scaled sum is one fused multiply-add an element")
     func addScaled() {
-        var random = DenseGenerator(seed: 3)
+        var random = SeededGenerator(seed: 3)
         let (x, start) = (random.floats(29), random.floats(29))
         for instructions in InstructionSet.available {
             var y = start

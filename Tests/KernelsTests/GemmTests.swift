@@ -1,5 +1,6 @@
 import Kernels
 import Tensors
+import TestKit
 import Testing
 
 @Suite("Dense matrix products")
@@ -42,7 +43,7 @@ struct GemmTests {
     func products(rows: Int, outputs: Int, inputs: Int) {
         for form in Form.allCases {
             for type in [ElementType.bfloat16, .float32] {
-                var random = DenseGenerator(seed: UInt64(rows * 1000 + outputs))
+                var random = SeededGenerator(seed: UInt64(rows * 1000 + outputs))
                 var weights = random.floats(outputs * inputs)
                 if type == .bfloat16 { weights = weights.map(\.roundedToBFloat16) }
                 let input = random.floats(rows * inputs)
@@ -82,7 +83,7 @@ struct GemmTests {
             (1, 1, 1), (1, 4, 16), (2, 5, 33), (3, 7, 64), (4, 9, 1000),
         ])
     func int8Products(rows: Int, outputs: Int, inputs: Int) {
-        var random = DenseGenerator(seed: 5)
+        var random = SeededGenerator(seed: 5)
         let weights = (0..<outputs * inputs).map { _ in Int8.random(in: -127...127, using: &random) }
         let codes = (0..<rows * inputs).map { _ in Int8.random(in: -127...127, using: &random) }
         let weightScales = random.floats(outputs, in: 0.001...0.1)

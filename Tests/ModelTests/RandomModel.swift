@@ -2,6 +2,7 @@ import FoundationEssentials
 import Model
 import Oracle
 import Tensors
+import TestKit
 
 /// A model of any sizes with random weights, written as a checkpoint, for the fast model and the oracle alike.
 struct RandomModel {

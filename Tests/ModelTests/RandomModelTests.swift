@@ -1,6 +1,7 @@
 import Model
 import Oracle
 import Tensors
+import TestKit
 import Testing
 
 @Suite("Models of other sizes")

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Model
 import Tensors
+import TestKit
 import Testing
 
 @Suite("Safetensors files")

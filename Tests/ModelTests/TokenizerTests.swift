@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Model
+import TestKit
 import Testing
 
 @Suite("Tokenizer")

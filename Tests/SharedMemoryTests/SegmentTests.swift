@@ -89,6 +89,18 @@ struct SegmentTests {
         #expect(segment.cluster.epoch.loadAcquiring() == 1)
     }
 
+    @Test("A verdict whose writer was killed before it was published is written by the next", arguments: [false, true])
+    func orphanedVerdict(isStopped: Bool) throws {
+        let segment = try Segment.create(SegmentPlan(dieCount: 2, windowByteCount: 4096))
+        // The claim of a process that cannot exist, or of one that lives and says nothing more.
+        let writer = isStopped ? UInt64(getpid()) : UInt64(Int32.max)
+        unsafe Word(segment.base + 4096 + 64).storeReleasing(writer)
+        #expect(segment.publish(Verdict(.agentLost, process: 5, text: "the agent is gone")))
+        #expect(!segment.publish(Verdict(.rankKilled, rank: 1, text: "late")))
+        #expect(segment.cluster.verdict?.code == .agentLost)
+        #expect(segment.cluster.epoch.loadAcquiring() == 1)
+    }
+
     @Test("Phases and wait records survive any text and say nothing when there is nothing to say")
     func control() throws {
         let segment = try Segment.create(SegmentPlan(dieCount: 1, windowByteCount: 4096))

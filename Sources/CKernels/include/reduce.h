@@ -5,11 +5,8 @@
 
 #include <stddef.h>
 
-/// 1 if this processor can run the AVX2 code.
-int softpod_reduce_has_avx2(void);
-
 // `type` is ElementType's raw value, `reduction` Reduction's; `count` is in elements. Accumulators are float for the 16-bit
-// types, else of the type itself. Nothing overlaps. `avx2` may be 1 only where softpod_reduce_has_avx2 says so.
+// types, else of the type itself. Nothing overlaps. `avx2` may be 1 only where softpod_cpu_features has SOFTPOD_CPU_AVX2.
 
 /// accumulators = widen(source)
 void softpod_reduce_load(int avx2, int type, void *accumulators, const void *source, size_t count);
