@@ -61,16 +61,17 @@ public struct RankProcess {
             throw ExitStatus.mismatch
         }
         self.route = route
-        let first = options.process * segment.plan.diesPerProcess
-        guard options.process >= 0, first < segment.plan.dieCount else { throw ExitStatus.mismatch }
+        guard (0..<segment.plan.dieCount).contains(options.process),
+            case let first = options.process * segment.plan.diesPerProcess, first < segment.plan.dieCount
+        else { throw ExitStatus.mismatch }
         dies = first..<min(first + segment.plan.diesPerProcess, segment.plan.dieCount)
         for die in dies {
             segment.control(of: die).process = Int(ProcessControl.id)
             segment.control(of: die).phase = "start"
         }
         outbox = try Outbox(dies: dies.count)
-        guard let agent = ProcessControl.watch(Int32(segment.agentProcess)),
-            ProcessControl.parent == Int32(segment.agentProcess)
+        guard let agent = ProcessControl.watch(Int32(truncatingIfNeeded: segment.agentProcess)),
+            ProcessControl.parent == Int32(truncatingIfNeeded: segment.agentProcess)
         else {
             Obituary.agentDied(segment, folder: options.folder)
             throw ExitStatus.rankLost
