@@ -101,8 +101,11 @@ public final class Agent {
                     "rank", "--process", "\(process)", "--address", folder.address, "--folder", folder.path,
                     "--deadline-milliseconds", "\(milliseconds)", "--route", configuration.route,
                 ], segment: segment.descriptor, log: log.number)
+            // The rank writes the same when it attaches; until then this names it, should both of us die.
+            let dies = first..<min(first + each, configuration.dieCount)
+            for die in dies { segment.control(of: die).process = Int(child.id) }
             slots.append(
-                RankSlot(child: child, log: log, dies: first..<min(first + each, configuration.dieCount)))
+                RankSlot(child: child, log: log, dies: dies))
         }
         onEvent(.spawned(processes: slots.count))
     }

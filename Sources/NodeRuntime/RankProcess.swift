@@ -73,7 +73,7 @@ public struct RankProcess {
         guard let agent = ProcessControl.watch(Int32(truncatingIfNeeded: segment.agentProcess)),
             ProcessControl.parent == Int32(truncatingIfNeeded: segment.agentProcess)
         else {
-            Obituary.agentDied(segment, folder: options.folder)
+            Obituary.agentDied(segment, folder: options.folder, idle: dies)
             throw ExitStatus.rankLost
         }
         self.agent = agent
@@ -104,8 +104,9 @@ public struct RankProcess {
                 [agent.number, socket.descriptor, outbox.event.descriptor.number],
                 milliseconds: waiting.isEmpty ? -1 : 10)
             if ready[0] {
-                Obituary.agentDied(segment, folder: options.folder)
-                return drain() == .success ? .rankLost : .rankLost
+                Obituary.agentDied(segment, folder: options.folder, idle: started ? 0..<0 : dies)
+                _ = drain()  // Whatever the dies did, the run is lost.
+                return .rankLost
             }
             if ready[2] { waiting += outbox.take() }
         }

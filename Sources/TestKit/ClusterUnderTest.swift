@@ -84,16 +84,13 @@ public final class ClusterUnderTest {
 
     /// The program, beside the tests.
     public static func executable() throws -> String {
-        for argument in CommandLine.arguments + ["/proc/self/exe"] where argument.contains("/") {
+        for argument in ProcessInfo.processInfo.arguments + ["/proc/self/exe"] where argument.contains("/") {
             var place = URL(fileURLWithPath: argument).resolvingSymlinksInPath().deletingLastPathComponent()
             for _ in 0..<4 {
                 let candidate = place.appendingPathComponent("softpod").path
-                var isFolder: ObjCBool = false
-                if FileManager.default.fileExists(atPath: candidate, isDirectory: &isFolder), !isFolder.boolValue,
-                    FileManager.default.isExecutableFile(atPath: candidate)
-                {
-                    return candidate
-                }
+                // A folder of that name is the sources, not the program.
+                let kind = try? FileManager.default.attributesOfItem(atPath: candidate)[.type] as? FileAttributeType
+                if kind == .typeRegular, FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
                 place.deleteLastPathComponent()
             }
         }
