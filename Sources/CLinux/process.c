@@ -111,6 +111,17 @@ int softpod_memory_file(const char *name) {
     return descriptor >= 0 ? descriptor : -errno;
 }
 
+void softpod_open_standard_descriptors(void) {
+    for (int number = 0; number <= 2; number++)
+        // The lowest free number is this one. Without /dev/null nothing can be done, and the next write says so.
+        if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return;
+}
+
+uint64_t softpod_descriptor_limit(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : UINT64_MAX;
+}
+
 void softpod_raise_descriptor_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {

@@ -55,6 +55,7 @@ public final class Agent {
         self.onEvent = onEvent
         signals = try SignalQueue()
         ProcessControl.raiseDescriptorLimit()
+        try Self.checkDescriptors(configuration)
         segment = try Segment.create(
             SegmentPlan(
                 dieCount: configuration.dieCount, windowByteCount: configuration.windowByteCount,
@@ -71,10 +72,27 @@ public final class Agent {
         }
     }
 
+    /// Refuses a cluster the open descriptors do not suffice for: the messaging library aborts where it gets none.
+    ///
+    /// A process takes three (its end, its log, its connection); 32 are for the agent's own, the library's, and the moment of a start.
+    private static func checkDescriptors(_ configuration: ClusterConfiguration) throws(SystemError) {
+        let needed = 32 + 3 * configuration.processCount
+        let limit = ProcessControl.descriptorLimit
+        guard needed <= limit else {
+            throw SystemError(
+                rule: """
+                    \(configuration.processCount) rank processes need \(needed) open descriptors, the limit is \(limit); \
+                    raise it (ulimit -n) or use more --dies-per-process
+                    """)
+        }
+    }
+
     private func spawn() throws {
         let each = configuration.diesPerProcess
         let milliseconds = max(1, Int(configuration.deadline / .milliseconds(1)))
-        for process in 0..<(configuration.dieCount + each - 1) / each {
+        for process in 0..<configuration.processCount {
+            // Hundreds of starts take seconds; the user is not to wait for those still to come.
+            if let signal = signals.next() { return interrupt(signal) }
             let first = process * each
             let log = try ProcessControl.memoryFile(name: "softpod-log")
             let child = try ChildProcess.start(
@@ -83,8 +101,11 @@ public final class Agent {
                     "rank", "--process", "\(process)", "--address", folder.address, "--folder", folder.path,
                     "--deadline-milliseconds", "\(milliseconds)", "--route", configuration.route,
                 ], segment: segment.descriptor, log: log.number)
+            // The rank writes the same when it attaches; until then this names it, should both of us die.
+            let dies = first..<min(first + each, configuration.dieCount)
+            for die in dies { segment.control(of: die).process = Int(child.id) }
             slots.append(
-                RankSlot(child: child, log: log, dies: first..<min(first + each, configuration.dieCount)))
+                RankSlot(child: child, log: log, dies: dies))
         }
         onEvent(.spawned(processes: slots.count))
     }
@@ -122,6 +143,8 @@ public final class Agent {
 
     private func handle(_ message: ControlMessage, from index: Int) {
         switch message {
+        // Whoever has not proved by the nonce that it is one of ours is not believed.
+        case _ where !slots[index].isConnected && !message.isHello: break
         case .hello(let process, let id, let abiDigest, let nonce):
             guard process == index, id == Int(slots[index].child.id), abiDigest == SegmentLayout.abiDigest,
                 nonce == segment.plan.nonce
@@ -136,7 +159,8 @@ public final class Agent {
             if slots[index].dies.contains(die) { onEvent(.said(die: die, bytes: bytes)) }
         case .result(let die, let bytes):
             if slots[index].dies.contains(die) { results[die] = bytes }
-        case .failure(let die, let failure): failed(die, failure)
+        case .failure(let die, let failure):
+            if slots[index].dies.contains(die) { failed(die, failure) }
         case .left: slots[index].hasLeft = true
         case .start, .stop: break  // Only the agent says these.
         }

@@ -19,6 +19,9 @@ public struct ClusterConfiguration: Sendable {
     /// The program to start rank processes from; by default this one.
     public var executable: String
 
+    /// Rank processes it takes.
+    public var processCount: Int { (dieCount + diesPerProcess - 1) / diesPerProcess }
+
     /// A cluster of single-die processes with a minute's deadline, unless said otherwise.
     public init(
         dieCount: Int, diesPerProcess: Int = 1, windowByteCount: Int, deadline: Duration = .seconds(60),

@@ -78,9 +78,12 @@ public final class Socket {
     public func send(_ frames: [[UInt8]]) throws(MessagingError) -> Bool {
         for (index, frame) in frames.enumerated() {
             let flags = ZMQ_DONTWAIT | (index + 1 < frames.count ? ZMQ_SNDMORE : 0)
-            let code = unsafe frame.withUnsafeBytes { bytes in
-                unsafe zmq_send(handle, bytes.baseAddress, bytes.count, flags)
-            }
+            var code: Int32 = -1
+            repeat {
+                code = unsafe frame.withUnsafeBytes { bytes in
+                    unsafe zmq_send(handle, bytes.baseAddress, bytes.count, flags)
+                }
+            } while code < 0 && zmq_errno() == EINTR
             guard code >= 0 else {
                 let code = zmq_errno()
                 if index == 0, code == EAGAIN || code == EHOSTUNREACH { return false }

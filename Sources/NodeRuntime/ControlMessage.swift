@@ -41,6 +41,9 @@ public enum ControlMessage: Sendable, Equatable {
         }
     }
 
+    /// Whether it is the first message of a process.
+    public var isHello: Bool { if case .hello = self { true } else { false } }
+
     static let magic: UInt32 = 0x3143_5053
     static let version: UInt8 = 1
 

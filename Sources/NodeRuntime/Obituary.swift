@@ -3,18 +3,50 @@ internal import Workers
 
 /// What rank processes do when the agent that should speak for them is gone.
 enum Obituary {
+    /// Longest wait for the other ranks to end, to tell those that leave from those that were killed with the agent.
+    private static let patience = Duration.milliseconds(800)
+
     /// Ends every wait of the host, removes the run folder, and tells the user, once a host, in one line.
-    static func agentDied(_ segment: Segment, folder: String) {
+    ///
+    /// Ranks that fall at the same moment may be seen only a little later; then a second line names them.
+    ///
+    /// - Parameter idle: dies of this process that have not begun, and so leave by this.
+    static func agentDied(_ segment: Segment, folder: String, idle: Range<Int>) {
         let agent = segment.agentProcess
         segment.publish(Verdict(.agentLost, process: agent, text: "the agent (pid \(agent)) is gone"))
         RunFolder.remove(folder)
+        for die in idle { segment.control(of: die).state = .left }
         guard segment.cluster.claimObituary() else { return }
         let phases = (0..<segment.plan.dieCount).map { segment.control(of: $0).phase }
         var line = "softpod: the agent (pid \(agent)) died in phase \(common(phases)); all ranks end"
-        for lost in lostRanks(segment).prefix(8) {
-            line += "; rank \(lost.rank) (pid \(lost.process)) is gone as well, in phase \(phases[lost.rank])"
+        let known = lostRanks(segment)
+        for lost in known.prefix(8) {
+            line += "; \(sentence(lost, phases)) as well"
         }
         ProcessControl.write(line + "\n", to: ChildProcess.terminalDescriptor)
+        awaitOthers(segment)
+        let later = lostRanks(segment).filter { lost in !known.contains { $0.rank == lost.rank } }
+        guard !later.isEmpty else { return }
+        let names = later.prefix(8).map { sentence($0, phases) + " as well" }.joined(separator: "; ")
+        ProcessControl.write("softpod: \(names)\n", to: ChildProcess.terminalDescriptor)
+    }
+
+    private static func sentence(_ lost: (rank: Int, process: Int), _ phases: [String]) -> String {
+        let phase = phases[lost.rank]
+        return "rank \(lost.rank) (pid \(lost.process)) is gone in phase \(phase.isEmpty ? "start" : phase)"
+    }
+
+    /// Waits until the processes of the other ranks have ended.
+    private static func awaitOthers(_ segment: Segment) {
+        let deadline = Deadline(after: patience)
+        let own = Int(ProcessControl.id)
+        for process in Set((0..<segment.plan.dieCount).map { segment.control(of: $0).process }).subtracting([0, own]) {
+            guard let watch = ProcessControl.watch(Int32(truncatingIfNeeded: process)) else { continue }
+            var ended = false
+            while !ended, deadline.remaining > 0 {
+                ended = Descriptor.poll([watch.number], milliseconds: Int(deadline.remaining / 1_000_000) + 1)[0]
+            }
+        }
     }
 
     /// Ranks whose process has ended without saying so.

@@ -61,18 +61,19 @@ public struct RankProcess {
             throw ExitStatus.mismatch
         }
         self.route = route
-        let first = options.process * segment.plan.diesPerProcess
-        guard options.process >= 0, first < segment.plan.dieCount else { throw ExitStatus.mismatch }
+        guard (0..<segment.plan.dieCount).contains(options.process),
+            case let first = options.process * segment.plan.diesPerProcess, first < segment.plan.dieCount
+        else { throw ExitStatus.mismatch }
         dies = first..<min(first + segment.plan.diesPerProcess, segment.plan.dieCount)
         for die in dies {
             segment.control(of: die).process = Int(ProcessControl.id)
             segment.control(of: die).phase = "start"
         }
         outbox = try Outbox(dies: dies.count)
-        guard let agent = ProcessControl.watch(Int32(segment.agentProcess)),
-            ProcessControl.parent == Int32(segment.agentProcess)
+        guard let agent = ProcessControl.watch(Int32(truncatingIfNeeded: segment.agentProcess)),
+            ProcessControl.parent == Int32(truncatingIfNeeded: segment.agentProcess)
         else {
-            Obituary.agentDied(segment, folder: options.folder)
+            Obituary.agentDied(segment, folder: options.folder, idle: dies)
             throw ExitStatus.rankLost
         }
         self.agent = agent
@@ -103,8 +104,9 @@ public struct RankProcess {
                 [agent.number, socket.descriptor, outbox.event.descriptor.number],
                 milliseconds: waiting.isEmpty ? -1 : 10)
             if ready[0] {
-                Obituary.agentDied(segment, folder: options.folder)
-                return drain() == .success ? .rankLost : .rankLost
+                Obituary.agentDied(segment, folder: options.folder, idle: started ? 0..<0 : dies)
+                _ = drain()  // Whatever the dies did, the run is lost.
+                return .rankLost
             }
             if ready[2] { waiting += outbox.take() }
         }

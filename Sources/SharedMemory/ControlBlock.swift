@@ -7,7 +7,7 @@ public import Synchronization
 ///
 /// ```
 /// 0    doorbell   u32   0: awake; else 1 + index of the word it sleeps on, set by the die, taken back by whoever wakes it
-/// 64   state      u64   DieState; u64 heartbeat; u64 process id
+/// 64   state      u64   DieState; u64 heartbeat; u64 process id (the agent writes the same before the die does)
 /// 128  wait       u64 operation, i64 peer, u64 word offset, u64 since (ns), u64 target
 /// 192  phase      u64 length, 56 bytes of text
 /// 256  counters   32 words

@@ -83,6 +83,14 @@ public enum ProcessControl {
     /// Raises the soft limit of open descriptors to the hard one.
     public static func raiseDescriptorLimit() { softpod_raise_descriptor_limit() }
 
+    /// How many descriptors this process may have open.
+    public static var descriptorLimit: Int { Int(clamping: softpod_descriptor_limit()) }
+
+    /// Opens nothing where standard input, output or error are closed.
+    ///
+    /// Call it first of all: otherwise the next file opened takes the number, and what is written for the user goes there.
+    public static func openStandardDescriptors() { softpod_open_standard_descriptors() }
+
     /// A file without a name, for a child's log.
     public static func memoryFile(name: String) throws(SystemError) -> Descriptor {
         let number = unsafe softpod_memory_file(name)

@@ -3,10 +3,16 @@ internal import Glibc
 
 /// Why the system refused something about processes, signals or descriptors.
 public struct SystemError: Error, CustomStringConvertible, Sendable, Equatable {
-    /// The system's error number.
+    /// The system's error number; 0 if we refused before the system would.
     public var errno: Int32
     /// One sentence: what failed and why.
     public var description: String
+
+    /// What was refused by a rule of ours, in one sentence.
+    public init(rule: String) {
+        errno = 0
+        description = rule
+    }
 
     /// What failed, with the system's own words behind it.
     public init(_ what: String, _ errno: Int32) {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Workers
 
 /// A supernode in software.
 @main
@@ -17,4 +18,9 @@ struct SoftPod: ParsableCommand {
             GenerateCommand.self, RunCommand.self, VerifyCommand.self, BenchCommand.self, InfoCommand.self,
             RankCommand.self,
         ])
+
+    static func main() {
+        ProcessControl.openStandardDescriptors()
+        Self.main(nil)
+    }
 }

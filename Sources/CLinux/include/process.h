@@ -39,6 +39,12 @@ int softpod_memory_file(const char *name);
 /// Lets this process open as many descriptors as the system allows it.
 void softpod_raise_descriptor_limit(void);
 
+/// How many descriptors this process may have open.
+uint64_t softpod_descriptor_limit(void);
+
+/// Opens nothing where standard input, output or error are closed, so that no other file takes their numbers.
+void softpod_open_standard_descriptors(void);
+
 /// Takes an exclusive lock on a file without waiting: 0, or errno.
 int softpod_try_lock(int descriptor);
 
