@@ -28,7 +28,6 @@ let executableLinking: [LinkerSetting] =
         .linkedLibrary("_FoundationICU"), .linkedLibrary("swiftSynchronization"),
     ]
 
-let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -37,7 +36,6 @@ let package = Package(
     products: [.executable(name: "softpod", targets: ["softpod"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
@@ -48,63 +46,55 @@ let package = Package(
         // L1: values.
         .target(name: "Topology", swiftSettings: house),
         .target(name: "Tensors", swiftSettings: house),
-        .target(name: "Telemetry", dependencies: ["Topology"], swiftSettings: house),
+        .target(name: "Telemetry", swiftSettings: house),
         // L2: the owners of mappings, threads and sockets.
         .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
-        .target(name: "Workers", dependencies: ["CLinux", "SharedMemory"], swiftSettings: house),
+        .target(name: "Workers", dependencies: ["CLinux"], swiftSettings: house),
         .target(name: "Messaging", dependencies: ["CZeroMQ"], swiftSettings: house),
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["CLinux", "Topology", "Telemetry", "SharedMemory", "Workers", "Messaging"],
+            dependencies: ["CLinux", "SharedMemory"],
             swiftSettings: house),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
         .target(
-            name: "Collectives", dependencies: ["Fabric", "Kernels", "Tensors", "Topology", "Telemetry"],
+            name: "Collectives", dependencies: ["Fabric", "Kernels", "Tensors"],
             swiftSettings: house),
         .target(
             name: "Experts",
-            dependencies: ["Collectives", "Fabric", "Kernels", "Tensors", "Topology", "Telemetry"],
+            dependencies: ["Fabric", "Kernels", "Tensors"],
             swiftSettings: house),
         .target(
             name: "Attention",
-            dependencies: ["Collectives", "Fabric", "Kernels", "Tensors", "Topology", "Telemetry"],
+            dependencies: ["Fabric", "Kernels", "Tensors"],
             swiftSettings: house),
         .target(name: "Oracle", dependencies: ["Tensors"], swiftSettings: house),
         // L5: the model, the life of a process, the cluster.
         .target(
             name: "Model",
-            dependencies: [
-                "Attention", "Experts", "Collectives", "Fabric", "Kernels", "SharedMemory", "Tensors", "Telemetry",
-            ],
+            dependencies: ["Attention", "Experts", "Collectives", "Fabric", "Kernels", "SharedMemory", "Tensors"],
             swiftSettings: house),
         .target(
             name: "NodeRuntime",
-            dependencies: ["Fabric", "Messaging", "SharedMemory", "Workers", "Telemetry", "Topology", "Tensors"],
+            dependencies: ["Fabric", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house),
         .target(
             name: "Launching",
-            dependencies: [
-                "Fabric", "NodeRuntime", "Messaging", "SharedMemory", "Workers", "Topology", "Telemetry", log,
-            ],
+            dependencies: ["Fabric", "NodeRuntime", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house),
         // L6: the command line and the test harness.
         .executableTarget(
             name: "softpod",
             dependencies: [
                 "Launching", "NodeRuntime", "Model", "Attention", "Experts", "Collectives", "Oracle", "Kernels",
-                "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", log, system,
-                arguments,
+                "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", system, arguments,
             ],
             swiftSettings: house, linkerSettings: executableLinking, plugins: ["StampCommit"]),
         .plugin(name: "StampCommit", capability: .buildTool()),
         .target(
             name: "TestKit",
-            dependencies: [
-                "Launching", "NodeRuntime", "Oracle", "Fabric", "Workers", "SharedMemory", "Tensors", "Telemetry",
-                "Topology",
-            ],
+            dependencies: ["Launching", "NodeRuntime", "Fabric", "Workers", "SharedMemory"],
             swiftSettings: house),
         // Tests: one folder a target, and those that cross targets.
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
