@@ -13,6 +13,9 @@ public final class ClusterUnderTest {
     public struct HarnessError: Error, CustomStringConvertible {
         /// What went wrong, with what was heard so far.
         public let description: String
+
+        /// An error with its sentence.
+        public init(_ description: String) { self.description = description }
     }
 
     /// How it ended.
@@ -59,12 +62,16 @@ public final class ClusterUnderTest {
         folder = NSTemporaryDirectory() + "softpod-test-" + UUID().uuidString.prefix(13)
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        guard FileManager.default.createFile(atPath: folder + "/stdout", contents: nil) else {
+            throw HarnessError("cannot write in \(folder)")
+        }
         let pipe = Pipe()
         let nothing = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/dev/null"))
         // The shell becomes the program: one process, one id. It also closes what only rank processes are to inherit.
         let script = """
+            exec >\(folder)/stdout 3>&- 4>&-
             export TMPDIR=\(folder) XDG_RUNTIME_DIR=\(folder) SOFTPOD_TEST=\(folder)
-            \(setup); exec "$@" >\(folder)/stdout 3>&- 4>&-
+            \(setup); exec "$@"
             """
         child = try ChildProcess.start(
             path: "/bin/sh", arguments: ["-c", script, "sh", try Self.executable()] + arguments,
@@ -94,7 +101,7 @@ public final class ClusterUnderTest {
                 place.deleteLastPathComponent()
             }
         }
-        throw HarnessError(description: "no softpod beside the tests; build it first: swift build --product softpod")
+        throw HarnessError("no softpod beside the tests; build it first: swift build --product softpod")
     }
 
     /// The project's folder, where `cluster/` is.
@@ -106,7 +113,7 @@ public final class ClusterUnderTest {
 
     private func checkPatience(_ what: String) throws {
         guard deadline.remaining > 0 else {
-            throw HarnessError(description: "\(what); so far:\n" + lines.joined(separator: "\n"))
+            throw HarnessError("\(what); so far:\n" + lines.joined(separator: "\n"))
         }
     }
 
@@ -135,7 +142,7 @@ public final class ClusterUnderTest {
             try checkPatience("no line containing \"\(text)\" came")
             guard read() else {
                 throw HarnessError(
-                    description: "it ended without a line containing \"\(text)\":\n" + lines.joined(separator: "\n"))
+                    "it ended without a line containing \"\(text)\":\n" + lines.joined(separator: "\n"))
             }
         }
     }
@@ -145,7 +152,7 @@ public final class ClusterUnderTest {
         while try !String(contentsOfFile: folder + "/stdout", encoding: .utf8).contains(text) {
             try checkPatience("\"\(text)\" did not come on standard output")
             guard read(milliseconds: 2) else {
-                throw HarnessError(description: "it ended without \"\(text)\":\n" + lines.joined(separator: "\n"))
+                throw HarnessError("it ended without \"\(text)\":\n" + lines.joined(separator: "\n"))
             }
         }
     }
@@ -162,7 +169,7 @@ public final class ClusterUnderTest {
             try checkPatience("rank process \(process) was not started")
             guard read(milliseconds: 1) else {
                 throw HarnessError(
-                    description: "it ended without process \(process):\n" + lines.joined(separator: "\n"))
+                    "it ended without process \(process):\n" + lines.joined(separator: "\n"))
             }
         }
         return ranks[process] ?? 0

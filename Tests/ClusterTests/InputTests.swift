@@ -1,0 +1,172 @@
+import Foundation
+import TestKit
+import Testing
+
+extension Commands {
+    /// What people and files get wrong: one line that says what, a code from 64 to 78, no trap, nothing started.
+    @Suite("Wrong input")
+    struct InputTests {
+        private func refuse(
+            _ arguments: [String], setup: String = ":", code: Int32? = nil, naming text: String = "",
+            usage: Bool = false, from location: SourceLocation = #_sourceLocation
+        ) throws {
+            let end = try ClusterUnderTest(arguments, setup: setup).end()
+            let lines = end.messages.filter { !$0.contains("processes x") }
+            #expect(
+                end.code.map { (64...78).contains($0) } == true, "\(end.code ?? -1): \(lines)", sourceLocation: location
+            )
+            if let code { #expect(end.code == code, "\(lines)", sourceLocation: location) }
+            #expect(lines.first?.contains(text) == true, "\(lines)", sourceLocation: location)
+            // The parser of the command line adds its usage lines.
+            if !usage { #expect(lines.count == 1, "\(lines)", sourceLocation: location) }
+            #expect(!lines.contains { $0.contains("Fatal error") }, "\(lines)", sourceLocation: location)
+            #expect(end.output == "", sourceLocation: location)
+            #expect(end.leftovers == [], sourceLocation: location)
+        }
+
+        private func generate(_ options: [String], model: String = ClusterUnderTest.austen) -> [String] {
+            ["generate", "--model", model, "--max-tokens", "1", "--dies", "2"] + options
+        }
+
+        @Test(
+            "The command line",
+            arguments: [
+                (["run", "--bogus", "smoke"], "Unknown option '--bogus'"), (["dance"], "dance"), (["run"], "workload"),
+                (["run", "--dies", "0", "smoke"], "--dies must be 1 to 4096, not 0"),
+                (["run", "--dies", "-1", "smoke"], "--dies"), (["run", "--dies", "many", "smoke"], "many"),
+                (["run", "--dies", "99999999999999999999", "smoke"], "99999999999999999999"),
+                (["run", "--dies", "4", "--dies-per-process", "5", "smoke"], "--dies-per-process must be 1 to"),
+                (["run", "--deadline", "nan", "smoke"], "--deadline"),
+                (["run", "--deadline", "-1", "smoke"], "--deadline"),
+                (["run", "--window-bytes", "1X", "smoke"], "1X"), (["run", "--window-bytes", "1", "smoke"], "64K"),
+                (["run", "--window-bytes", "9223372036854775807G", "smoke"], "9223372036854775807G"),
+                (["generate"], "--model"), (["generate", "--model", "x", "--precision", "int3"], "float32"),
+                (["generate", "--model", "x", "--attention", "all"], "kv-shards"),
+                (["generate", "--model", "x", "--top-p", "0"], "--top-p"),
+                (["generate", "--model", "x", "--temperature", "nan"], "--temperature"),
+                (["generate", "--model", "x", "--max-tokens", "0"], "--max-tokens"),
+                (["generate", "--model", "x", "--ep", "0"], "--ep"),
+                (["generate", "--model", "x", "--variant", "v"], "--variant"),
+                (["bench", "latency", "--repetitions", "1"], "--repetitions"),
+                (["verify", "--window", "0"], "--window"),
+            ])
+        func commandLine(arguments: [String], text: String) throws {
+            try refuse(arguments, code: 64, naming: text, usage: true)
+        }
+
+        @Test(
+            "Flags that do not fit each other or the model",
+            arguments: [
+                (["--dies", "4", "--ep", "3"], "EP 3 does not divide the 4 dies"),
+                (["--dies", "6", "--ep", "6"], "EP 6 does not divide the model's 32 experts"),
+                (["--prompt", ""], "prompt 1 is empty"),
+                (["--max-tokens", "3000"], "longer than the model's 2048 positions"),
+            ])
+        func misfits(options: [String], text: String) throws { try refuse(generate(options), code: 64, naming: text) }
+
+        @Test(
+            "Models that are not there, in whole or in part",
+            arguments: ["config.json", "model.safetensors", "tokenizer.json"])
+        func missing(name: String) throws {
+            try refuse(generate([], model: "/nowhere"), code: 66, naming: "/nowhere")
+            let model = try BrokenModel()
+            try model.remove(name)
+            try refuse(generate([], model: model.folder), code: 66, naming: model.folder + "/" + name)
+            let folder = model.folder + "/" + name
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try refuse(generate([], model: model.folder), naming: folder)
+        }
+
+        @Test("Files that hold nothing, or no JSON", arguments: ["config.json", "model.safetensors", "tokenizer.json"])
+        func noise(name: String) throws {
+            for text in [
+                "", "{", "[]", "null", String(repeating: "[", count: 100_000), "\u{0}\u{1}{}", "{\"a\":1e999999}",
+            ] {
+                let model = try BrokenModel()
+                try model.replace(name, Data(text.utf8))
+                try refuse(generate([], model: model.folder), code: 65, naming: model.folder + "/" + name)
+            }
+        }
+
+        @Test("Weights that end too early", arguments: [7, 8, 1000, 1_000_000, 19_446_119])
+        func truncated(byteCount: Int) throws {
+            let model = try BrokenModel()
+            let file = try Data(
+                contentsOf: URL(fileURLWithPath: ClusterUnderTest.austen + "/model.safetensors"),
+                options: .alwaysMapped)
+            try model.replace("model.safetensors", Data(file.prefix(byteCount)))
+            try refuse(generate([], model: model.folder), code: 65, naming: "model.safetensors")
+        }
+
+        /// A lie in the header of the weights.
+        enum Lie: String, CaseIterable, Sendable {
+            case overlap, outside, backwards, overflow, negative, fraction, type, unknownType, shape, rank, huge,
+                missing
+        }
+
+        @Test("Weights that lie about themselves", arguments: Lie.allCases)
+        func lying(lie: Lie) throws {
+            let model = try BrokenModel()
+            try model.header { tensors, name in
+                let offsets = tensors[name]?["data_offsets"] as? [Int] ?? []
+                let shape = tensors[name]?["shape"] as? [Int] ?? []
+                switch lie {
+                case .overlap: tensors[name]?["data_offsets"] = offsets.map { $0 - 64 }
+                case .outside: tensors[name]?["data_offsets"] = offsets.map { $0 + 20_000_000 }
+                case .backwards: tensors[name]?["data_offsets"] = Array(offsets.reversed())
+                case .overflow: tensors[name]?["data_offsets"] = [Int.max - 100, Int.max]
+                case .negative: tensors[name]?["data_offsets"] = [-1, (offsets.last ?? 0) - (offsets.first ?? 0) - 1]
+                case .fraction: tensors[name]?["data_offsets"] = offsets.map { Double($0) + 0.5 }
+                case .type: tensors[name]?["dtype"] = "F16"
+                case .unknownType: tensors[name]?["dtype"] = "BF17"
+                case .shape: tensors[name]?["shape"] = Array(shape.reversed())
+                case .rank: tensors[name]?["shape"] = shape + [1]
+                case .huge: tensors[name]?["shape"] = [1 << 32, 1 << 32]
+                case .missing: tensors[name] = nil
+                }
+            }
+            try refuse(generate([], model: model.folder), code: 65, naming: "model.safetensors")
+        }
+
+        @Test(
+            "A configuration that cannot be",
+            arguments: [
+                ("\"hidden_size\": 256", "\"hidden_size\": 255"), ("\"hidden_size\": 256", "\"hidden_size\": -256"),
+                ("\"hidden_size\": 256", "\"hidden_size\": 4611686018427387904"), ("\"n_group\": 4", "\"n_group\": 0"),
+                ("\"n_group\": 4", "\"n_group\": 5"), ("\"num_hidden_layers\": 4", "\"num_hidden_layers\": 1000000000"),
+                ("\"num_experts_per_tok\": 4", "\"num_experts_per_tok\": 33"),
+                ("\"vocab_size\": 2048", "\"vocab_size\": 0"),
+                ("\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": \"small\""),
+                ("\"qk_rope_head_dim\": 32", "\"qk_rope_head_dim\": 31"),
+            ])
+        func configuration(old: String, new: String) throws {
+            let model = try BrokenModel()
+            try model.edit("config.json") { $0.replacingOccurrences(of: old, with: new) }
+            try refuse(generate([], model: model.folder), code: 65)
+        }
+
+        @Test(
+            "Prompts that are not JSON strings, one a line",
+            arguments: [
+                ("It was", ":1:"), ("\"a\"\\n[1]", ":2:"), ("\"a", ":1:"), ("", "holds no prompt"), ("\\377", ":1:"),
+            ])
+        func prompts(contents: String, text: String) throws {
+            try refuse(
+                generate(["--prompts", "prompts"]), setup: "cd $TMPDIR; printf '\(contents)' >prompts", code: 65,
+                naming: "prompts" + (text.hasPrefix(":") ? text : ": " + text))
+            try refuse(generate(["--prompts", "/nowhere"]), code: 66, naming: "/nowhere")
+        }
+
+        @Test("A text longer than the model's positions, and one that predicts nothing")
+        func texts() throws {
+            try refuse(
+                generate(["--prompts", "prompts"]),
+                setup: "cd $TMPDIR; { printf '\"'; yes word | head -n 3000 | tr '\\n' ' '; printf '\"'; } >prompts",
+                code: 64, naming: "longer than the model's 2048 positions")
+            let verify = ["verify", "--model", ClusterUnderTest.austen, "--dies", "2", "--text"]
+            try refuse(verify + ["/nowhere"], code: 66, naming: "/nowhere")
+            try refuse(verify + ["/dev/null"], code: 64, naming: "predicts nothing")
+            try refuse(verify + ["text"], setup: "cd $TMPDIR; printf '\\377\\376' >text", code: 65, naming: "UTF-8")
+        }
+    }
+}
