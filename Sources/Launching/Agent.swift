@@ -226,6 +226,8 @@ public final class Agent {
         verdict = cause
         self.status = status
         self.report = report
+        // Before anybody is told to go: should this process be killed meanwhile, the user knows the first cause.
+        onEvent(.failed(report: report))
         segment.publish(cause)
         leave(within: .seconds(1))
     }

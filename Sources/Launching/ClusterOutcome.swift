@@ -27,6 +27,8 @@ public enum ClusterEvent: Sendable {
     case spawned(processes: Int)
     /// Every rank has connected and been told what to run.
     case started
+    /// Something ends the run before its time: what to tell the user, in one line.
+    case failed(report: String)
     /// A die said something.
     case said(die: Int, bytes: [UInt8])
 }

@@ -142,7 +142,7 @@ extension Commands {
         func configuration(old: String, new: String) throws {
             let model = try BrokenModel()
             try model.edit("config.json") { $0.replacingOccurrences(of: old, with: new) }
-            try refuse(generate([], model: model.folder), code: 65)
+            try refuse(generate([], model: model.folder), code: 65, naming: model.folder)
         }
 
         @Test(
@@ -165,7 +165,7 @@ extension Commands {
                 code: 64, naming: "longer than the model's 2048 positions")
             let verify = ["verify", "--model", ClusterUnderTest.austen, "--dies", "2", "--text"]
             try refuse(verify + ["/nowhere"], code: 66, naming: "/nowhere")
-            try refuse(verify + ["/dev/null"], code: 64, naming: "predicts nothing")
+            try refuse(verify + ["text"], setup: "cd $TMPDIR; : >text", code: 64, naming: "predicts nothing")
             try refuse(verify + ["text"], setup: "cd $TMPDIR; printf '\\377\\376' >text", code: 65, naming: "UTF-8")
         }
     }

@@ -65,7 +65,9 @@ extension RealClusters {
             #expect(end.leftovers == [])
         }
 
-        @Test("When agent and rank are killed, both are named", arguments: [true, false])
+        @Test(
+            "When agent and rank are killed, both are named, unless the rank was reported before the agent fell",
+            arguments: [true, false])
         func bothKilled(agentFirst: Bool) throws {
             let cluster = try looping(6)
             // The rank is known before the first shot, so that the two fall together.
@@ -78,7 +80,9 @@ extension RealClusters {
             #expect(end.signal == kill)
             #expect(end.leftovers == [])
             #expect(text.contains("rank 4 (pid \(pid))"), "\(text)")
-            #expect(text.contains("the agent (pid \(cluster.agent)) died in phase barrier loop"), "\(text)")
+            // An agent that fell a moment later has told of the rank, and sent the others home.
+            let isNamed = text.contains("the agent (pid \(cluster.agent)) died in phase barrier loop")
+            #expect(isNamed || !agentFirst, "\(text)")
         }
 
         @Test("A stopped rank ends with its agent")

@@ -44,7 +44,7 @@ struct BenchLatencyCommand: ParsableCommand {
             let configuration = cluster.configuration(
                 workload: LatencyWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
                 windowByteCount: (counts.max() ?? 8) + (1 << 17))
-            let outcome = try Agent.run(configuration)
+            let outcome = try Failure.launch(configuration)
             try Failure.check(outcome)
             guard let bytes = outcome.results.first ?? nil else { throw ExitStatus.rankLost }
             let figures = try JSONDecoder().decode([LatencyWorkload.Figure].self, from: Data(bytes))

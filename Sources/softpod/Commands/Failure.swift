@@ -26,10 +26,19 @@ enum Failure {
         }
     }
 
-    /// Ends the command as the cluster ended.
+    /// Runs a cluster, and tells the user at once what ends it before its time.
+    static func launch(
+        _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void = { _ in }
+    ) throws -> ClusterOutcome {
+        try Agent.run(configuration) { event in
+            onEvent(event)
+            if case .failed(let report) = event { Report.remark(report) }
+        }
+    }
+
+    /// Ends the command as the cluster ended; ``launch(_:onEvent:)`` has told why.
     static func check(_ outcome: ClusterOutcome) throws {
         guard outcome.status != .success else { return }
-        Report.remark(outcome.report ?? "the cluster failed")
         throw outcome.status
     }
 

@@ -71,7 +71,7 @@ struct GenerateCommand: ParsableCommand {
             windowByteCount: try placement.windowByteCount(opened.configuration, place.precision))
         let printer = TokenPrinter(prompts: chosen, ids: ids, tokenizer: opened.tokenizer, report: Report(json: json))
         if !json { Report.remark(introduction(opened, placement, configuration)) }
-        let outcome = try Agent.run(configuration) { event in
+        let outcome = try Failure.launch(configuration) { event in
             if case .said(_, let bytes) = event, let token = TokenEvent(decoding: bytes) { printer.take(token) }
         }
         printer.finish()

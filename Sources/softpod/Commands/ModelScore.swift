@@ -39,7 +39,7 @@ struct ModelScore {
         }.reduce(0, +)
         let configuration = command.cluster.configuration(
             workload: ScoreWorkload.self, payload: Array(try JSONEncoder().encode(plan)), windowByteCount: bytes)
-        let outcome = try Agent.run(configuration)
+        let outcome = try Failure.launch(configuration)
         try Failure.check(outcome)
         let results = try outcome.results.compactMap { $0 }.map {
             try JSONDecoder().decode(ScoreWorkload.Result.self, from: Data($0))

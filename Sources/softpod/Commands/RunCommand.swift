@@ -30,11 +30,12 @@ struct RunCommand: ParsableCommand {
             let type: any Workload.Type = workload == .smoke ? SmokeWorkload.self : IdleWorkload.self
             let configuration = cluster.configuration(
                 workload: type, windowByteCount: SmokeWorkload.windowByteCount(dies: cluster.dies))
-            let outcome = try Agent.run(configuration) { event in
+            let outcome = try Failure.launch(configuration) { event in
                 guard announce else { return }
                 switch event {
                 case .spawned(let processes): Report.remark("started \(processes) processes")
                 case .started: Report.remark("running")
+                case .failed: break
                 case .said(let die, let bytes): Report.remark("rank \(die): " + String(decoding: bytes, as: UTF8.self))
                 }
             }

@@ -46,8 +46,9 @@ struct VerifyCommand: ParsableCommand {
                 windowByteCount: CheckBench.windowByteCount(dies: cluster.dies))
             configuration.route = route.name
             let progress = Progress(total: checks.count, what: route.name)
-            let outcome = try Agent.run(configuration) { event in
+            let outcome = try Failure.launch(configuration) { event in
                 if case .said(_, let bytes) = event { progress.advance(String(decoding: bytes, as: UTF8.self)) }
+                if case .failed = event { progress.finish() }
             }
             progress.finish()
             try Failure.check(outcome)
