@@ -55,7 +55,7 @@ let package = Package(
         .target(
             name: "Fabric",
             dependencies: ["CLinux", "SharedMemory"],
-            swiftSettings: house),
+            swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
         .target(

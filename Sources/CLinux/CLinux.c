@@ -59,6 +59,19 @@ int softpod_pin_thread(int index) {
     return EINVAL;
 }
 
+#if __has_feature(thread_sanitizer)
+void __tsan_read_range(void *address, unsigned long bytes);
+void __tsan_write_range(void *address, unsigned long bytes);
+void softpod_announce_copy(const void *source, const void *destination, uint64_t bytes) {
+    __tsan_read_range((void *)source, bytes);
+    __tsan_write_range((void *)destination, bytes);
+}
+#else
+void softpod_announce_copy(const void *source, const void *destination, uint64_t bytes) {
+    (void)source, (void)destination, (void)bytes;
+}
+#endif
+
 void softpod_name_thread(const char *name) { prctl(PR_SET_NAME, name); }
 
 int softpod_anonymous_shared_memory(void) {

@@ -34,6 +34,9 @@ int softpod_usable_cores(void);
 /// Binds the calling thread to the index-th of its usable cores; 0, or errno.
 int softpod_pin_thread(int index);
 
+/// Tells ThreadSanitizer, where it is compiled in, of a copy it cannot see: the library's copy routines are not instrumented.
+void softpod_announce_copy(const void *source, const void *destination, uint64_t bytes);
+
 /// Names the calling thread for the system's tools; at most 15 bytes are kept.
 void softpod_name_thread(const char *name);
 
