@@ -63,6 +63,12 @@ public final class RunFolder: Sendable {
         unsafe rmdir(path)
     }
 
+    /// Whether a folder was made more than a minute ago.
+    private static func isOld(_ path: String) -> Bool {
+        var info = stat()
+        return unsafe lstat(path, &info) == 0 && time(nil) - info.st_ctim.tv_sec > 60
+    }
+
     private static func removeAbandoned(in parent: String) {
         guard let directory = unsafe opendir(parent) else { return }
         var names: [String] = []
@@ -75,7 +81,11 @@ public final class RunFolder: Sendable {
         unsafe closedir(directory)
         for path in names {
             let number = unsafe open(path + "/lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
-            guard number >= 0 else { continue }
+            guard number >= 0 else {
+                // No lock yet, or never: an owner needs microseconds from the folder to the lock. Goes only if it is empty.
+                if isOld(path) { remove(path) }
+                continue
+            }
             // The owner holds the lock as long as it lives; a lock that can be had has no owner.
             if softpod_try_lock(number) == 0 { remove(path) }
             close(number)

@@ -11,7 +11,8 @@ public struct ModelFileError: Error, CustomStringConvertible, Sendable, Equatabl
     public init(file: String, place: String = "", rule: String) {
         self.file = file
         self.place = place
-        self.rule = rule
+        // A rule that names the file itself need not say it twice.
+        self.rule = rule.hasPrefix(file + " ") ? String(rule.dropFirst(file.count + 1)) : rule
     }
 
     /// One line: `file: place: rule`, with the unprintable replaced and long names cut.

@@ -6,6 +6,7 @@ internal import Messaging
 internal import Model
 internal import NodeRuntime
 internal import SharedMemory
+internal import Synchronization
 internal import Workers
 
 /// Turns whatever goes wrong into one line on standard error and the exit status that says what kind it was.
@@ -14,6 +15,9 @@ enum Failure {
     static func guarded(_ body: () throws -> Void) throws {
         do {
             try body()
+            if Report.lostOutput.load(ordering: .relaxed) {
+                throw InputError(.inputOutput, "standard output could not be written")
+            }
         } catch let status as ExitStatus {
             throw ExitCode(status.rawValue)
         } catch let code as ExitCode {

@@ -1,3 +1,4 @@
+internal import Synchronization
 internal import SystemPackage
 
 /// Where rows go: an aligned table for people, one JSON object a line for machines. The numbers are the same.
@@ -36,6 +37,9 @@ struct Report {
         for (name, value) in row.fields { line("  " + Self.pad(name, width, right: false) + "  " + value.shown) }
     }
 
+    /// Whether something could not be written to standard output, for another reason than that nobody reads any more.
+    static let lostOutput = Atomic<Bool>(false)
+
     /// A line on standard output, at once.
     func line(_ text: String) { Self.write(text + "\n", to: .standardOutput) }
 
@@ -49,8 +53,13 @@ struct Report {
     static func status(_ text: String) { write("\r\u{1B}[K" + text, to: .standardError) }
 
     private static func write(_ text: String, to descriptor: FileDescriptor) {
-        // A reader that went away must not end the cluster half-way; the run goes on and cleans up.
-        _ = try? descriptor.writeAll(text.utf8)
+        do {
+            try descriptor.writeAll(text.utf8)
+        } catch {
+            // It must not end the cluster half-way: the run goes on and cleans up, and the command says so at its end. A reader
+            // that went away (`| head`) is no failure.
+            if (error as? Errno) != .brokenPipe, descriptor == .standardOutput { lostOutput.store(true, ordering: .relaxed) }
+        }
     }
 
     private static func pad(_ text: String, _ width: Int, right: Bool) -> String {
