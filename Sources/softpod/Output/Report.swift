@@ -58,7 +58,8 @@ struct Report {
         } catch {
             // It must not end the cluster half-way: the run goes on and cleans up, and the command says so at its end. A reader
             // that went away (`| head`) is no failure.
-            if (error as? Errno) != .brokenPipe, descriptor == .standardOutput { lostOutput.store(true, ordering: .relaxed) }
+            guard descriptor == .standardOutput, (error as? Errno) != .brokenPipe else { return }
+            lostOutput.store(true, ordering: .relaxed)
         }
     }
 
