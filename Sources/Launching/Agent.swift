@@ -185,7 +185,9 @@ public final class Agent {
 
     private func failed(_ die: Int, _ failure: ControlMessage.Failure) {
         guard verdict == nil, !failure.isConsequence else { return }
-        let known = failure.peers.prefix(4).compactMap { RankSlot.describe($0, slots, segment) }
+        // A rank stopped while it released a barrier has come, so its waiters cannot know that it is the one to blame.
+        let stopped = RankSlot.stopped(slots).filter { !failure.peers.contains($0) }
+        let known = (failure.peers.prefix(4) + stopped.prefix(4)).compactMap { RankSlot.describe($0, slots, segment) }
         let tail = known.isEmpty ? "" : "; " + known.joined(separator: "; ")
         end(
             Verdict(.rankFailed, rank: failure.peers.first ?? die, text: failure.text),

@@ -40,6 +40,14 @@ struct RankSlot {
         return "rank \(rank) (pid \(slot.child.id)) \(state), in phase \(phase)"
     }
 
+    /// The first die of each process that is stopped.
+    static func stopped(_ slots: [RankSlot]) -> [Int] {
+        slots.filter { slot in
+            guard slot.end == nil, let state = ProcessControl.state(of: slot.child.id) else { return false }
+            return state == "T" || state == "t"
+        }.map(\.dies.lowerBound)
+    }
+
     /// Keeps the log of a failed process as a file and says where; nil if it is empty.
     func keepLog() -> String {
         let bytes = ProcessControl.contents(of: log, limit: 1 << 20)
