@@ -43,7 +43,7 @@ extension CollectiveWorkspace {
                 return error
             }
             // A time-out here means that the peer has nothing to say yet.
-            let said = try? endpoint.wait(
+            let said = try? endpoint.wait(  // as said above
                 at: line(direct), reaches: Self.poison, deadline: endpoint.deadline(after: .milliseconds(pause)),
                 peer: direct, operation: .collective)
             if said != nil { return told(by: direct) }

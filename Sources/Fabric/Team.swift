@@ -112,9 +112,8 @@ public final class Team {
     private func blame(_ error: FabricError) -> FabricError {
         var error = error
         error.peers = (0..<size).map(member).filter { peer in
-            // A word of another window; a failing transport leaves the peer under suspicion.
-            guard let arrived = try? endpoint.fetch(at: peer, offset(WindowLayout.arrivedOffset)) else { return true }
-            return arrived < generation
+            let arrived = try? endpoint.fetch(at: peer, offset(WindowLayout.arrivedOffset))  // unreachable is suspect
+            return arrived.map { $0 < generation } ?? true
         }
         return error
     }
