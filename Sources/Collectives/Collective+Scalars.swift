@@ -6,7 +6,7 @@ public import Tensors
 extension Collective {
     /// Everybody gets the reduction of everybody's number. Sums and products wrap.
     ///
-    /// - Complexity: 2 hops; one event and one wait a member, n - 1 of each at member 0.
+    /// - Complexity: one meeting; where windows are not mapped 2 hops, one event and one wait a member, n - 1 of each at member 0.
     public func allReduce(_ value: UInt64, _ reduction: Reduction) throws(FabricError) -> UInt64 {
         try star(.allReduce, value) { (left, right) in
             switch reduction {
@@ -42,10 +42,17 @@ extension Collective {
     public func broadcast(_ value: UInt64, root: Int) throws(FabricError) -> UInt64 {
         precondition((0..<team.size).contains(root), "the root is a member")
         var result = value
+        if team.isNear {
+            try workspace.perform(.broadcast, team) { () throws(FabricError) in
+                try meet(.broadcast, value) { team.posted(by: root, 1) }
+                result = team.answer(0)
+            }
+            return result
+        }
         // A root may have answered a reduction a moment before, and nobody waited for that word to be read; but every
         // announcement has been.
         let word = CollectiveWorkspace.metadataOffset
-        try workspace.perform(.broadcast) { () throws(FabricError) in
+        try workspace.perform(.broadcast, team) { () throws(FabricError) in
             if team.rank == root {
                 for member in 0..<team.size where member != root {
                     try workspace.send(value, to: team.member(member), in: word)
@@ -60,6 +67,23 @@ extension Collective {
         return result
     }
 
+    /// One meeting: everybody posts its number, the last to arrive computes the answer.
+    private func meet(
+        _ operation: CollectiveOperation, _ value: UInt64, _ answer: () -> UInt64
+    ) throws(FabricError) {
+        // No region's call has this digest: its lowest bits are the operation's, its highest are not.
+        let digest = UInt64.max - UInt64(operation.rawValue)
+        guard try team.arrive([digest, value, 0, 0, 0, 0, 0]) else {
+            return try team.awaitEnd(workspace.timeout.map(endpoint.deadline), .collective)
+        }
+        for member in 0..<team.size where team.posted(by: member, 0) != digest {
+            throw workspace.error(
+                .mismatch, team.member(member), "rank \(team.member(member)) calls another collective")
+        }
+        team.setAnswer(0, answer())
+        try team.close()
+    }
+
     /// Member 0 folds all numbers in member order and answers.
     ///
     /// A member sends its next number only after it has the answer, and member 0 answers only after it has read all. Numbers
@@ -69,9 +93,18 @@ extension Collective {
         _ operation: CollectiveOperation, _ value: UInt64, _ fold: (UInt64, UInt64) -> UInt64
     ) throws(FabricError) -> UInt64 {
         var result = value
+        if team.isNear {
+            try workspace.perform(operation, team) { () throws(FabricError) in
+                try meet(operation, value) {
+                    (1..<max(team.size, 1)).reduce(team.posted(by: 0, 1)) { fold($0, team.posted(by: $1, 1)) }
+                }
+                result = team.answer(0)
+            }
+            return result
+        }
         let number = CollectiveWorkspace.metadataOffset
         let answer = CollectiveWorkspace.scalarOffset
-        try workspace.perform(operation) { () throws(FabricError) in
+        try workspace.perform(operation, team) { () throws(FabricError) in
             guard team.rank == 0 else {
                 try workspace.send(value, to: team.member(0), in: number)
                 result = try workspace.receive(from: team.member(0), in: answer)

@@ -1,19 +1,18 @@
 /// Every collective algorithm there is, by dotted name. Conformance tests, benchmarks and `softpod verify` read this list.
 ///
-/// Push, pull and concurrent are one algorithm an operation with another fraction of each block pushed, so an entry is an operation
-/// and a form; the file of an operation is `Operations/<Operation>.swift`.
+/// An entry is an operation and an algorithm that can carry it out; the file of an operation is `Operations/<Operation>.swift`.
 public enum CollectiveCatalog {
-    /// One operation in one form.
+    /// One operation by one algorithm.
     public struct Entry: Sendable, CustomStringConvertible {
         /// The operation.
         public let operation: CollectiveOperation
-        /// The form: `push`, `pull` or `concurrent`, with ``CollectiveForm/balancedFraction``.
-        public let form: CollectiveForm
+        /// The algorithm; `concurrent` with ``CollectiveForm/balancedFraction``.
+        public let algorithm: CollectiveAlgorithm
         /// What it is, in one line.
         public let summary: String
 
         /// The dotted name, such as `allgather.push`.
-        public var name: String { "\(operation).\(form.name)" }
+        public var name: String { "\(operation).\(algorithm.name)" }
         /// The dotted name.
         public var description: String { name }
     }
@@ -33,10 +32,15 @@ public enum CollectiveCatalog {
         (.sendReceive, "a block to one member, one from another"),
     ]
 
-    /// The three forms of every operation.
+    /// The algorithms there are, `automatic` aside.
+    public static let algorithms: [CollectiveAlgorithm] = [
+        .push, .pull, .concurrent(fraction: CollectiveForm.balancedFraction), .cooperative,
+    ]
+
+    /// Every operation by every algorithm that can carry it out.
     public static let all: [Entry] = summaries.flatMap { (operation, summary) in
-        [CollectiveForm.push, .pull, .concurrent(fraction: CollectiveForm.balancedFraction)].map {
-            Entry(operation: operation, form: $0, summary: summary)
+        algorithms.filter { $0.carries(operation) }.map {
+            Entry(operation: operation, algorithm: $0, summary: summary)
         }
     }
 

@@ -121,36 +121,45 @@ public struct CollectiveTrial: Sendable, CustomStringConvertible {
         }
     }
 
+    /// The call at a member, with its arguments.
+    public func call(
+        _ me: Int, source: Region, destination: Region, algorithm: CollectiveAlgorithm
+    ) -> CollectiveCall {
+        switch operation {
+        case .barrier: .barrier(algorithm: algorithm)
+        case .broadcast: .broadcast(source, into: destination, root: root, algorithm: algorithm)
+        case .allGather: .allGather(source, into: destination, algorithm: algorithm)
+        case .allGatherV:
+            .allGatherV(
+                source, byteCounts: (0..<size).map { byteCount(from: $0, to: 0) }, into: destination,
+                algorithm: algorithm)
+        case .reduceScatter:
+            .reduceScatter(source, into: destination, type: type, reduction: reduction, algorithm: algorithm)
+        case .allReduce:
+            .allReduce(source, into: destination, type: type, reduction: reduction, algorithm: algorithm)
+        case .allToAll: .allToAll(source, into: destination, algorithm: algorithm)
+        case .allToAllV:
+            .allToAllV(
+                source, sendByteCounts: (0..<size).map { byteCount(from: me, to: $0) }, into: destination,
+                receiveByteCounts: (0..<size).map { byteCount(from: $0, to: me) }, algorithm: algorithm)
+        case .reduce:
+            .reduce(
+                source, into: destination, type: type, reduction: reduction, root: root, algorithm: algorithm)
+        case .gather: .gather(source, into: destination, root: root, algorithm: algorithm)
+        case .scatter: .scatter(source, into: destination, root: root, algorithm: algorithm)
+        case .sendReceive:
+            .sendReceive(
+                source, to: (me + shift) % size, into: destination, from: (me + size - shift) % size,
+                algorithm: algorithm)
+        }
+    }
+
     /// Calls the operation.
     public func run(
-        on collective: Collective, source: Region, destination: Region, form: CollectiveForm
+        on collective: Collective, source: Region, destination: Region, algorithm: CollectiveAlgorithm
     ) throws(FabricError) {
-        let me = collective.team.rank
-        switch operation {
-        case .barrier: try collective.barrier(form: form)
-        case .broadcast: try collective.broadcast(source, into: destination, root: root, form: form)
-        case .allGather: try collective.allGather(source, into: destination, form: form)
-        case .allGatherV:
-            try collective.allGatherV(
-                source, byteCounts: (0..<size).map { byteCount(from: $0, to: 0) }, into: destination, form: form)
-        case .reduceScatter:
-            try collective.reduceScatter(source, into: destination, type: type, reduction: reduction, form: form)
-        case .allReduce:
-            try collective.allReduce(source, into: destination, type: type, reduction: reduction, form: form)
-        case .allToAll: try collective.allToAll(source, into: destination, form: form)
-        case .allToAllV:
-            try collective.allToAllV(
-                source, sendByteCounts: (0..<size).map { byteCount(from: me, to: $0) }, into: destination,
-                receiveByteCounts: (0..<size).map { byteCount(from: $0, to: me) }, form: form)
-        case .reduce:
-            try collective.reduce(
-                source, into: destination, type: type, reduction: reduction, root: root, form: form)
-        case .gather: try collective.gather(source, into: destination, root: root, form: form)
-        case .scatter: try collective.scatter(source, into: destination, root: root, form: form)
-        case .sendReceive:
-            try collective.sendReceive(
-                source, to: (me + shift) % size, into: destination, from: (me + size - shift) % size, form: form)
-        }
+        try collective.run(
+            call(collective.team.rank, source: source, destination: destination, algorithm: algorithm))
     }
 
     static func padded(_ byteCount: Int) -> Int { (byteCount + 63) / 64 * 64 }

@@ -5,16 +5,20 @@ internal import Fabric
 extension CollectiveWorkspace {
     /// Runs one operation. Its first error ends the workspace and is told to all ranks.
     func perform(
-        _ operation: CollectiveOperation, _ body: () throws(FabricError) -> Void
+        _ operation: CollectiveOperation, _ team: Team, _ body: () throws(FabricError) -> Void
     ) throws(FabricError) {
         if let failure { throw failure }
         endpoint.record(.collective)
+        if !teams.contains(where: { $0 === team }) { teams.append(team) }
         do {
             try body()
         } catch {
             var final = trace(error)
             final.context = "in \(operation)" + (final.context.isEmpty ? "" : ", \(final.context)")
             failure = final
+            // Members of this team that wait on its board, and those that wait for this die's events, hear of it.
+            team.fail(final)
+            for other in teams where other !== team { other.fail(final) }
             tell(final)
             throw final
         }

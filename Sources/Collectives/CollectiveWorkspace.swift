@@ -17,7 +17,9 @@ internal import Kernels
 ///   40   in bytes      i64
 ///   48   scalar        u64   answer of a small reduction; its numbers, and a small broadcast, go in the digest's place
 ///   56   failure       u64   code, milliseconds, and 1 + the rank to blame
-/// 64 x ranks      slots: what others push for a reduction until this die folds it in; a team of n cuts them into n
+/// 64 x ranks      one row of 32 bytes for each rank, written by this die: offset and length of what it sends to a member and of
+///                 what it takes from it, for an all-to-all of differing lengths that all may carry out
+/// 96 x ranks      slots: what others push for a reduction until this die folds it in; a team of n cuts them into n
 /// ```
 ///
 /// ## Protocol
@@ -46,6 +48,8 @@ public final class CollectiveWorkspace {
     /// Events sent to, and expected from, each rank of the cluster.
     var sent: [UInt64]
     var seen: [UInt64]
+    /// Teams that have used it, to be told when it ends.
+    var teams: [Team] = []
     /// One for each member, filled anew by each operation.
     var legs: [Leg]
 
@@ -53,13 +57,13 @@ public final class CollectiveWorkspace {
     /// the allocation.
     ///
     /// - Parameter byteCount: bytes for pushed reductions; larger operations are cut into rounds. At least 512 a rank are
-    ///   taken, and 64 a rank for the words.
+    ///   taken, and 96 a rank for the words.
     /// - Throws: as ``Team/allocate(byteCount:alignment:)``.
     public init(_ world: Team, byteCount: Int) throws(FabricError) {
         precondition(byteCount >= 0, "a workspace has no negative size")
         self.endpoint = world.endpoint
         let ranks = endpoint.rankCount
-        let lineBytes = ranks * Self.lineByteCount
+        let lineBytes = (ranks * (Self.lineByteCount + Self.rowByteCount) + 511) / 512 * 512
         let slotBytes = max(byteCount, ranks * CollectiveForm.granularity)
         region = try world.allocate(
             byteCount: slotBytes > Int.max - lineBytes ? Int.max : lineBytes + slotBytes, alignment: 512)
@@ -76,10 +80,16 @@ public final class CollectiveWorkspace {
         try world.barrier()
     }
 
+    /// Bytes of each window that a workspace takes, alignment included.
+    public static func reservedByteCount(ranks: Int, byteCount: Int) -> Int {
+        ranks * (lineByteCount + rowByteCount) + max(byteCount, ranks * CollectiveForm.granularity) + 1536
+    }
+
     /// Gives the memory back. Collective over the world team.
     public func free(_ world: Team) throws(FabricError) { try world.free(region) }
 
     static let lineByteCount = 64
+    static let rowByteCount = 32
     static let metadataOffset = 8
     static let scalarOffset = 48
     static let failureOffset = 56
@@ -88,6 +98,11 @@ public final class CollectiveWorkspace {
 
     /// The line written by a rank, in every window.
     func line(_ rank: Int) -> Int { region.offset + rank * Self.lineByteCount }
+
+    /// The row of this die's table for a member, in every window.
+    func row(_ member: Int) -> Int {
+        region.offset + endpoint.rankCount * Self.lineByteCount + member * Self.rowByteCount
+    }
 
     /// Bytes of one slot for a team of `size`: a multiple of 512.
     func slotByteCount(size: Int) -> Int {

@@ -32,6 +32,7 @@ public final class Endpoint {
     @usableFromInline let ownBase: UnsafeMutableRawPointer
     let waiter: Waiter
     var heap: SymmetricHeap
+    var boards: BoardSpace
     var freeTeamSlots: UInt64
 
     /// Joins a segment as one of its dies.
@@ -48,7 +49,8 @@ public final class Endpoint {
     ) {
         precondition((0..<segment.plan.dieCount).contains(rank), "no such die in the segment")
         precondition(
-            segment.plan.windowByteCount >= WindowLayout.heapOffset, "a window holds at least its team slots")
+            segment.plan.windowByteCount >= Self.reservedByteCount(dies: segment.plan.dieCount),
+            "a window holds at least its team slots and boards")
         self.segment = segment
         self.rank = rank
         self.timeout = timeout
@@ -62,18 +64,27 @@ public final class Endpoint {
         nearEnd = far == nil ? segment.plan.dieCount : 0
         unsafe counters = control.counters.assumingMemoryBound(to: UInt64.self)
         unsafe ownBase = segment.window(of: rank).base
+        let policy = policy ?? .census(dies: segment.plan.dieCount)
+        spins = policy.spinCount >= 100
         waiter = Waiter(
-            segment: segment, rank: rank, policy: policy ?? .census(dies: segment.plan.dieCount),
+            segment: segment, rank: rank, policy: policy,
             slowWaits: control.counter(OperationCounts.slowWaitIndex),
             sleeps: control.counter(OperationCounts.sleepIndex))
-        heap = SymmetricHeap(
-            offset: WindowLayout.heapOffset, byteCount: segment.plan.windowByteCount - WindowLayout.heapOffset)
+        let reserved = Self.reservedByteCount(dies: segment.plan.dieCount)
+        heap = SymmetricHeap(offset: reserved, byteCount: segment.plan.windowByteCount - reserved)
+        boards = BoardSpace(dies: segment.plan.dieCount)
         freeTeamSlots = ~1  // Slot 0 is the world's.
         control.state = .running
     }
 
-    /// Bytes a window needs besides the heap.
-    public static var reservedByteCount: Int { WindowLayout.heapOffset }
+    /// Bytes a window of a cluster needs besides the heap. Most are never touched.
+    public static func reservedByteCount(dies: Int) -> Int { WindowLayout.heapOffset(dies: dies) }
+
+    /// Bytes before the heap in each window of this cluster.
+    public var reservedByteCount: Int { Self.reservedByteCount(dies: rankCount) }
+
+    /// Whether dies have a core each, so that a wait may spin for a moment.
+    public let spins: Bool
 
     /// Says that this die is done; a clean end, as far as the others can see.
     public func leave() { control.state = .left }

@@ -3,7 +3,7 @@ internal import SharedMemory
 extension Team {
     /// Takes memory at the same offset in every window. Collective over the world team, same order on all ranks, checked.
     ///
-    /// Contents are whatever was there before (zero in memory never used). Two barriers; on return all ranks may use it.
+    /// Contents are whatever was there before (zero in memory never used). On return all ranks may use it.
     /// - Parameters:
     ///   - byteCount: bytes in each window; zero is fine.
     ///   - alignment: a power of two; at least a line, so that no two allocations share one.
@@ -36,6 +36,33 @@ extension Team {
 
     /// All ranks made the same call, or all throw.
     private func agree(_ digest: UInt64) throws(FabricError) {
+        let odd = isNear ? try oddOneOnBoard(digest) : try oddOne(digest)
+        guard odd == 0 else {
+            throw FabricError(
+                .mismatch, scope: .cluster, operation: .allocate, rank: endpoint.rank, peers: [0, odd],
+                context: "ranks 0 and \(odd) allocated or freed something else; all must make the same calls")
+        }
+    }
+
+    /// The first rank that differs from rank 0, or 0.
+    private func oddOneOnBoard(_ digest: UInt64) throws(FabricError) -> Int {
+        if let failure { throw failure }
+        do throws(FabricError) {
+            if try arrive([digest, 0, 0, 0, 0, 0, 0]) {
+                setAnswer(0, UInt64((0..<size).first { posted(by: $0, 0) != posted(by: 0, 0) } ?? 0))
+                try close()
+            } else {
+                try awaitEnd(nil, .allocate)
+            }
+        } catch {
+            failure = error
+            throw error
+        }
+        return Int(clamping: answer(0))
+    }
+
+    /// The same for windows behind a network: rank 0 looks at all and tells.
+    private func oddOne(_ digest: UInt64) throws(FabricError) -> Int {
         endpoint.word(at: exchange(0)).storeReleasing(digest)
         try sync(operation: .allocate)
         if rank == 0 {
@@ -49,11 +76,6 @@ extension Team {
             endpoint.word(at: exchange(2)).storeReleasing(odd)
         }
         try sync(operation: .allocate)
-        let odd = try endpoint.fetch(at: member(0), exchange(2))
-        guard odd == 0 else {
-            throw FabricError(
-                .mismatch, scope: .cluster, operation: .allocate, rank: endpoint.rank, peers: [0, Int(odd)],
-                context: "ranks 0 and \(odd) allocated or freed something else; all must make the same calls")
-        }
+        return Int(clamping: try endpoint.fetch(at: member(0), exchange(2)))
     }
 }

@@ -19,17 +19,16 @@ extension Team {
         let valid =
             size >= 1 && (0..<self.size).contains(start) && !last.overflow && !end.overflow
             && (0..<self.size).contains(end.partialValue) && (stride != 0 || size == 1)
-        let slot = try agreeOnSlot(digest: Self.digest([1, start, stride, size]))
+        let index = valid ? Self.index(of: rank, start: start, stride: size == 1 ? 1 : stride, size: size) : nil
+        let slot = try agreeOnSlot(digest: Self.digest([1, start, stride, size]), leads: index == 0 ? size : nil)
         guard valid else {
             throw FabricError(
                 .mismatch, scope: .operation, operation: .split, rank: endpoint.rank,
                 context: "members \(start) by \(stride), \(size) of them, are not all in a team of \(self.size)")
         }
-        let step = size == 1 ? 1 : stride
-        guard let index = Self.index(of: rank, start: start, stride: step, size: size) else { return nil }
-        endpoint.freeTeamSlots &= ~(1 << UInt64(slot))
-        return Team(
-            endpoint: endpoint, start: member(start), stride: step * self.stride, size: size, rank: index, slot: slot)
+        guard let index else { return nil }
+        return try found(
+            start: member(start), stride: (size == 1 ? 1 : stride) * self.stride, size: size, rank: index, slot: slot)
     }
 
     /// Rows and columns of this team laid out row-major in rows of `width`; the last row may be short.
@@ -45,34 +44,53 @@ extension Team {
         let width = min(width, size)
         let x = rank % width
         let y = rank / width
-        let rowSlot = try agreeOnSlot(digest: Self.digest([2, width]))
-        endpoint.freeTeamSlots &= ~(1 << UInt64(rowSlot))
-        let row = Team(
-            endpoint: endpoint, start: member(y * width), stride: stride, size: min(width, size - y * width), rank: x,
-            slot: rowSlot)
-        let columnSlot = try agreeOnSlot(digest: Self.digest([3, width]))
-        endpoint.freeTeamSlots &= ~(1 << UInt64(columnSlot))
-        let column = Team(
-            endpoint: endpoint, start: member(x), stride: width * stride, size: (size - x + width - 1) / width, rank: y,
-            slot: columnSlot)
-        return (row, column)
+        let rowSize = min(width, size - y * width)
+        let columnSize = (size - x + width - 1) / width
+        let rowSlot = try agreeOnSlot(digest: Self.digest([2, width]), leads: x == 0 ? rowSize : nil)
+        // Who has no board for its row still takes part in the agreement about columns.
+        let row: Result<Team, FabricError>
+        do throws(FabricError) {
+            row = .success(try found(start: member(y * width), stride: stride, size: rowSize, rank: x, slot: rowSlot))
+        } catch {
+            row = .failure(error)
+        }
+        let columnSlot = try agreeOnSlot(digest: Self.digest([3, width]), leads: y == 0 ? columnSize : nil)
+        let column = try found(start: member(x), stride: width * stride, size: columnSize, rank: y, slot: columnSlot)
+        return (try row.get(), column)
+    }
+
+    /// Takes the slot and the board that were agreed on.
+    private func found(start: Int, stride: Int, size: Int, rank: Int, slot: Int) throws(FabricError) -> Team {
+        let word = WindowLayout.slot(slot) + WindowLayout.boardWordOffset
+        let board = Int(clamping: endpoint.isNear(start) ? try endpoint.fetch(at: start, word) : 0)
+        let team = Team(
+            endpoint: endpoint, start: start, stride: stride, size: size, rank: rank, slot: slot, board: board)
+        guard !team.isNear || board > 0 else {
+            throw FabricError(
+                .tooManyTeams, scope: .operation, operation: .split, rank: endpoint.rank, peers: [start],
+                context: "rank \(start) leads too many teams; destroy some")
+        }
+        endpoint.freeTeamSlots &= ~(1 << UInt64(slot))
+        return team
     }
 
     /// A slot free at every member, cleared at every member. All check that they made the same call.
-    private func agreeOnSlot(digest: UInt64) throws(FabricError) -> Int {
+    ///
+    /// - Parameter leads: members of the team this member will lead, if any; it then gives that team a board.
+    private func agreeOnSlot(digest: UInt64, leads: Int?) throws(FabricError) -> Int {
         endpoint.count(.split, bytes: 0)
-        endpoint.word(at: exchange(0)).storeReleasing(endpoint.freeTeamSlots)
-        endpoint.word(at: exchange(1)).storeReleasing(digest)
-        try sync(operation: .split)
-        var free = endpoint.freeTeamSlots
-        var odd: Int?
-        for index in 0..<size where index != rank {
-            // Atomic reads: acquire what each member stored before it arrived.
-            free &= try endpoint.fetch(at: member(index), exchange(0))
-            if try endpoint.fetch(at: member(index), exchange(1)) != digest { odd = odd ?? member(index) }
+        let (free, odd) = try intersect(endpoint.freeTeamSlots, digest)
+        if free != 0 {
+            let slot = free.trailingZeroBitCount
+            Team.clear(slot: slot, on: endpoint)
+            if let leads {
+                let board = endpoint.boards.take(leads) ?? 0
+                if board > 0 { clear(board: board, size: leads) }
+                endpoint.word(at: WindowLayout.slot(slot) + WindowLayout.boardWordOffset)
+                    .storeReleasing(UInt64(board))
+            }
         }
-        if free != 0 { Team.clear(slot: free.trailingZeroBitCount, on: endpoint) }
-        // The second barrier: nobody changes its words while another still reads, and all slots are clear before use.
+        // The second barrier: all slots are clear before use, and nobody changes its words while another still reads.
         try sync(operation: .split)
         if let odd {
             throw FabricError(
@@ -86,6 +104,52 @@ extension Team {
         }
         return free.trailingZeroBitCount
     }
+
+    /// The bits that all members have, and a member whose digest differs from another's, if there is one.
+    private func intersect(_ bits: UInt64, _ digest: UInt64) throws(FabricError) -> (bits: UInt64, odd: Int?) {
+        var all = bits
+        var odd: Int?
+        guard isNear else {
+            endpoint.word(at: exchange(0)).storeReleasing(bits)
+            endpoint.word(at: exchange(1)).storeReleasing(digest)
+            try sync(operation: .split)
+            for index in 0..<size where index != rank {
+                // Atomic reads: acquire what each member stored before it arrived.
+                all &= try endpoint.fetch(at: member(index), exchange(0))
+                if try endpoint.fetch(at: member(index), exchange(1)) != digest { odd = odd ?? member(index) }
+            }
+            return (all, odd)
+        }
+        if let failure { throw failure }
+        do throws(FabricError) {
+            if try arrive([bits, digest, 0, 0, 0, 0, 0]) {
+                for index in 0..<size {
+                    all &= posted(by: index, 0)
+                    if posted(by: index, 1) != posted(by: 0, 1) { odd = odd ?? member(index) }
+                }
+                setAnswer(0, all)
+                setAnswer(1, UInt64((odd ?? -1) + 1))
+                try close()
+            } else {
+                try awaitEnd(nil, .split)
+            }
+        } catch {
+            failure = error
+            throw error
+        }
+        odd = answer(1) == 0 ? nil : Int(clamping: answer(1)) - 1
+        return (answer(0), odd)
+    }
+
+    /// Nobody takes a former team's posts for its own.
+    private func clear(board: Int, size: Int) {
+        for word in Swift.stride(from: board, to: board + size * WindowLayout.recordByteCount, by: 8) {
+            endpoint.word(at: word).storeReleasing(0)
+        }
+    }
+
+    /// This member's words for a split or an allocation check of a team that is not near.
+    func exchange(_ index: Int) -> Int { offset(WindowLayout.exchangeOffset) + 8 * index }
 
     static func digest(_ values: [Int]) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325

@@ -16,25 +16,38 @@ public final class Team {
     /// Distance between neighbours; may be negative.
     public let stride: Int
     /// Which of the 64 slots of sync words the team uses.
-    let slot: Int
-    /// Barriers passed.
-    private(set) var generation: UInt64 = 0
-    private var alive = true
+    public let slot: Int
+    /// Whether all windows of the team are mapped here, so that members can meet on the leader's board.
+    public let isNear: Bool
+    /// Where the team's board lies in the leader's window; for near teams.
+    let board: Int
+    /// Arrivals at the leader's counter that this member has made, for near teams meetings begun.
+    var generation: UInt64 = 0
+    /// Barriers passed by flags.
+    var flagRound: UInt64 = 0
+    /// Whether a meeting has been begun and not ended.
+    var isMeeting = false
+    private(set) var alive = true
     /// Why the team can no longer synchronise, if so.
-    private var failure: FabricError?
+    var failure: FabricError?
 
-    init(endpoint: Endpoint, start: Int, stride: Int, size: Int, rank: Int, slot: Int) {
+    init(endpoint: Endpoint, start: Int, stride: Int, size: Int, rank: Int, slot: Int, board: Int) {
         self.endpoint = endpoint
         self.start = start
         self.stride = stride
         self.size = size
         self.rank = rank
         self.slot = slot
+        self.board = board
+        // Near ranks are neighbours, so the ends tell.
+        isNear = endpoint.isNear(start) && endpoint.isNear(start + (size - 1) * stride)
     }
 
     /// The team of all ranks. Make it once per endpoint, before any other team.
     public static func world(_ endpoint: Endpoint) -> Team {
-        Team(endpoint: endpoint, start: 0, stride: 1, size: endpoint.rankCount, rank: endpoint.rank, slot: 0)
+        Team(
+            endpoint: endpoint, start: 0, stride: 1, size: endpoint.rankCount, rank: endpoint.rank, slot: 0,
+            board: WindowLayout.boardsOffset)
     }
 
     /// The cluster rank of a member.
@@ -59,20 +72,23 @@ public final class Team {
         return (0..<size).contains(index) ? index : nil
     }
 
-    private func offset(_ word: Int) -> Int { WindowLayout.slot(slot) + word }
+    func offset(_ word: Int) -> Int { WindowLayout.slot(slot) + word }
 
     /// Everybody has come this far, and everything everybody put before is visible to all.
     ///
-    /// A `quiet` and a ``sync(deadline:operation:)``.
+    /// A `quiet` and a ``sync(deadline:operation:)``; between mapped windows the sync alone does it.
     public func barrier(deadline: Deadline? = nil) throws(FabricError) {
-        try endpoint.quiet()
+        if !isNear { try endpoint.quiet() }
         try sync(deadline: deadline, operation: .barrier)
     }
 
     /// Everybody has come this far. Puts to mapped windows are visible; those still on a network need a `quiet` before.
     ///
-    /// Flat: each member adds one to the leader's arrivals; whoever brings the count to a multiple of the size is last and
-    /// releases all. Each member waits once. Messages: size adds and size signals.
+    /// Three ways, by what is cheapest (costs for n members; each member waits once):
+    /// - at most four members that have a core each: each writes a flag into every other's window, one hop;
+    /// - all windows mapped: one fetch-add a member at the leader's counter (by groups of sixteen in large teams), one store by
+    ///   the last arriver, which all others watch;
+    /// - else the leader's counter, and a signal to each member by the last arriver.
     ///
     /// - Throws: `.timedOut` naming the members that have not arrived, or `.membershipChanged`. The first error ends the team:
     ///   its arrivals no longer tell who has come, so later calls throw it again.
@@ -81,45 +97,23 @@ public final class Team {
     ) throws(FabricError) {
         precondition(alive, "the team was destroyed")
         if let failure { throw failure }
-        generation += 1
-        guard size > 1 else {
-            endpoint.count(.barrier, bytes: 0)
-            return try endpoint.checkMembership()
-        }
+        precondition(!isMeeting, "a barrier while an operation of the team is under way")
         endpoint.count(.barrier, bytes: 0)
-        endpoint.word(at: offset(WindowLayout.arrivedOffset)).storeReleasing(generation)
-        // Sequentially consistent: acquires what earlier arrivers released, and releases ours to the last.
-        let arrivals = try endpoint.fetchAdd(1, at: start, offset(WindowLayout.arrivalsOffset)) + 1
-        if arrivals == generation &* UInt64(size) {
-            let release = offset(WindowLayout.releaseOffset)
-            for step in 1..<size {
-                try endpoint.signal(.set, generation, at: member((rank + step) % size), release)
-            }
-            return
-        }
+        guard size > 1 else { return try endpoint.checkMembership() }
         do {
-            try endpoint.wait(
-                at: offset(WindowLayout.releaseOffset), until: .greaterOrEqual, generation, deadline: deadline,
-                operation: operation)
+            if !isNear {
+                try syncBySignals(deadline, operation)
+            } else if size <= Self.flagTeamSize, endpoint.spins {
+                try syncByFlags(deadline, operation)
+            } else {
+                try syncByMeeting(deadline, operation)
+            }
         } catch {
-            let final = error.code == .timedOut ? blame(error) : error
-            failure = final
-            throw final
+            failure = error
+            isMeeting = false
+            throw error
         }
     }
-
-    /// Puts the members that have not arrived into a time-out error.
-    private func blame(_ error: FabricError) -> FabricError {
-        var error = error
-        error.peers = (0..<size).map(member).filter { peer in
-            let arrived = try? endpoint.fetch(at: peer, offset(WindowLayout.arrivedOffset))  // unreachable is suspect
-            return arrived.map { $0 < generation } ?? true
-        }
-        return error
-    }
-
-    /// This member's four words for a split or an allocation check.
-    func exchange(_ index: Int) -> Int { offset(WindowLayout.exchangeOffset) + 8 * index }
 
     /// Gives the team's slot back. No member may use the team any more; no synchronisation.
     public func destroy() {
@@ -127,12 +121,6 @@ public final class Team {
         precondition(alive, "a team is destroyed once")
         alive = false
         endpoint.freeTeamSlots |= 1 << UInt64(slot)
-    }
-
-    /// Clears this die's words of a slot before a new team uses it.
-    static func clear(slot: Int, on endpoint: Endpoint) {
-        for word in [WindowLayout.arrivalsOffset, WindowLayout.releaseOffset, WindowLayout.arrivedOffset] {
-            endpoint.word(at: WindowLayout.slot(slot) + word).storeReleasing(0)
-        }
+        if rank == 0, isNear { endpoint.boards.giveBack(board) }
     }
 }

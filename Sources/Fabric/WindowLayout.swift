@@ -1,27 +1,92 @@
 internal import SharedMemory
 
-/// What lies where in a window: team slots first, then the symmetric heap.
+/// What lies where in a window: team slots first, then boards, then the symmetric heap.
 ///
 /// ```
-/// 0        team slots: 64 of 512 bytes     words of barriers and splits, one line each
-/// 32768    symmetric heap
+/// 0        team slots: 64 of 1,024 bytes        words of barriers and meetings, one line each
+/// 65536    boards: records of 256 bytes         what members of the teams this die leads post when they meet; the first ones,
+///                                              one a die, are the world's; touched only in leaders' windows
+/// ...      symmetric heap
 /// ```
 ///
-/// A team slot (offsets inside it; one writer a line unless said):
+/// A team slot (offsets inside it; one writer a line unless said; *leader*: only the leader's copy is used):
 /// ```
-/// 0    arrivals   u64   at the leader: rises by one for each arrival (fetch-add by all members)
-/// 64   release    u64   generation released, signalled by the last arriver
-/// 128  arrived    u64   this member's own generation: tells a late member apart from the others
-/// 192  exchange   4 x u64   this member's contribution to a split or an allocation check
+/// 0    arrivals    u64   leader: rises by one for each arrival (fetch-add by all members)
+/// 64   release     u64   generation released, signalled by the last arriver; teams with members on other hosts
+/// 128  arrived     u64   this member's own meetings: tells a late member apart from the others
+///      working     u64   not zero while this member has taken a piece of work and not finished it
+/// 192  exchange    4 x u64   this member's contribution to a split or an allocation check; teams as for release
+/// 256  phase       u64   leader: 2 m - 1: meeting m is open; 2 m: it is over; all ones: a member has given up, see fault
+///                        (compare-exchange by the last arriver, then by whoever completes; anybody stores all ones)
+/// 320  sleepers    u64   leader: members that may be asleep waiting for the phase (fetch-add by all)
+/// 384  claims      u64   leader: pieces of work taken (fetch-add by all); cleared by the last arriver
+/// 448  completed   u64   leader: pieces finished (fetch-add by all); cleared by the last arriver
+/// 512  flags       4 lines: flag k is written by member k of a team of at most four that spins
+/// 768  answer      8 x u64   leader: what the last arriver or the completer found
+/// 832  fault       u64   leader: code, milliseconds and whom to blame (first compare-exchange wins)
+/// 896  board       u64   leader: offset of the team's board, written once when the team is made
+/// 960  groups      u64   member 16 k of a large team: arrivals of its group of sixteen (fetch-add by the group)
+/// ```
+///
+/// A record of a board, written by one member, for meetings of one parity each half:
+/// ```
+/// 0    u64 meeting, 7 x u64 words        64    64 bytes of payload
+/// 128  the same for odd meetings
 /// ```
 enum WindowLayout {
     static let teamSlotCount = 64
-    static let teamSlotByteCount = 512
+    static let teamSlotByteCount = 1024
     static let arrivalsOffset = 0
     static let releaseOffset = 64
     static let arrivedOffset = 128
     static let exchangeOffset = 192
-    static let heapOffset = teamSlotCount * teamSlotByteCount
+    static let phaseOffset = 256
+    static let sleepersOffset = 320
+    static let claimsOffset = 384
+    static let completedOffset = 448
+    static let flagsOffset = 512
+    static let answerOffset = 768
+    static let faultOffset = 832
+    static let boardWordOffset = 896
+    static let groupOffset = 960
+
+    static let recordByteCount = 256
+    static let boardsOffset = teamSlotCount * teamSlotByteCount
 
     static func slot(_ index: Int) -> Int { index * teamSlotByteCount }
+
+    /// Records of the boards area of each window.
+    static func recordCount(dies: Int) -> Int { dies + max(2 * dies, 128) }
+
+    /// Where the symmetric heap starts.
+    static func heapOffset(dies: Int) -> Int { boardsOffset + recordCount(dies: dies) * recordByteCount }
+}
+
+/// Which records of this die's boards area are in use. The first `dies` of them are the world's.
+struct BoardSpace {
+    /// In use, by first record: how many.
+    private var used: [Int: Int]
+    private let recordCount: Int
+
+    init(dies: Int) {
+        used = [0: dies]
+        recordCount = WindowLayout.recordCount(dies: dies)
+    }
+
+    /// First fit; the offset in the window, or nil when there is no room.
+    mutating func take(_ count: Int) -> Int? {
+        var start = 0
+        for (first, length) in used.sorted(by: { $0.key < $1.key }) {
+            if first - start >= count { break }
+            start = first + length
+        }
+        guard start + count <= recordCount else { return nil }
+        used[start] = count
+        return WindowLayout.boardsOffset + start * WindowLayout.recordByteCount
+    }
+
+    /// Gives a board back.
+    mutating func giveBack(_ offset: Int) {
+        used[(offset - WindowLayout.boardsOffset) / WindowLayout.recordByteCount] = nil
+    }
 }

@@ -51,6 +51,11 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
         }
     }
 
+    /// Wakes the die if it sleeps in this crowd. Call after the crowd's word was stored sequentially.
+    package func wakeIfWaiting(in crowd: Crowd) {
+        if unsafe doorbell.pointee.load(ordering: .sequentiallyConsistent) == crowd.bell { wake() }
+    }
+
     /// Wakes the die even if its doorbell was taken back already: whoever did may have died before it woke the die.
     @inline(never)
     func wakeAnyway() {

@@ -18,12 +18,19 @@ public struct WaitPolicy: Sendable, Equatable {
     /// Dies that fit the cores spin; dies that share cores check twice and give way.
     ///
     /// A hand-over costs 27-65 ns spinning across cores, 1.3 us by yield on one core, 2.3-28 us by futex, so sleep comes
-    /// only after about a millisecond. Spinning ends after some 50 us: a partner that has not answered by then is computing
-    /// or does not run, and on a busy machine it needs the core (20,000 turns cost 4 to 6 times the CPU there).
+    /// only after about a millisecond, or as long as it takes to give each of many dies a few turns: a barrier of hundreds in which all
+    /// go to sleep takes a hundred times as long. Spinning ends after some 50 us: a partner that has not answered by then is
+    /// computing or does not run, and on a busy machine it needs the core (20,000 turns cost 4 to 6 times the CPU there).
     public static func census(dies: Int, cores: Int? = nil) -> WaitPolicy {
         let cores = cores ?? Int(softpod_usable_cores())
-        return WaitPolicy(spinCount: dies <= cores ? 2_000 : 2, yieldNanoseconds: 1_000_000)
+        let turns = UInt64(max(dies / max(cores, 1), 1)) * nanosecondsPerTurn
+        return WaitPolicy(
+            spinCount: dies <= cores ? 2_000 : 2,
+            yieldNanoseconds: min(max(1_000_000, turns), 10_000_000))
     }
+
+    /// What a die that shares its core gets before others sleep on it: some tens of hand-overs.
+    private static let nanosecondsPerTurn: UInt64 = 50_000
 
     /// Cores this process may use.
     public static var usableCores: Int { Int(softpod_usable_cores()) }
@@ -82,10 +89,13 @@ public struct Waiter: Sendable {
     ///
     /// Acquires what the word's writer released, also when the value was there at once. `epoch` is the epoch the caller
     /// belongs to; the word is checked before the epoch, so a wait that is satisfied never fails.
+    ///
+    /// A word of the die's own window has one waiter, and its writer looks at that die's doorbell. A word that many dies wait
+    /// for (`crowd`) has a count of those who may be asleep, so that its writer looks at doorbells only if there are any.
     @inline(never)
     public func wait(
         _ word: Word, at wordOffset: Int, until comparison: Comparison, _ target: UInt64, epoch: UInt64,
-        deadline: Deadline, operation: UInt64, peer: Int?
+        deadline: Deadline, operation: UInt64, peer: Int?, crowd: Crowd? = nil
     ) -> Outcome {
         for turn in 0..<policy.spinCount {
             let value = word.loadAcquiring()
@@ -95,33 +105,42 @@ public struct Waiter: Sendable {
         }
         let since = Monotonic.now()
         slowWaits.storeRelaxed(slowWaits.loadRelaxed() &+ 1)
-        control.publish(
-            WaitRecord(operation: operation, peer: peer, wordOffset: wordOffset, since: since, target: target))
-        defer { control.publish(nil) }
+        var isPublished = false
+        defer { if isPublished { control.publish(nil) } }
         while true {
             let value = word.loadAcquiring()
             if comparison.holds(value, target) { return .satisfied(value) }
+            if cluster.epoch.loadAcquiring() != epoch { return .epochMoved(Monotonic.now() - since) }
             let now = Monotonic.now()
-            if cluster.epoch.loadAcquiring() != epoch { return .epochMoved(now - since) }
             if now >= deadline.nanoseconds { return .timedOut(now - since) }
+            if !isPublished, now - since > Self.quietNanoseconds {
+                isPublished = true
+                control.publish(
+                    WaitRecord(operation: operation, peer: peer, wordOffset: wordOffset, since: since, target: target))
+            }
             if now - since < policy.yieldNanoseconds {
                 sched_yield()
                 continue
             }
             control.beat()
-            if let outcome = sleepOnce(word, wordOffset, comparison, target, epoch, deadline.nanoseconds - now) {
+            let bell = crowd?.bell ?? ControlBlock.doorbellValue(wordOffset: wordOffset)
+            _ = unsafe crowd?.sleepers.atomic.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            defer { _ = unsafe crowd?.sleepers.atomic.pointee.wrappingSubtract(1, ordering: .relaxed) }
+            if let outcome = sleepOnce(word, bell, comparison, target, epoch, deadline.nanoseconds - now) {
                 return outcome
             }
         }
     }
 
+    /// A wait shorter than this is nobody's business: most are, and telling the others costs lines of memory.
+    private static let quietNanoseconds: UInt64 = 200_000
+
     /// Sets the doorbell, looks again, sleeps. Nil when the word must be looked at again.
     private func sleepOnce(
-        _ word: Word, _ wordOffset: Int, _ comparison: Comparison, _ target: UInt64, _ epoch: UInt64,
+        _ word: Word, _ bell: UInt32, _ comparison: Comparison, _ target: UInt64, _ epoch: UInt64,
         _ nanoseconds: UInt64
     ) -> Outcome? {
-        let bell = ControlBlock.doorbellValue(wordOffset: wordOffset)
-        // Sequential on both sides: see ControlBlock.wakeIfWaiting and ClusterBlock.publish.
+        // Sequential on both sides: see ControlBlock.wakeIfWaiting, Crowd and ClusterBlock.publish.
         unsafe control.doorbell.pointee.store(bell, ordering: .sequentiallyConsistent)
         defer { unsafe control.doorbell.pointee.store(0, ordering: .relaxed) }
         let value = word.loadSequentially()
@@ -131,4 +150,26 @@ public struct Waiter: Sendable {
         control.sleep(value: bell, nanoseconds: nanoseconds)
         return nil
     }
+}
+
+/// Those who wait for one word that is in the window of one of them.
+///
+/// A sleeper adds itself to the count, sets its doorbell to the crowd's number and looks at the word again; the writer stores the
+/// word, then reads the count, and if it is not zero the doorbells; all in the single total order, so no sleeper is lost. A die
+/// that is killed asleep leaves the count too high, which costs its writers time and nothing else.
+public struct Crowd: Sendable {
+    /// How many may be asleep.
+    public let sleepers: Word
+    /// What a sleeper's doorbell says: above all values that stand for a word of its own window.
+    public let bell: UInt32
+
+    /// The crowd of a word, told apart from others by a number below 2^30.
+    public init(sleepers: Word, number: Int) {
+        self.sleepers = sleepers
+        bell = 1 << 31 | UInt32(truncatingIfNeeded: number & 0x3FFF_FFFF) + 1
+    }
+
+    /// Whether the writer of the word must look at doorbells. Call after the word was stored sequentially.
+    @inlinable @inline(__always)
+    public var mayBeAsleep: Bool { sleepers.loadSequentially() != 0 }
 }

@@ -4,7 +4,7 @@ import Tensors
 import TestKit
 import Testing
 
-/// Every operation in every form must give, bit for bit, what the oracle says: the same trial runs in all forms, so they also
+/// Every operation by every algorithm must give, bit for bit, what the oracle says: the same trial runs by all algorithms, so they also
 /// agree with each other.
 @Suite("Collective conformance")
 struct CollectiveConformanceTests {
@@ -18,14 +18,14 @@ struct CollectiveConformanceTests {
         static let counts = [0, 1, 129]
         static let longCount = 1501
         static let longWorkspace = 1024
-        static let forms: [CollectiveForm] = [.push, .pull, .concurrent(fraction: 0.4)]
+        static let algorithms: [CollectiveAlgorithm] = [.push, .pull, .concurrent(fraction: 0.4), .cooperative]
         static let typeCounts = [33, 1051]
     #else
         static let counts = [0, 1, 7, 511, 512, 513, 4096]
         static let longCount = 70001
         static let longWorkspace = 16 << 10
-        static let forms: [CollectiveForm] =
-            [.push, .pull] + [0, 0.25, 0.4, 0.5, 1].map { CollectiveForm.concurrent(fraction: $0) }
+        static let algorithms: [CollectiveAlgorithm] =
+            [.push, .pull, .cooperative] + [0, 0.25, 0.4, 0.5, 1].map { CollectiveAlgorithm.concurrent(fraction: $0) }
         // The shorter goes in one shot for the narrow types, the longer in slices for most.
         static let typeCounts = [513, 4099]
     #endif
@@ -49,10 +49,12 @@ struct CollectiveConformanceTests {
         }
     }
 
-    @Test("Every operation equals the oracle in every form, shape of team and small length", arguments: routes, shapes)
+    @Test(
+        "Every operation equals the oracle by every algorithm, shape of team and small length", arguments: routes,
+        shapes)
     func small(route: String, shape: TeamShape) throws {
         let seed = UInt64.random(in: .min ... .max)
-        let wrong = try judge(shape, route: Self.route(route), forms: Self.forms) { size in
+        let wrong = try judge(shape, route: Self.route(route), algorithms: Self.algorithms) { size in
             Self.sample(size, counts: Self.counts, seed: seed)
         }
         #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
@@ -61,18 +63,20 @@ struct CollectiveConformanceTests {
     @Test("Long odd lengths go in many rounds and pieces and equal the oracle", arguments: routes, [3, 8])
     func large(route: String, dies: Int) throws {
         let seed = UInt64.random(in: .min ... .max)
-        let forms = [CollectiveForm.push, .pull, .concurrent(fraction: 0.4)]
-        let wrong = try judge(.world(dies), route: Self.route(route), workspace: Self.longWorkspace, forms: forms) {
+        let algorithms = [CollectiveAlgorithm.push, .pull, .concurrent(fraction: 0.4), .cooperative]
+        let wrong = try judge(
+            .world(dies), route: Self.route(route), workspace: Self.longWorkspace, algorithms: algorithms
+        ) {
             size in
             Self.sample(size, counts: [Self.longCount], seed: seed)
         }
         #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
     }
 
-    @Test("Every type and reduction gives the same bits in every form", arguments: ElementType.allCases)
+    @Test("Every type and reduction gives the same bits by every algorithm", arguments: ElementType.allCases)
     func types(type: ElementType) throws {
         let seed = UInt64.random(in: .min ... .max)
-        let wrong = try judge(.world(5), forms: Self.forms) { size in
+        let wrong = try judge(.world(5), algorithms: Self.algorithms) { size in
             Reduction.allCases.flatMap { reduction in
                 [CollectiveOperation.allReduce, .reduceScatter, .reduce].flatMap { operation in
                     Self.typeCounts.map {
@@ -89,7 +93,7 @@ struct CollectiveConformanceTests {
     @Test("Lengths with one hot member and many zeros arrive where they belong", arguments: [2, 5, 8])
     func skew(dies: Int) throws {
         let seed = UInt64.random(in: .min ... .max)
-        let wrong = try judge(.world(dies), forms: Self.forms) { size in
+        let wrong = try judge(.world(dies), algorithms: Self.algorithms) { size in
             (0..<12).flatMap { turn in
                 [CollectiveOperation.allToAllV, .allGatherV].map {
                     CollectiveTrial(

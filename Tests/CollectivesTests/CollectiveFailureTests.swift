@@ -28,7 +28,7 @@ struct CollectiveFailureTests {
             let collective = Collective(world, space)
             let (source, destination) = trial.regions(of: world.rank, in: area)
             do throws(FabricError) {
-                try trial.run(on: collective, source: source, destination: destination, form: entry.form)
+                try trial.run(on: collective, source: source, destination: destination, algorithm: entry.algorithm)
             } catch {
                 // The workspace has ended: the same error again, at once.
                 #expect(space.failure == error)
@@ -42,7 +42,7 @@ struct CollectiveFailureTests {
     @Test("A die that never arrives is named by everybody who needed it, directly or not", arguments: entries)
     func absent(name: String) throws {
         let entry = try #require(CollectiveCatalog.entry(named: name))
-        let absent = entry.form.fraction == 1 ? 0 : 2
+        let absent = entry.algorithm == .push ? 0 : 2
         var trial = CollectiveTrial(entry.operation, size: 4, count: 100)
         // In a ring of shift 0 everybody talks to itself.
         while entry.operation == .sendReceive, trial.shift == 0 { trial.seed += 1 }
@@ -85,7 +85,7 @@ struct CollectiveFailureTests {
                     area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum)
             },
             { (collective, area, odd) in
-                try collective.allToAll(area.slice(0, 192), into: area.slice(192, 192), form: odd ? .push : .pull)
+                try collective.allToAll(area.slice(0, 192), into: area.slice(192, 192), algorithm: odd ? .push : .pull)
             },
             { (collective, area, odd) in
                 let send = odd ? [8, 8, 8] : [16, 16, 16]
@@ -95,8 +95,7 @@ struct CollectiveFailureTests {
             },
             { (collective, area, odd) in
                 if odd {
-                    try collective.barrier(form: .push)
-                    try collective.barrier(form: .push)
+                    _ = try collective.allReduce(UInt64(1), .sum)
                 } else {
                     try collective.allGather(area.slice(0, 64), into: area.slice(1024, 192))
                 }
@@ -132,13 +131,16 @@ struct CollectiveFailureTests {
                     after.bytes - before.bytes - 40 * rise(.putSignal), rise(.collective),
                 ]
             }
-            let gather = try [CollectiveForm.push, .pull].map { form in
-                try cost { try collective.allGather(area.slice(0, 1024), into: area.slice(1024, 4096), form: form) }
+            let gather = try [CollectiveAlgorithm.push, .pull].map { algorithm in
+                try cost {
+                    try collective.allGather(area.slice(0, 1024), into: area.slice(1024, 4096), algorithm: algorithm)
+                }
             }
-            let reduce = try [CollectiveForm.push, .pull].map { form in
+            let reduce = try [CollectiveAlgorithm.push, .pull].map { algorithm in
                 try cost {
                     try collective.allReduce(
-                        area.slice(0, 8192), into: area.slice(8192, 8192), type: .float32, reduction: .sum, form: form)
+                        area.slice(0, 8192), into: area.slice(8192, 8192), type: .float32, reduction: .sum,
+                        algorithm: algorithm)
                 }
             }
             return gather + reduce

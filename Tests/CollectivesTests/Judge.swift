@@ -39,7 +39,7 @@ struct JudgedTrial: Sendable {
 
     /// Runs the trial at this member and says what is wrong, if anything. No synchronisation of its own: the next trial may
     /// start at once.
-    func run(on collective: Collective, area: Region, form: CollectiveForm) throws -> String? {
+    func run(on collective: Collective, area: Region, algorithm: CollectiveAlgorithm) throws -> String? {
         let me = collective.team.rank
         let endpoint = collective.team.endpoint
         let (source, destination) = trial.regions(of: me, in: area.slice(64, area.byteCount - 128))
@@ -47,7 +47,7 @@ struct JudgedTrial: Sendable {
         try endpoint.put(old.span, to: endpoint.rank, at: area.offset)
         try trial.fill(me, endpoint, at: source)
         old.replaceSubrange(source.offset - area.offset..<source.end - area.offset, with: inputs[me])
-        try trial.run(on: collective, source: source, destination: destination, form: form)
+        try trial.run(on: collective, source: source, destination: destination, algorithm: algorithm)
         if let result = expected[me] {
             old.replaceSubrange(destination.offset - area.offset..<destination.end - area.offset, with: result)
         }
@@ -56,7 +56,7 @@ struct JudgedTrial: Sendable {
         let first = new.indices.first { new[$0] != old[$0] } ?? 0
         let place = "source at \(source.offset - area.offset), destination at \(destination.offset - area.offset)"
         return
-            "\(trial) as \(form), member \(me): byte \(first) of the area is \(new[first]), not \(old[first]); \(place)"
+            "\(trial) by \(algorithm), member \(me): byte \(first) of the area is \(new[first]), not \(old[first]); \(place)"
     }
 }
 
@@ -108,15 +108,15 @@ enum TeamShape: CustomStringConvertible, Sendable {
     }
 }
 
-/// Starts a cluster, runs trials back to back on every team in all given forms, and returns what was wrong.
+/// Starts a cluster, runs trials back to back on every team by all given algorithms, and returns what was wrong.
 func judge(
     _ shape: TeamShape, route: TransportCatalog.Entry = TransportCatalog.sharedMemory, workspace: Int = 16 << 10,
-    forms: [CollectiveForm], trials: @Sendable (_ size: Int) -> [CollectiveTrial]
+    algorithms: [CollectiveAlgorithm], trials: @Sendable (_ size: Int) -> [CollectiveTrial]
 ) throws -> [String] {
     let judged = Dictionary(uniqueKeysWithValues: shape.sizes.map { ($0, trials($0).map(JudgedTrial.init)) })
     let area = (judged.values.joined().map(\.trial.areaByteCount).max() ?? 0) + 128
     let outcome = try ThreadCluster.run(
-        dies: shape.dies, windowByteCount: area + workspace + (128 << 10), route: route
+        dies: shape.dies, windowByteCount: area + workspace + (192 << 10), route: route
     ) { world in
         let space = try CollectiveWorkspace(world, byteCount: workspace)
         let heap = try world.allocate(byteCount: area)
@@ -125,8 +125,10 @@ func judge(
             let collective = Collective(team, space)
             for trial in judged[team.size, default: []] {
                 let place = heap.slice(0, trial.trial.areaByteCount + 128)
-                for form in forms {
-                    if let text = try trial.run(on: collective, area: place, form: form) { wrong.append(text) }
+                for algorithm in algorithms {
+                    if let text = try trial.run(on: collective, area: place, algorithm: algorithm) {
+                        wrong.append(text)
+                    }
                 }
             }
         }

@@ -15,7 +15,7 @@ struct ExchangeTests {
     }
 
     static func window(_ layout: ExpertLayout, exchanges: Int = 1) -> Int {
-        Endpoint.reservedByteCount + exchanges * (layout.byteCount + 8192) + 4096
+        Endpoint.reservedByteCount(dies: 16) + exchanges * (layout.byteCount + 8192) + 4096
     }
 
     /// Runs a body on every die and expects no error and nothing wrong.

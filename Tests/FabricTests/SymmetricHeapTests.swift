@@ -27,7 +27,7 @@ struct SymmetricHeapTests {
             }
             for region in live { try world.free(region) }
             // Everything came back in one piece.
-            let all = (1 << 22) - Endpoint.reservedByteCount
+            let all = (1 << 22) - world.endpoint.reservedByteCount
             let whole = try world.allocate(byteCount: all)
             try world.free(whole)
             return history

@@ -83,7 +83,7 @@ struct WaitTests {
         // Rank 2 never comes. Rank 0 times out and tries again, so three have arrived when rank 1 comes.
         let outcome = try ThreadCluster.run(dies: 3, timeout: .milliseconds(50)) { world in
             let endpoint = world.endpoint
-            let passed = Region(offset: Endpoint.reservedByteCount, byteCount: 64)
+            let passed = Region(offset: endpoint.reservedByteCount, byteCount: 64)
             switch world.rank {
             case 0:
                 #expect(throws: FabricError.self) { try world.sync() }

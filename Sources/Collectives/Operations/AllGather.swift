@@ -6,13 +6,11 @@ extension Collective {
     /// - Parameters:
     ///   - source: this member's block; the same length everywhere, at any offset. May be its own place in the destination.
     ///   - destination: n blocks.
-    /// - Complexity: 2 (n - 1) events and waits; n - 1 blocks out and in.
     public func allGather(
-        _ source: Region, into destination: Region, form: CollectiveForm = .standard
+        _ source: Region, into destination: Region, algorithm: CollectiveAlgorithm = .automatic,
+        file: StaticString = #fileID, line: UInt = #line
     ) throws(FabricError) {
-        let block = source.byteCount
-        check(destination, Self.product(team.size, block), "destination")
-        try gatherEverywhere(.allGather, source, destination, form, block) { member in (member * block, block) }
+        try run(.allGather(source, into: destination, algorithm: algorithm, file: file, line: line))
     }
 
     /// Everybody gets everybody's block, in member order; blocks may differ in length.
@@ -23,44 +21,31 @@ extension Collective {
     ///   - destination: all blocks, one behind the other.
     /// - Throws: `.mismatch` also where the lists differ.
     public func allGatherV(
-        _ source: Region, byteCounts: [Int], into destination: Region, form: CollectiveForm = .standard
+        _ source: Region, byteCounts: [Int], into destination: Region, algorithm: CollectiveAlgorithm = .automatic,
+        file: StaticString = #fileID, line: UInt = #line
     ) throws(FabricError) {
-        precondition(byteCounts.count == team.size, "one length for each member")
-        precondition(source.byteCount == byteCounts[team.rank], "the source is as long as the list says")
-        check(destination, Self.total(byteCounts), "destination")
-        var lengths = Digest()
-        for byteCount in byteCounts { lengths.add(byteCount) }
-        var next = 0
-        let digest = Int(truncatingIfNeeded: lengths.value)
-        try gatherEverywhere(.allGatherV, source, destination, form, digest) { member in
-            defer { next += byteCounts[member] }
-            return (next, byteCounts[member])
-        }
+        try run(
+            .allGatherV(source, byteCounts: byteCounts, into: destination, algorithm: algorithm, file: file, line: line)
+        )
+    }
+}
+
+extension CollectiveCall {
+    /// As ``Collective/allGather(_:into:algorithm:file:line:)``.
+    public static func allGather(
+        _ source: Region, into destination: Region, algorithm: CollectiveAlgorithm = .automatic,
+        file: StaticString = #fileID, line: UInt = #line
+    ) -> CollectiveCall {
+        CollectiveCall(.allGather, source, destination, algorithm: algorithm, site: CallSite(file, line))
     }
 
-    /// `block` is asked once for each member, in order.
-    private func gatherEverywhere(
-        _ operation: CollectiveOperation, _ source: Region, _ destination: Region, _ form: CollectiveForm,
-        _ lengths: Int, block: (_ member: Int) -> (start: Int, byteCount: Int)
-    ) throws(FabricError) {
-        form.check()
-        check(source, source.byteCount, "source")
-        try perform(operation) { () throws(FabricError) in
-            for member in 0..<team.size {
-                let (start, byteCount) = block(member)
-                if member == team.rank {
-                    let own = destination.slice(start, byteCount)
-                    checkOverlap(source, destination, inPlace: source == own)
-                }
-                var leg = Leg()
-                leg.isPartner = member != team.rank
-                leg.outOffset = source.offset
-                leg.outByteCount = source.byteCount
-                leg.inOffset = destination.offset + start
-                leg.inByteCount = byteCount
-                workspace.legs[member] = leg
-            }
-            try Exchange(self, form, digest(operation, form, lengths)).run()
-        }
+    /// As ``Collective/allGatherV(_:byteCounts:into:algorithm:file:line:)``.
+    public static func allGatherV(
+        _ source: Region, byteCounts: [Int], into destination: Region, algorithm: CollectiveAlgorithm = .automatic,
+        file: StaticString = #fileID, line: UInt = #line
+    ) -> CollectiveCall {
+        CollectiveCall(
+            .allGatherV, source, destination, receiveByteCounts: byteCounts, algorithm: algorithm,
+            site: CallSite(file, line))
     }
 }

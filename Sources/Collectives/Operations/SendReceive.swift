@@ -10,32 +10,24 @@ extension Collective {
     ///   - destination: where to receive; apart from the source.
     ///   - origin: from whom, or nil to receive nothing.
     /// - Throws: `.mismatch` also where the partner sends or takes another number of bytes.
-    /// - Complexity: 2 events and 2 waits for each partner; one block out, one in.
     public func sendReceive(
         _ source: Region, to target: Int?, into destination: Region, from origin: Int?,
-        form: CollectiveForm = .standard
+        algorithm: CollectiveAlgorithm = .automatic, file: StaticString = #fileID, line: UInt = #line
     ) throws(FabricError) {
-        form.check()
-        precondition(
-            (target == team.rank) == (origin == team.rank), "who sends to itself receives from itself")
-        for partner in [target, origin] {
-            precondition(partner.map((0..<team.size).contains) ?? true, "partners are members")
-        }
-        if target != nil { check(source, source.byteCount, "source") }
-        if origin != nil { check(destination, destination.byteCount, "destination") }
-        if target != nil, origin != nil { checkOverlap(source, destination, inPlace: false) }
-        try perform(.sendReceive) { () throws(FabricError) in
-            if let target {
-                workspace.legs[target].isPartner = target != team.rank
-                workspace.legs[target].outOffset = source.offset
-                workspace.legs[target].outByteCount = source.byteCount
-            }
-            if let origin {
-                workspace.legs[origin].isPartner = origin != team.rank
-                workspace.legs[origin].inOffset = destination.offset
-                workspace.legs[origin].inByteCount = destination.byteCount
-            }
-            try Exchange(self, form, digest(.sendReceive, form)).run()
-        }
+        try run(
+            .sendReceive(
+                source, to: target, into: destination, from: origin, algorithm: algorithm, file: file, line: line))
+    }
+}
+
+extension CollectiveCall {
+    /// As ``Collective/sendReceive(_:to:into:from:algorithm:file:line:)``.
+    public static func sendReceive(
+        _ source: Region, to target: Int?, into destination: Region, from origin: Int?,
+        algorithm: CollectiveAlgorithm = .automatic, file: StaticString = #fileID, line: UInt = #line
+    ) -> CollectiveCall {
+        CollectiveCall(
+            .sendReceive, source, destination, target: target, origin: origin, algorithm: algorithm,
+            site: CallSite(file, line))
     }
 }

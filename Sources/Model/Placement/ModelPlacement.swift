@@ -102,7 +102,8 @@ public struct ModelPlacement: Sendable, Equatable {
     public func windowByteCount(
         _ configuration: ModelConfiguration, _ precision: Precision
     ) throws(ExpertError) -> Int {
-        var count = Endpoint.reservedByteCount + (64 + 2 * CollectiveForm.granularity) * dieCount + (1 << 16)
+        var count =
+            Endpoint.reservedByteCount(dies: dieCount) + (64 + 2 * CollectiveForm.granularity) * dieCount + (1 << 16)
         count += try expertLayout(configuration, precision).byteCount
         if attention == .kvShards {
             count += decodeByteCount(configuration)

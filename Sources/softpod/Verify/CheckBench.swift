@@ -16,7 +16,8 @@ struct CheckBench {
     /// Bytes of each window for all checks on a cluster of this size.
     static func windowByteCount(dies: Int) -> Int {
         let checks = CheckCatalog.all.map { $0.heapByteCount(dies: dies) }.max() ?? 0
-        return Endpoint.reservedByteCount + max(workspaceByteCount, 512 * dies) + 64 * dies + checks + (1 << 16)
+        return Endpoint.reservedByteCount(dies: dies) + max(workspaceByteCount, 512 * dies) + 64 * dies + checks
+            + (1 << 16)
     }
 
     /// Runs a body with memory that is given back afterwards.

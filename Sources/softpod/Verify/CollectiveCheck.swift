@@ -3,7 +3,7 @@ internal import Fabric
 internal import Oracle
 internal import Tensors
 
-/// One collective in one form: made-up trials of several lengths, types and reductions, bit for bit against the oracle.
+/// One collective by one algorithm: made-up trials of several lengths, types and reductions, bit for bit against the oracle.
 struct CollectiveCheck: Check {
     let entry: CollectiveCatalog.Entry
 
@@ -38,7 +38,8 @@ struct CollectiveCheck: Check {
                 let (source, destination) = trial.regions(of: me, in: area)
                 try trial.fill(me, bench.world.endpoint, at: source)
                 try bench.world.barrier()
-                try trial.run(on: bench.collective, source: source, destination: destination, form: entry.form)
+                try trial.run(
+                    on: bench.collective, source: source, destination: destination, algorithm: entry.algorithm)
                 let got = try bench.world.endpoint.get(
                     UInt8.self, count: destination.byteCount, from: me, at: destination.offset)
                 guard let expected = Self.expected(trial)[me] else {
@@ -59,7 +60,7 @@ struct CollectiveCheck: Check {
             try world.barrier()
             for round in 1...10 {
                 try world.endpoint.signal(.set, UInt64(round), at: world.rank, word.offset)
-                try bench.collective.barrier(form: entry.form)
+                try bench.collective.barrier(algorithm: entry.algorithm)
                 for peer in 0..<world.size {
                     let seen = try world.endpoint.fetch(at: peer, word.offset)
                     finding.compare(seen >= UInt64(round), "rank \(world.rank): left \(round) before \(peer) came")

@@ -22,7 +22,9 @@ struct SmokeWorkload: Workload {
     init(payload: [UInt8]) {}
 
     /// Bytes of a window that holds the team slots and the gathered blocks.
-    static func windowByteCount(dies: Int) -> Int { Endpoint.reservedByteCount + (dies + 2) * blockByteCount + 4096 }
+    static func windowByteCount(dies: Int) -> Int {
+        Endpoint.reservedByteCount(dies: dies) + (dies + 2) * blockByteCount + 4096
+    }
 
     /// A die's block, of which no two bytes in a row and no two dies are alike.
     static func byte(_ die: Int, _ index: Int) -> UInt8 {

@@ -18,13 +18,6 @@ struct Exchange {
     let form: CollectiveForm
     let digest: UInt64
 
-    init(_ collective: Collective, _ form: CollectiveForm, _ digest: UInt64) {
-        team = collective.team
-        workspace = collective.workspace
-        self.form = form
-        self.digest = digest
-    }
-
     func run() throws(FabricError) {
         let size = team.size
         let me = team.rank

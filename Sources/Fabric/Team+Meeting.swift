@@ -1,0 +1,270 @@
+public import SharedMemory
+internal import Synchronization
+
+// A meeting: every member of a near team posts what it has to say on the leader's board and counts itself in; the last to
+// arrive sees what all have posted, and answers, or opens work of which every member that runs may take pieces.
+//
+// ## Why
+// Where ranks outnumber cores, whoever waits has to be given the processor before it can go on, so the best protocol lets each
+// member wait once, and those that run do the work of those that do not. Where each has a core, one counter and one watched
+// word are two hops.
+//
+// ## Order
+// A post is released by the member's fetch-add on the arrivals and acquired by the last arriver's. The last arriver's answer,
+// and through it all posts, are released by the phase and acquired by whoever sees it. What a member wrote for a piece is
+// released by its fetch-add on the completed pieces, acquired by the one that completes, and passed on by the phase. A member posts for
+// its next meeting but one in the same record only after everybody arrived at the next, so nobody still reads it.
+//
+// ## Failure
+// A member that gives up stores all ones into the phase and whom it blames into the fault word: all others hear at once.
+
+extension Team {
+    /// Members of a team that share a counter before the leader's.
+    static let groupSize = 16
+    /// Teams larger than this count by groups.
+    static let flatSize = 64
+    static let poison = UInt64.max
+
+    var phaseWord: Word { endpoint.peerWord(start, at: offset(WindowLayout.phaseOffset)) }
+
+    private var crowd: Crowd {
+        Crowd(
+            sleepers: endpoint.peerWord(start, at: offset(WindowLayout.sleepersOffset)),
+            number: start * WindowLayout.teamSlotCount + slot)
+    }
+
+    /// Where a member's record of the current meeting lies in the leader's window.
+    private func record(_ member: Int) -> Int {
+        board + member * WindowLayout.recordByteCount + (generation & 1 == 0 ? 0 : WindowLayout.recordByteCount / 2)
+    }
+
+    /// Begins a meeting: posts seven words and up to 64 bytes, and arrives.
+    ///
+    /// Until ``awaitEnd(_:_:)`` or ``close()`` the member may do nothing else with the team.
+    /// - Returns: whether this member was the last; then it must ``open(pieces:)`` or ``close()``.
+    public func arrive(_ words: [7 of UInt64], payload: RawSpan? = nil) throws(FabricError) -> Bool {
+        if let failure { throw failure }
+        precondition(alive && isNear && !isMeeting, "one meeting of a near team at a time")
+        generation &+= 1
+        let record = record(rank)
+        if let payload, payload.byteCount > 0 {
+            precondition(payload.byteCount <= 64, "a record holds 64 bytes of payload")
+            endpoint.shared.put(payload, to: start, at: record + 64)
+        }
+        endpoint.peerWord(start, at: record).storeRelaxed(generation)
+        for index in 0..<7 { endpoint.peerWord(start, at: record + 8 + 8 * index).storeRelaxed(words[index]) }
+        return try countIn()
+    }
+
+    /// Begins a meeting without a post.
+    func arrive() throws(FabricError) -> Bool {
+        generation &+= 1
+        return try countIn()
+    }
+
+    private func countIn() throws(FabricError) -> Bool {
+        isMeeting = true
+        endpoint.word(at: offset(WindowLayout.arrivedOffset)).storeReleasing(generation)
+        if size > Self.flatSize {
+            let group = rank / Self.groupSize
+            let members = min(Self.groupSize, size - group * Self.groupSize)
+            let groups = (size + Self.groupSize - 1) / Self.groupSize
+            // Sequentially consistent, each acquiring what earlier arrivers released: the last of a group passes it on.
+            guard
+                endpoint.shared.atomic64(
+                    .add, 1, comparand: 0, at: member(group * Self.groupSize), offset(WindowLayout.groupOffset))
+                    &+ 1 == generation &* UInt64(members)
+            else { return false }
+            return endpoint.shared.atomic64(
+                .add, 1, comparand: 0, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1
+                == generation &* UInt64(groups)
+        }
+        return endpoint.shared.atomic64(
+            .add, 1, comparand: 0, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1
+            == generation &* UInt64(size)
+    }
+
+    /// What a member posted for this meeting. Valid at the last arriver, and at everybody once the meeting is open or over.
+    public func posted(by member: Int, _ index: Int) -> UInt64 {
+        precondition(member >= 0 && member < size && index >= 0 && index < 7, "no such word on the board")
+        return endpoint.peerWord(start, at: record(member) + 8 + 8 * index).loadRelaxed()
+    }
+
+    /// The bytes a member posted for this meeting; `byteCount` of at most 64. Valid as ``posted(by:_:)``.
+    @_lifetime(borrow self)
+    public func payload(of member: Int, byteCount: Int) -> RawSpan {
+        precondition(member >= 0 && member < size && byteCount <= 64, "no such payload on the board")
+        let span = unsafe RawSpan(
+            _unsafeStart: endpoint.shared.address(start, record(member) + 64), byteCount: byteCount)
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    /// A word of the answer. Written by the last arriver, or by a member that owns the word by agreement, before it completes.
+    public func setAnswer(_ index: Int, _ value: UInt64) {
+        precondition((0..<8).contains(index), "an answer has eight words")
+        endpoint.peerWord(start, at: offset(WindowLayout.answerOffset) + 8 * index).storeRelaxed(value)
+    }
+
+    /// The answer. Valid until the member arrives at its next meeting.
+    public func answer(_ index: Int) -> UInt64 {
+        precondition((0..<8).contains(index), "an answer has eight words")
+        return endpoint.peerWord(start, at: offset(WindowLayout.answerOffset) + 8 * index).loadRelaxed()
+    }
+
+    /// The answer as bytes, of which there are 64. Valid as ``answer(_:)``.
+    @_lifetime(borrow self)
+    public func answerBytes(byteCount: Int) -> RawSpan {
+        precondition(byteCount >= 0 && byteCount <= 64, "an answer has 64 bytes")
+        let span = unsafe RawSpan(
+            _unsafeStart: endpoint.shared.address(start, offset(WindowLayout.answerOffset)), byteCount: byteCount)
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    /// The answer as bytes to write. Only the last arriver calls this.
+    @_lifetime(borrow self)
+    public func mutableAnswerBytes(byteCount: Int) -> MutableRawSpan {
+        precondition(byteCount >= 0 && byteCount <= 64, "an answer has 64 bytes")
+        let span = unsafe MutableRawSpan(
+            _unsafeStart: endpoint.shared.address(start, offset(WindowLayout.answerOffset)), byteCount: byteCount)
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    /// Opens work of `pieces` pieces. Only the last arriver calls this.
+    public func open(pieces: Int) throws(FabricError) {
+        endpoint.peerWord(start, at: offset(WindowLayout.claimsOffset)).storeRelaxed(0)
+        endpoint.peerWord(start, at: offset(WindowLayout.completedOffset)).storeRelaxed(0)
+        try setPhase(generation &* 2 &- 1, from: generation &* 2 &- 2)
+    }
+
+    /// Ends a meeting that has no work. Only the last arriver calls this, and need not wait.
+    public func close() throws(FabricError) {
+        try setPhase(generation &* 2, from: generation &* 2 &- 2)
+        isMeeting = false
+    }
+
+    /// Takes the next piece of open work: its number, which may be beyond the last.
+    public func claim() -> Int {
+        endpoint.word(at: offset(WindowLayout.arrivedOffset) + 8).storeRelaxed(1)
+        return Int(
+            clamping: endpoint.shared.atomic64(
+                .add, 1, comparand: 0, at: start, offset(WindowLayout.claimsOffset)))
+    }
+
+    /// Says that this member has finished `count` pieces of `pieces`; whoever brings it to the last ends the meeting for all.
+    public func complete(_ count: Int, of pieces: Int) throws(FabricError) {
+        endpoint.word(at: offset(WindowLayout.arrivedOffset) + 8).storeRelaxed(0)
+        guard count > 0 else { return }
+        let before = endpoint.shared.atomic64(
+            .add, UInt64(count), comparand: 0, at: start, offset(WindowLayout.completedOffset))
+        if before &+ UInt64(count) == UInt64(pieces) {
+            try setPhase(generation &* 2, from: generation &* 2 &- 1)
+        }
+    }
+
+    /// Whether the meeting is open for work, or over.
+    public var isOpen: Bool { phaseWord.loadAcquiring() >= generation &* 2 &- 1 }
+
+    /// Whether the meeting is over. Throws if a member has given up.
+    public func isOver() throws(FabricError) -> Bool {
+        let phase = phaseWord.loadAcquiring()
+        guard phase != Self.poison else { throw givenUp(.collective) }
+        guard phase >= generation &* 2 else { return false }
+        isMeeting = false
+        return true
+    }
+
+    /// Waits until the meeting is open or over.
+    ///
+    /// - Returns: whether there is work to help with.
+    public func awaitOpening(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) -> Bool {
+        let phase = try awaitPhase(generation &* 2 &- 1, deadline, operation)
+        if phase & 1 == 0 { isMeeting = false }
+        return phase & 1 == 1
+    }
+
+    /// Waits until the meeting is over.
+    public func awaitEnd(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
+        _ = try awaitPhase(generation &* 2, deadline, operation)
+        isMeeting = false
+    }
+
+    private func awaitPhase(
+        _ target: UInt64, _ deadline: Deadline?, _ operation: FabricOperation
+    ) throws(FabricError) -> UInt64 {
+        let word = phaseWord
+        var phase = word.loadAcquiring()
+        if phase < target {
+            let outcome = endpoint.waiter.wait(
+                word, at: offset(WindowLayout.phaseOffset), until: .greaterOrEqual, target, epoch: endpoint.epoch,
+                deadline: deadline ?? endpoint.deadline(), operation: operation.rawValue, peer: nil, crowd: crowd)
+            switch outcome {
+            case .satisfied(let value): phase = value
+            case .epochMoved(let elapsed):
+                throw endpoint.membershipChanged(operation, offset(WindowLayout.phaseOffset), elapsed)
+            case .timedOut(let elapsed): throw overdue(operation, elapsed)
+            }
+        }
+        if phase == Self.poison { throw givenUp(operation) }
+        return phase
+    }
+
+    /// Who is missing: whoever has not arrived; if all have, somebody took a piece and does not finish it.
+    private func overdue(_ operation: FabricOperation, _ elapsed: UInt64) -> FabricError {
+        let error = FabricError(
+            .timedOut, scope: .peer, operation: operation, rank: endpoint.rank,
+            wordOffset: offset(WindowLayout.phaseOffset), elapsedNanoseconds: elapsed, epoch: endpoint.epoch,
+            phase: endpoint.phase)
+        let missing = notArrived()
+        if !missing.isEmpty { return blame(error, missing) }
+        let working = offset(WindowLayout.arrivedOffset) + 8
+        return blame(
+            error, (0..<size).filter { $0 != rank && endpoint.peerWord(member($0), at: working).loadRelaxed() != 0 })
+    }
+
+    private func setPhase(_ phase: UInt64, from previous: UInt64) throws(FabricError) {
+        let (exchanged, found) = unsafe phaseWord.atomic.pointee.compareExchange(
+            expected: previous, desired: phase, ordering: .sequentiallyConsistent)
+        guard exchanged else {
+            precondition(found == Self.poison, "a phase has one writer at a time")
+            throw givenUp(.collective)
+        }
+        wakeAll()
+    }
+
+    private func wakeAll() {
+        let crowd = crowd
+        guard crowd.mayBeAsleep else { return }
+        for index in 0..<size where index != rank {
+            endpoint.segment.control(of: member(index)).wakeIfWaiting(in: crowd)
+        }
+    }
+
+    /// Gives up on the team and tells the others whom this member blames. The first to do so is the one believed.
+    public func fail(_ error: FabricError) {
+        failure = failure ?? error
+        isMeeting = false
+        guard alive, isNear, error.code != .membershipChanged else { return }
+        let code: UInt64 = error.code == .timedOut ? 1 : error.code == .mismatch ? 2 : 3
+        let milliseconds = min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
+        let blamed = UInt64((error.peers.first ?? endpoint.rank) + 1) & 0xFF_FFFF
+        _ = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).atomic.pointee.compareExchange(
+            expected: 0, desired: code << 56 | blamed << 32 | milliseconds, ordering: .sequentiallyConsistent)
+        phaseWord.storeSequentially(Self.poison)
+        wakeAll()
+    }
+
+    /// What the member that gave up first said.
+    private func givenUp(_ operation: FabricOperation) -> FabricError {
+        let word = endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).loadSequentially()
+        let code: FabricError.Code =
+            switch word >> 56 {
+            case 1: .timedOut
+            case 2: .mismatch
+            default: .corrupt
+            }
+        return FabricError(
+            code, scope: code == .timedOut ? .peer : .operation, operation: operation, rank: endpoint.rank,
+            peers: [Int(word >> 32 & 0xFF_FFFF) - 1], elapsedNanoseconds: (word & 0xFFFF_FFFF) * 1_000_000,
+            epoch: endpoint.epoch, phase: endpoint.phase, context: "another member gave up on it")
+    }
+}

@@ -1,0 +1,85 @@
+internal import SharedMemory
+
+// The three ways in which a team synchronises. See Team.sync for when each is used.
+
+extension Team {
+    /// Teams up to this size have a line for each member's flag in every window.
+    static let flagTeamSize = 4
+
+    /// Everybody's flag in everybody's window: one hop, n - 1 stores and waits.
+    func syncByFlags(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
+        flagRound &+= 1
+        let flags = offset(WindowLayout.flagsOffset)
+        for step in 1..<size {
+            // Releases everything put before; acquired by the wait below, at each other member.
+            try endpoint.signal(
+                .set, flagRound, at: member((rank + step) % size), flags + rank * SegmentLayout.lineByteCount)
+        }
+        for step in 1..<size {
+            let other = (rank + step) % size
+            do {
+                try endpoint.wait(
+                    at: flags + other * SegmentLayout.lineByteCount, until: .greaterOrEqual, flagRound,
+                    deadline: deadline, peer: member(other), operation: operation)
+            } catch {
+                throw error.code == .timedOut ? blame(error, flagsMissing(flags)) : error
+            }
+        }
+    }
+
+    private func flagsMissing(_ flags: Int) -> [Int] {
+        (0..<size).filter {
+            $0 != rank && !endpoint.hasReached(flagRound, at: flags + $0 * SegmentLayout.lineByteCount)
+        }
+    }
+
+    /// A meeting at which nothing is said: the last arriver ends it.
+    func syncByMeeting(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
+        if try arrive() { return try close() }
+        try awaitEnd(deadline, operation)
+    }
+
+    /// Arrivals counted at the leader, and a signal to each member by the last: for windows behind a network.
+    func syncBySignals(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
+        generation &+= 1
+        endpoint.word(at: offset(WindowLayout.arrivedOffset)).storeReleasing(generation)
+        // Sequentially consistent: acquires what earlier arrivers released, and releases ours to the last.
+        let arrivals = try endpoint.fetchAdd(1, at: start, offset(WindowLayout.arrivalsOffset)) + 1
+        if arrivals == generation &* UInt64(size) {
+            for step in 1..<size {
+                try endpoint.signal(
+                    .set, generation, at: member((rank + step) % size), offset(WindowLayout.releaseOffset))
+            }
+            return
+        }
+        do {
+            try endpoint.wait(
+                at: offset(WindowLayout.releaseOffset), until: .greaterOrEqual, generation, deadline: deadline,
+                operation: operation)
+        } catch {
+            throw error.code == .timedOut ? blame(error, notArrived()) : error
+        }
+    }
+
+    /// Members that have not begun this member's current meeting.
+    func notArrived() -> [Int] {
+        (0..<size).filter { index in
+            let arrived = try? endpoint.fetch(at: member(index), offset(WindowLayout.arrivedOffset))  // unreachable is suspect
+            return arrived.map { $0 < generation } ?? true
+        }
+    }
+
+    /// Puts the members that are missing into a time-out error.
+    func blame(_ error: FabricError, _ missing: [Int]) -> FabricError {
+        var error = error
+        error.peers = missing.map(member)
+        return error
+    }
+
+    /// Clears this die's words of a slot before a new team uses it.
+    static func clear(slot: Int, on endpoint: Endpoint) {
+        for word in Swift.stride(from: 0, to: WindowLayout.teamSlotByteCount, by: 8) {
+            endpoint.word(at: WindowLayout.slot(slot) + word).storeReleasing(0)
+        }
+    }
+}
