@@ -113,7 +113,7 @@ public struct Waiter: Sendable {
             if cluster.epoch.loadAcquiring() != epoch { return .epochMoved(Monotonic.now() - since) }
             let now = Monotonic.now()
             if now >= deadline.nanoseconds { return .timedOut(now - since) }
-            if !isPublished, now - since > Self.quietNanoseconds {
+            if !isPublished, now - since >= min(Self.quietNanoseconds, policy.yieldNanoseconds) {
                 isPublished = true
                 control.publish(
                     WaitRecord(operation: operation, peer: peer, wordOffset: wordOffset, since: since, target: target))
