@@ -44,8 +44,7 @@ extension Collective {
         var result = value
         if team.isNear {
             try workspace.perform(.broadcast, team) { () throws(FabricError) in
-                try meet(.broadcast, value) { team.posted(by: root, 1) }
-                result = team.answer(0)
+                result = try meet(.broadcast, value) { team.posted(by: root, 1) }
             }
             return result
         }
@@ -67,21 +66,33 @@ extension Collective {
         return result
     }
 
-    /// One meeting: everybody posts its number, the last to arrive computes the answer.
+    /// One meeting: everybody posts its number; the last to arrive computes the answer, or everybody where all hear all.
     private func meet(
         _ operation: CollectiveOperation, _ value: UInt64, _ answer: () -> UInt64
-    ) throws(FabricError) {
-        // No region's call has this digest: its lowest bits are the operation's, its highest are not.
+    ) throws(FabricError) -> UInt64 {
+        // No region's call has this digest but by chance.
         let digest = UInt64.max - UInt64(operation.rawValue)
-        guard try team.arrive([digest, value, 0, 0, 0, 0, 0]) else {
-            return try team.awaitEnd(workspace.timeout.map(endpoint.deadline), .collective)
+        let deadline = workspace.deadline()
+        if team.meetsByFlags {
+            try team.exchange([digest, value, 0, 0, 0, 0, 0], deadline: deadline, operation: .collective)
+            try compare(digest)
+            return answer()
         }
+        if try team.arrive([digest, value, 0, 0, 0, 0, 0]) {
+            try compare(digest)
+            team.setAnswer(0, answer())
+            try team.close()
+        } else {
+            try team.awaitEnd(deadline, .collective)
+        }
+        return team.answer(0)
+    }
+
+    private func compare(_ digest: UInt64) throws(FabricError) {
         for member in 0..<team.size where team.posted(by: member, 0) != digest {
             throw workspace.error(
                 .mismatch, team.member(member), "rank \(team.member(member)) calls another collective")
         }
-        team.setAnswer(0, answer())
-        try team.close()
     }
 
     /// Member 0 folds all numbers in member order and answers.
@@ -95,10 +106,9 @@ extension Collective {
         var result = value
         if team.isNear {
             try workspace.perform(operation, team) { () throws(FabricError) in
-                try meet(operation, value) {
+                result = try meet(operation, value) {
                     (1..<max(team.size, 1)).reduce(team.posted(by: 0, 1)) { fold($0, team.posted(by: $1, 1)) }
                 }
-                result = team.answer(0)
             }
             return result
         }

@@ -36,8 +36,7 @@ public struct Collective {
             switch algorithm {
             case .pairwise(let form): try Pairwise(collective: self, form: form).run(call)
             case .cooperative, .automatic:
-                var work = Cooperative(self, call)
-                try work.run()
+                try Cooperative(self, call).run()
             }
         }
     }

@@ -1,5 +1,6 @@
 public import Fabric
 internal import Kernels
+internal import SharedMemory
 
 /// What a die's collectives share: a line of words from every rank, and slots for pushed reductions.
 ///
@@ -103,6 +104,9 @@ public final class CollectiveWorkspace {
     func row(_ member: Int) -> Int {
         region.offset + endpoint.rankCount * Self.lineByteCount + member * Self.rowByteCount
     }
+
+    /// When a wait that begins now gives up, if not by the endpoint's own timeout.
+    func deadline() -> Deadline? { timeout.map(endpoint.deadline) }
 
     /// Bytes of one slot for a team of `size`: a multiple of 512.
     func slotByteCount(size: Int) -> Int {

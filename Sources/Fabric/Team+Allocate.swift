@@ -46,19 +46,8 @@ extension Team {
 
     /// The first rank that differs from rank 0, or 0.
     private func oddOneOnBoard(_ digest: UInt64) throws(FabricError) -> Int {
-        if let failure { throw failure }
-        do throws(FabricError) {
-            if try arrive([digest, 0, 0, 0, 0, 0, 0]) {
-                setAnswer(0, UInt64((0..<size).first { posted(by: $0, 0) != posted(by: 0, 0) } ?? 0))
-                try close()
-            } else {
-                try awaitEnd(nil, .allocate)
-            }
-        } catch {
-            failure = error
-            throw error
-        }
-        return Int(clamping: answer(0))
+        try meet([digest, 0, 0, 0, 0, 0, 0], .allocate)
+        return (0..<size).first { posted(by: $0, 0) != posted(by: 0, 0) } ?? 0
     }
 
     /// The same for windows behind a network: rank 0 looks at all and tells.

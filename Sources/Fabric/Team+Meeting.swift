@@ -33,18 +33,21 @@ extension Team {
             number: start * WindowLayout.teamSlotCount + slot)
     }
 
-    /// Where a member's record of the current meeting lies in the leader's window.
+    /// Where a member's record of the current meeting lies, and in whose window.
+    private var recordHolder: Int { meetsByFlags ? endpoint.rank : start }
     private func record(_ member: Int) -> Int {
-        board + member * WindowLayout.recordByteCount + (generation & 1 == 0 ? 0 : WindowLayout.recordByteCount / 2)
+        if meetsByFlags { return flagRecord(member) }
+        return board + member * WindowLayout.recordByteCount
+            + (generation & 1 == 0 ? 0 : WindowLayout.recordByteCount / 2)
     }
 
     /// Begins a meeting: posts seven words and up to 64 bytes, and arrives.
     ///
     /// Until ``awaitEnd(_:_:)`` or ``close()`` the member may do nothing else with the team.
-    /// - Returns: whether this member was the last; then it must ``open(pieces:)`` or ``close()``.
+    /// - Returns: whether this member was the last; then it must ``open()`` or ``close()``.
     public func arrive(_ words: [7 of UInt64], payload: RawSpan? = nil) throws(FabricError) -> Bool {
         if let failure { throw failure }
-        precondition(alive && isNear && !isMeeting, "one meeting of a near team at a time")
+        precondition(alive && isNear && !meetsByFlags && !isMeeting, "one meeting of a near team at a time")
         generation &+= 1
         let record = record(rank)
         if let payload, payload.byteCount > 0 {
@@ -87,7 +90,7 @@ extension Team {
     /// What a member posted for this meeting. Valid at the last arriver, and at everybody once the meeting is open or over.
     public func posted(by member: Int, _ index: Int) -> UInt64 {
         precondition(member >= 0 && member < size && index >= 0 && index < 7, "no such word on the board")
-        return endpoint.peerWord(start, at: record(member) + 8 + 8 * index).loadRelaxed()
+        return endpoint.peerWord(recordHolder, at: record(member) + 8 + 8 * index).loadRelaxed()
     }
 
     /// The bytes a member posted for this meeting; `byteCount` of at most 64. Valid as ``posted(by:_:)``.
@@ -95,7 +98,7 @@ extension Team {
     public func payload(of member: Int, byteCount: Int) -> RawSpan {
         precondition(member >= 0 && member < size && byteCount <= 64, "no such payload on the board")
         let span = unsafe RawSpan(
-            _unsafeStart: endpoint.shared.address(start, record(member) + 64), byteCount: byteCount)
+            _unsafeStart: endpoint.shared.address(recordHolder, record(member) + 64), byteCount: byteCount)
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
@@ -129,8 +132,8 @@ extension Team {
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
-    /// Opens work of `pieces` pieces. Only the last arriver calls this.
-    public func open(pieces: Int) throws(FabricError) {
+    /// Opens the work. Only the last arriver calls this, when it has said in the answer what the work is.
+    public func open() throws(FabricError) {
         endpoint.peerWord(start, at: offset(WindowLayout.claimsOffset)).storeRelaxed(0)
         endpoint.peerWord(start, at: offset(WindowLayout.completedOffset)).storeRelaxed(0)
         try setPhase(generation &* 2 &- 1, from: generation &* 2 &- 2)
@@ -249,12 +252,23 @@ extension Team {
         let blamed = UInt64((error.peers.first ?? endpoint.rank) + 1) & 0xFF_FFFF
         _ = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).atomic.pointee.compareExchange(
             expected: 0, desired: code << 56 | blamed << 32 | milliseconds, ordering: .sequentiallyConsistent)
-        phaseWord.storeSequentially(Self.poison)
-        wakeAll()
+        if meetsByFlags {
+            // Both halves: whoever is a round behind hears as well.
+            for peer in 0..<size where peer != rank {
+                for half in [0, WindowLayout.recordByteCount / 2] {
+                    let flag = offset(WindowLayout.flagsOffset) + rank * WindowLayout.recordByteCount + half
+                    // Unreachable members find out by their own deadlines.
+                    try? endpoint.signal(.set, Self.poison, at: member(peer), flag)  // as said above
+                }
+            }
+        } else {
+            phaseWord.storeSequentially(Self.poison)
+            wakeAll()
+        }
     }
 
     /// What the member that gave up first said.
-    private func givenUp(_ operation: FabricOperation) -> FabricError {
+    func givenUp(_ operation: FabricOperation) -> FabricError {
         let word = endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).loadSequentially()
         let code: FabricError.Code =
             switch word >> 56 {

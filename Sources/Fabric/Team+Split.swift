@@ -120,25 +120,12 @@ extension Team {
             }
             return (all, odd)
         }
-        if let failure { throw failure }
-        do throws(FabricError) {
-            if try arrive([bits, digest, 0, 0, 0, 0, 0]) {
-                for index in 0..<size {
-                    all &= posted(by: index, 0)
-                    if posted(by: index, 1) != posted(by: 0, 1) { odd = odd ?? member(index) }
-                }
-                setAnswer(0, all)
-                setAnswer(1, UInt64((odd ?? -1) + 1))
-                try close()
-            } else {
-                try awaitEnd(nil, .split)
-            }
-        } catch {
-            failure = error
-            throw error
+        try meet([bits, digest, 0, 0, 0, 0, 0], .split)
+        for index in 0..<size {
+            all &= posted(by: index, 0)
+            if posted(by: index, 1) != posted(by: 0, 1) { odd = odd ?? member(index) }
         }
-        odd = answer(1) == 0 ? nil : Int(clamping: answer(1)) - 1
-        return (answer(0), odd)
+        return (all, odd)
     }
 
     /// Nobody takes a former team's posts for its own.

@@ -3,36 +3,6 @@ internal import SharedMemory
 // The three ways in which a team synchronises. See Team.sync for when each is used.
 
 extension Team {
-    /// Teams up to this size have a line for each member's flag in every window.
-    static let flagTeamSize = 4
-
-    /// Everybody's flag in everybody's window: one hop, n - 1 stores and waits.
-    func syncByFlags(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
-        flagRound &+= 1
-        let flags = offset(WindowLayout.flagsOffset)
-        for step in 1..<size {
-            // Releases everything put before; acquired by the wait below, at each other member.
-            try endpoint.signal(
-                .set, flagRound, at: member((rank + step) % size), flags + rank * SegmentLayout.lineByteCount)
-        }
-        for step in 1..<size {
-            let other = (rank + step) % size
-            do {
-                try endpoint.wait(
-                    at: flags + other * SegmentLayout.lineByteCount, until: .greaterOrEqual, flagRound,
-                    deadline: deadline, peer: member(other), operation: operation)
-            } catch {
-                throw error.code == .timedOut ? blame(error, flagsMissing(flags)) : error
-            }
-        }
-    }
-
-    private func flagsMissing(_ flags: Int) -> [Int] {
-        (0..<size).filter {
-            $0 != rank && !endpoint.hasReached(flagRound, at: flags + $0 * SegmentLayout.lineByteCount)
-        }
-    }
-
     /// A meeting at which nothing is said: the last arriver ends it.
     func syncByMeeting(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
         if try arrive() { return try close() }

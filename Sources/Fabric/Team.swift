@@ -103,7 +103,7 @@ public final class Team {
         do {
             if !isNear {
                 try syncBySignals(deadline, operation)
-            } else if size <= Self.flagTeamSize, endpoint.spins {
+            } else if meetsByFlags {
                 try syncByFlags(deadline, operation)
             } else {
                 try syncByMeeting(deadline, operation)

@@ -3,8 +3,8 @@ internal import SharedMemory
 /// What lies where in a window: team slots first, then boards, then the symmetric heap.
 ///
 /// ```
-/// 0        team slots: 64 of 1,024 bytes        words of barriers and meetings, one line each
-/// 65536    boards: records of 256 bytes         what members of the teams this die leads post when they meet; the first ones,
+/// 0        team slots: 64 of 2,048 bytes        words of barriers and meetings, one line each
+/// 131072   boards: records of 256 bytes         what members of the teams this die leads post when they meet; the first ones,
 ///                                              one a die, are the world's; touched only in leaders' windows
 /// ...      symmetric heap
 /// ```
@@ -21,21 +21,21 @@ internal import SharedMemory
 /// 320  sleepers    u64   leader: members that may be asleep waiting for the phase (fetch-add by all)
 /// 384  claims      u64   leader: pieces of work taken (fetch-add by all); cleared by the last arriver
 /// 448  completed   u64   leader: pieces finished (fetch-add by all); cleared by the last arriver
-/// 512  flags       4 lines: flag k is written by member k of a team of at most four that spins
 /// 768  answer      8 x u64   leader: what the last arriver or the completer found
 /// 832  fault       u64   leader: code, milliseconds and whom to blame (first compare-exchange wins)
 /// 896  board       u64   leader: offset of the team's board, written once when the team is made
 /// 960  groups      u64   member 16 k of a large team: arrivals of its group of sixteen (fetch-add by the group)
+/// 1024 flags       4 records: record k is written by member k of a team of at most four that spins, into every member's window
 /// ```
 ///
-/// A record of a board, written by one member, for meetings of one parity each half:
+/// A record, written by one member, for meetings of one parity each half:
 /// ```
 /// 0    u64 meeting, 7 x u64 words        64    64 bytes of payload
 /// 128  the same for odd meetings
 /// ```
 enum WindowLayout {
     static let teamSlotCount = 64
-    static let teamSlotByteCount = 1024
+    static let teamSlotByteCount = 2048
     static let arrivalsOffset = 0
     static let releaseOffset = 64
     static let arrivedOffset = 128
@@ -44,7 +44,7 @@ enum WindowLayout {
     static let sleepersOffset = 320
     static let claimsOffset = 384
     static let completedOffset = 448
-    static let flagsOffset = 512
+    static let flagsOffset = 1024
     static let answerOffset = 768
     static let faultOffset = 832
     static let boardWordOffset = 896

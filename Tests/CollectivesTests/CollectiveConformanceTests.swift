@@ -1,5 +1,6 @@
 import Collectives
 import Fabric
+import SharedMemory
 import Tensors
 import TestKit
 import Testing
@@ -58,6 +59,19 @@ struct CollectiveConformanceTests {
             Self.sample(size, counts: Self.counts, seed: seed)
         }
         #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
+    }
+
+    @Test("Teams that meet by flags, as those with a core a member do, equal the oracle", arguments: [2, 3, 4])
+    func flags(dies: Int) throws {
+        let seed = UInt64.random(in: .min ... .max)
+        // Spins a little and then gives way, so that it ends where there are fewer cores.
+        let policy = WaitPolicy(spinCount: 200, yieldNanoseconds: 1_000_000)
+        for shape in [TeamShape.world(dies), .rowsAndColumns(dies: dies, width: 2)] {
+            let wrong = try judge(shape, algorithms: Self.algorithms, policy: policy) { size in
+                Self.sample(size, counts: Self.counts, seed: seed)
+            }
+            #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
+        }
     }
 
     @Test("Long odd lengths go in many rounds and pieces and equal the oracle", arguments: routes, [3, 8])

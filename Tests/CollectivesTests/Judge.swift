@@ -1,6 +1,7 @@
 import Collectives
 import Fabric
 import Oracle
+import SharedMemory
 import Tensors
 import TestKit
 
@@ -111,12 +112,13 @@ enum TeamShape: CustomStringConvertible, Sendable {
 /// Starts a cluster, runs trials back to back on every team by all given algorithms, and returns what was wrong.
 func judge(
     _ shape: TeamShape, route: TransportCatalog.Entry = TransportCatalog.sharedMemory, workspace: Int = 16 << 10,
-    algorithms: [CollectiveAlgorithm], trials: @Sendable (_ size: Int) -> [CollectiveTrial]
+    algorithms: [CollectiveAlgorithm], policy: WaitPolicy? = nil, trials: @Sendable (_ size: Int) -> [CollectiveTrial]
 ) throws -> [String] {
     let judged = Dictionary(uniqueKeysWithValues: shape.sizes.map { ($0, trials($0).map(JudgedTrial.init)) })
     let area = (judged.values.joined().map(\.trial.areaByteCount).max() ?? 0) + 128
     let outcome = try ThreadCluster.run(
-        dies: shape.dies, windowByteCount: area + workspace + (192 << 10), route: route
+        dies: shape.dies, windowByteCount: area + workspace + (256 << 10), route: route,
+        policy: policy
     ) { world in
         let space = try CollectiveWorkspace(world, byteCount: workspace)
         let heap = try world.allocate(byteCount: area)

@@ -5,8 +5,34 @@ internal import Tensors
 // One piece of the work, of whichever members it is. Offsets were compared with the window by the last arriver.
 
 extension Cooperative {
-    private func source(_ member: Int) -> Int { Int(clamping: team.posted(by: member, Post.source)) }
-    private func destination(_ member: Int) -> Int { Int(clamping: team.posted(by: member, Post.destination)) }
+    private func source(_ member: Int) -> Int { posts.source(member) }
+    private func destination(_ member: Int) -> Int { posts.destination(member) }
+
+    /// This member's part: its own destination, the own slice of a reduction, or what it has for the root.
+    func doOwnPart() throws(FabricError) {
+        let me = team.rank
+        let block = call.blockByteCount(size)
+        switch call.operation {
+        case .allReduce, .reduce:
+            let total = call.source.byteCount
+            // Slices start on lines of their own.
+            let slice = ((total + size - 1) / size + 63) / 64 * 64
+            try fold(min(me * slice, total)..<min((me + 1) * slice, total), owner: nil)
+        case .reduceScatter: try fold(me * block..<(me + 1) * block, owner: me)
+        case .gather: copy(from: me, source(me), to: call.root, destination(call.root) + me * block, block)
+        case .barrier, .sendReceive: break
+        case .broadcast: copy(from: call.root, source(call.root), to: me, destination(me), block)
+        case .scatter: copy(from: call.root, source(call.root) + me * block, to: me, destination(me), block)
+        case .allGather, .allGatherV, .allToAll, .allToAllV:
+            // In rotated order, so that each window is read by one at a time.
+            for step in 0..<size {
+                let member = (me + step) % size
+                let into = call.incoming(from: member, size, me: me)
+                let from = try posts.places(member).source
+                copy(from: member, from, to: me, destination(me) + into.start, into.byteCount)
+            }
+        }
+    }
 
     /// Carries out a piece.
     ///
@@ -53,7 +79,7 @@ extension Cooperative {
         case .allToAllV:
             let member = piece / each
             let start = piece % each * length
-            let end = Int(clamping: team.posted(by: member, Post.destinationByteCount))
+            let end = Int(clamping: team.posted(by: member, Posts.destinationByteCountWord))
             try fillByTable(member, start..<max(start, min(start + length, end)))
         case .barrier, .sendReceive: break
         }
@@ -96,17 +122,9 @@ extension Cooperative {
     private func fillByTable(_ member: Int, _ range: Range<Int>) throws(FabricError) {
         let into = destination(member)
         for producer in 0..<size {
-            let taken = try row(of: member, for: producer)
-            let sent = try row(of: producer, for: member)
-            guard taken.place >= 0, taken.length >= 0, sent.start >= 0, taken.length == sent.count,
-                taken.place <= Int(clamping: team.posted(by: member, Post.destinationByteCount)) - taken.length,
-                sent.start <= Int(clamping: team.posted(by: producer, Post.sourceByteCount)) - sent.count
-            else {
-                throw workspace.error(
-                    .mismatch, team.member(producer),
-                    "rank \(team.member(producer)) sends \(sent.count) bytes to rank \(team.member(member)), which "
-                        + "takes \(taken.length)")
-            }
+            let taken = try posts.row(of: member, for: producer)
+            let sent = try posts.row(of: producer, for: member)
+            try posts.agree(producer: producer, sent.count, consumer: member, taken.length)
             let low = max(range.lowerBound, taken.place)
             let high = min(range.upperBound, taken.place + taken.length)
             copy(
@@ -114,28 +132,34 @@ extension Cooperative {
         }
     }
 
-    /// A member's row of its table.
-    private func row(
-        of member: Int, for other: Int
-    ) throws(FabricError) -> (start: Int, count: Int, place: Int, length: Int) {
-        let endpoint = workspace.endpoint
-        let peer = team.member(member)
-        let row = workspace.row(other)
-        return (
-            try endpoint.load(Int.self, from: peer, at: row), try endpoint.load(Int.self, from: peer, at: row + 8),
-            try endpoint.load(Int.self, from: peer, at: row + 16), try endpoint.load(Int.self, from: peer, at: row + 24)
-        )
-    }
-
     /// A range of the sources, folded in member order and written wherever it is wanted.
+    ///
+    /// Folded to one destination, a piece at a time, and copied from there to the others while it is in cache.
     private func fold(_ range: Range<Int>, owner: Int?) throws(FabricError) {
-        let endpoint = workspace.endpoint
-        let tileByteCount = ReductionTile.capacity(call.type) * call.type.byteCount
         let block = owner.map { $0 * call.destination.byteCount } ?? 0
-        let first = owner ?? (call.operation == .reduce ? call.root : 0)
+        let first = owner ?? (call.operation == .reduce ? call.root : team.rank)
         var start = range.lowerBound
         while start < range.upperBound {
-            let byteCount = min(tileByteCount, range.upperBound - start)
+            let byteCount = min(Work.foldByteCount, range.upperBound - start)
+            let place = destination(first) + start - block
+            foldPiece(start, byteCount, at: first, place)
+            if call.operation == .allReduce {
+                for step in 1..<max(size, 1) {
+                    let member = (first + step) % size
+                    copy(from: first, place, to: member, destination(member) + start, byteCount)
+                }
+            }
+            start += byteCount
+        }
+    }
+
+    /// A piece of all sources, folded tile by tile into one destination.
+    private func foldPiece(_ begin: Int, _ length: Int, at target: Int, _ place: Int) {
+        let endpoint = workspace.endpoint
+        let tileByteCount = ReductionTile.capacity(call.type) * call.type.byteCount
+        var start = begin
+        while start < begin + length {
+            let byteCount = min(tileByteCount, begin + length - start)
             for member in 0..<size {
                 guard
                     let bytes = endpoint.peerBytes(
@@ -147,16 +171,11 @@ extension Cooperative {
                     workspace.tile.accumulate(call.type, call.reduction, from: bytes)
                 }
             }
-            let place = destination(first) + start - block
             guard
-                var bytes = endpoint.peerMutableBytes(team.member(first), at: place, byteCount: byteCount)
+                var bytes = endpoint.peerMutableBytes(
+                    team.member(target), at: place + start - begin, byteCount: byteCount)
             else { preconditionFailure("members of a near team are mapped") }
             workspace.tile.store(call.type, into: &bytes)
-            if call.operation == .allReduce {
-                for member in 1..<max(size, 1) {
-                    copy(from: first, place, to: member, destination(member) + start, byteCount)
-                }
-            }
             start += byteCount
         }
     }

@@ -2,33 +2,27 @@ internal import Fabric
 internal import Kernels
 internal import Tensors
 
-/// A collective as work that all members share: each posts where its bytes lie, the last to arrive checks that all mean the same and
-/// opens the work, and whoever runs takes pieces of it, its own or another's.
+/// A collective as work that all members share: each posts where its bytes lie, and when all have come the work is done by whoever runs.
 ///
-/// Each member waits once, for the end. Where ranks outnumber cores, that is as often as it must be given the processor anyway, and
-/// the copies and folds of those that do not run are done by those that do. Each byte of a source crosses once for each destination,
-/// and a reduction is folded once, tile by tile, and written to every destination from cache.
+/// How it is divided depends on the census and the bytes:
+/// - *inline*: blocks of at most 64 bytes ride in the posts, and the answer of a small reduction in the leader's answer line;
+///   nobody touches another's window.
+/// - *shared*: where ranks outnumber cores and the bytes are few, the last to arrive does all of it, or opens it in pieces of which
+///   whoever runs takes one after the other, its own or another's. Each member waits once, as often as it must be given the
+///   processor anyway.
+/// - *own*: else each member does its own part: it fills its own destination, and folds its own slice, which it writes to every
+///   destination while it is in cache. Each member maps its own pages, and there are two waits.
 ///
-/// Blocks of at most 64 bytes ride in the posts, and the answer of a small reduction in the leader's answer line: nobody
-/// touches another's window.
-///
-/// - Complexity: 1 arrival and 1 wait a member. See ``Work`` for the bytes.
+/// - Complexity: one meeting, or two. Each byte of a source crosses once for each destination; of a reduction each source is read
+///   once and each destination written once.
 struct Cooperative {
     let team: Team
     let workspace: CollectiveWorkspace
     let call: CollectiveCall
+    let posts: Posts
     let size: Int
     /// Whether the blocks ride in the posts.
     let isInline: Bool
-
-    /// Words of a post.
-    enum Post {
-        static let digest = 0
-        static let source = 1
-        static let destination = 2
-        static let sourceByteCount = 3
-        static let destinationByteCount = 4
-    }
 
     /// Words of the answer to a meeting with work.
     enum Answer {
@@ -41,6 +35,7 @@ struct Cooperative {
         workspace = collective.workspace
         self.call = call
         size = team.size
+        posts = Posts(collective, call, algorithm: CollectiveAlgorithm.cooperative.digest)
         isInline =
             switch call.operation {
             case .broadcast: call.destination.byteCount <= 64
@@ -52,48 +47,70 @@ struct Cooperative {
     private var endpoint: Endpoint { workspace.endpoint }
 
     /// From arrival to end.
-    mutating func run() throws(FabricError) {
+    func run() throws(FabricError) {
         if call.operation == .barrier {
-            return try team.sync(deadline: workspace.timeout.map(workspace.endpoint.deadline), operation: .collective)
+            return try team.sync(deadline: workspace.deadline(), operation: .collective)
         }
+        if team.meetsByFlags { return try runByFlags() }
         if try begin() { return try finish() }
-        if try team.awaitOpening(workspace.timeout.map(workspace.endpoint.deadline), .collective) {
+        if try team.awaitOpening(workspace.deadline(), .collective) {
             while try help() {}
-            try team.awaitEnd(workspace.timeout.map(workspace.endpoint.deadline), .collective)
+            try team.awaitEnd(workspace.deadline(), .collective)
         }
         try finish()
+    }
+
+    /// Members with a core each: everybody hears everybody, and does its own part.
+    private func runByFlags() throws(FabricError) {
+        let endpoint = endpoint
+        let deadline = workspace.deadline()
+        if isInline {
+            let source = endpoint.bytes(at: call.source.offset, byteCount: call.source.byteCount)
+            try team.exchange(posts.words(), payload: source, deadline: deadline, operation: .collective)
+            try posts.compare()
+            return try finish()
+        }
+        try posts.exchange()
+        try doOwnPart()
+        try team.sync(deadline: deadline, operation: .collective)
     }
 
     /// Posts and arrives.
     ///
     /// - Returns: whether the meeting is over already: this member was the last, and there was little to do.
-    mutating func begin() throws(FabricError) -> Bool {
-        if call.operation == .allToAllV { try publishTable() }
-        let words: [7 of UInt64] = [
-            call.digest(size, CollectiveAlgorithm.cooperative.digest), UInt64(call.source.offset),
-            UInt64(call.destination.offset), UInt64(call.source.byteCount), UInt64(call.destination.byteCount), 0, 0,
-        ]
+    func begin() throws(FabricError) -> Bool {
+        if call.operation == .allToAllV { try posts.publishTable() }
         let endpoint = endpoint
         let isLast =
             isInline
-            ? try team.arrive(words, payload: endpoint.bytes(at: call.source.offset, byteCount: call.source.byteCount))
-            : try team.arrive(words)
+            ? try team.arrive(
+                posts.words(), payload: endpoint.bytes(at: call.source.offset, byteCount: call.source.byteCount))
+            : try team.arrive(posts.words())
         guard isLast else { return false }
-        try compare()
+        try posts.compare()
+        let total = call.totalByteCount(size)
         if isInline {
-            if call.operation == .allReduce || call.operation == .reduce { answerInline() }
+            if call.operation.isReduction {
+                var answer = team.mutableAnswerBytes(byteCount: call.source.byteCount)
+                foldInline(into: &answer)
+            }
             try team.close()
             return true
         }
+        guard total <= Work.sharedByteCount else {
+            team.setAnswer(Answer.pieces, 0)
+            try team.open()
+            return false
+        }
         let work = Work(call, size, longest: longest())
-        if work.pieceCount <= 1 || call.totalByteCount(size) <= Work.soloByteCount {
+        if work.pieceCount <= 1 || total <= Work.soloByteCount {
             for piece in 0..<work.pieceCount { try carryOut(piece, work) }
             try team.close()
             return true
         }
         team.setAnswer(Answer.pieces, UInt64(work.pieceCount))
         team.setAnswer(Answer.pieceByteCount, UInt64(work.pieceByteCount))
-        try team.open(pieces: work.pieceCount)
+        try team.open()
         return false
     }
 
@@ -101,7 +118,12 @@ struct Cooperative {
     ///
     /// - Parameter limit: at most this many.
     /// - Returns: whether there may be more.
-    mutating func help(limit: Int = .max) throws(FabricError) -> Bool {
+    func help(limit: Int = .max) throws(FabricError) -> Bool {
+        guard team.answer(Answer.pieces) > 0 else {
+            try doOwnPart()
+            try team.complete(1, of: size)
+            return false
+        }
         let work = Work(
             size: size, pieceCount: Int(clamping: team.answer(Answer.pieces)),
             pieceByteCount: Int(clamping: team.answer(Answer.pieceByteCount)))
@@ -135,7 +157,12 @@ struct Cooperative {
             }
         default:
             guard call.operation == .allReduce || team.rank == call.root else { return }
-            try take(team.answerBytes(byteCount: call.source.byteCount), destination)
+            guard team.meetsByFlags else {
+                return try take(team.answerBytes(byteCount: call.source.byteCount), destination)
+            }
+            let endpoint = endpoint
+            var bytes = endpoint.mutableBytes(at: destination, byteCount: call.source.byteCount)
+            foldInline(into: &bytes)
         }
     }
 
@@ -143,56 +170,20 @@ struct Cooperative {
         try endpoint.put(bytes, to: endpoint.rank, at: offset)
     }
 
-    /// Whether all members made the same call; only the last arriver looks.
-    private func compare() throws(FabricError) {
-        let mine = call.digest(size, CollectiveAlgorithm.cooperative.digest)
-        let lengths = (call.source.byteCount, call.destination.byteCount)
-        let window = UInt64(endpoint.windowByteCount)
-        for member in 0..<size {
-            guard team.posted(by: member, Post.digest) == mine else {
-                throw workspace.error(
-                    .mismatch, team.member(member), "rank \(team.member(member)) calls another collective")
-            }
-            let source = team.posted(by: member, Post.sourceByteCount)
-            let destination = team.posted(by: member, Post.destinationByteCount)
-            let isFree = call.operation == .allToAllV
-            let isEqual =
-                switch call.operation {
-                case .broadcast: destination == UInt64(lengths.1)
-                case .scatter: destination == UInt64(lengths.1)
-                case .gather, .reduce: source == UInt64(lengths.0)
-                case .allGatherV: destination == UInt64(lengths.1)
-                default: isFree || source == UInt64(lengths.0) && destination == UInt64(lengths.1)
-                }
-            guard isEqual else {
-                throw workspace.error(
-                    .mismatch, team.member(member),
-                    "rank \(team.member(member)) gives \(source) and takes \(destination) bytes, here they are "
-                        + "\(lengths.0) and \(lengths.1)")
-            }
-            for (offset, length) in [(Post.source, source), (Post.destination, destination)] {
-                let start = team.posted(by: member, offset)
-                guard length <= window, start <= window - length else {
-                    throw workspace.error(.corrupt, team.member(member), "its bytes are outside its window")
-                }
-            }
-        }
-    }
-
     /// The longest source or destination that is cut.
     private func longest() -> Int {
         let word: Int
         switch call.operation {
-        case .allGather, .allGatherV: word = Post.sourceByteCount
-        case .allToAll, .allToAllV: word = Post.destinationByteCount
+        case .allGather, .allGatherV: word = Posts.sourceByteCountWord
+        case .allToAll, .allToAllV: word = Posts.destinationByteCountWord
         case .broadcast: return call.destination.byteCount
         default: return call.source.byteCount
         }
         return (0..<size).reduce(0) { max($0, Int(clamping: team.posted(by: $1, word))) }
     }
 
-    /// Folds what rode in the posts, in member order, into the answer.
-    private func answerInline() {
+    /// Folds what rode in the posts, in member order.
+    private func foldInline(into result: inout MutableRawSpan) {
         let team = team
         let byteCount = call.source.byteCount
         guard byteCount > 0 else { return }
@@ -200,19 +191,6 @@ struct Cooperative {
         for member in 1..<max(size, 1) {
             workspace.tile.accumulate(call.type, call.reduction, from: team.payload(of: member, byteCount: byteCount))
         }
-        var answer = team.mutableAnswerBytes(byteCount: byteCount)
-        workspace.tile.store(call.type, into: &answer)
-    }
-
-    /// Says in this die's own window what goes to and comes from each member: any member may have to carry it out.
-    private func publishTable() throws(FabricError) {
-        for member in 0..<size {
-            let out = call.outgoing(to: member, size, me: team.rank)
-            let into = call.incoming(from: member, size, me: team.rank)
-            let words: [4 of Int64] = [
-                Int64(out.start), Int64(out.byteCount), Int64(into.start), Int64(into.byteCount),
-            ]
-            try endpoint.put(words.span, to: endpoint.rank, at: workspace.row(member))
-        }
+        workspace.tile.store(call.type, into: &result)
     }
 }

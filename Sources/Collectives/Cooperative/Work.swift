@@ -23,8 +23,10 @@ struct Work {
     static let copyByteCount = 128 << 10
     /// A piece of a fold: it is read in tiles, so this only has to be large against the price of taking a piece.
     static let foldByteCount = 32 << 10
-    /// Work that moves fewer bytes in all than this is done by the last arriver alone: two members would pass more lines.
+    /// Work that moves at most this many bytes in all is done by the last arriver alone: two members would pass more lines.
     static let soloByteCount = 64 << 10
+    /// Work that moves more than this is not shared: each member does its own part, and touches no pages of others but those it must.
+    static let sharedByteCount = 4 << 20
 
     /// Cuts the work of a call.
     ///

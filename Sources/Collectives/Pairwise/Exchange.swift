@@ -7,16 +7,18 @@ internal import Fabric
 /// me + k and pulls its part of the block of member me - k: each window is written by one and read by one at a time, and
 /// the two halves of a block move at the same moment.
 ///
-/// ## Events, to and from each partner
+/// Where all windows are mapped, members meet before and after. Else there are events to and from each partner:
 /// 1. *announced*: offsets and lengths; the source is final, the destination may be written.
 /// 2. *done*: all pushed bytes are there, all pulled bytes are read.
 ///
-/// - Complexity: for p partners, 2 p events and 2 p waits; the bytes of each block cross once; own bytes are copied.
+/// - Complexity: two meetings; or, for p partners, 2 p events and 2 p waits. The bytes of each block cross once; own bytes are copied.
 struct Exchange {
     let team: Team
     let workspace: CollectiveWorkspace
     let form: CollectiveForm
     let digest: UInt64
+    /// Whether members have met, so that the legs are known, and will meet again; else each pair has its events.
+    let meets: Bool
 
     func run() throws(FabricError) {
         let size = team.size
@@ -25,7 +27,7 @@ struct Exchange {
         for step in 1..<max(size, 1) {
             let member = (me + step) % size
             let leg = workspace.legs[member]
-            if leg.isPartner { try workspace.announce(team.member(member), digest, leg) }
+            if leg.isPartner, !meets { try workspace.announce(team.member(member), digest, leg) }
         }
         let own = workspace.legs[me]
         precondition(own.outByteCount == own.inByteCount, "what a member sends to itself it receives")
@@ -40,13 +42,14 @@ struct Exchange {
             let pull = try incoming(origin)
             try Transfer.interleave(endpoint, push: push, pull: pull)
             // Towards a member k places on, bytes are pushed at step k and pulled at step n - k.
-            if 2 * step >= size {
+            if 2 * step >= size, !meets {
                 if workspace.legs[target].isPartner { try workspace.signal(team.member(target)) }
                 if origin != target, workspace.legs[origin].isPartner {
                     try workspace.signal(team.member(origin))
                 }
             }
         }
+        if meets { return try team.sync(deadline: workspace.deadline(), operation: .collective) }
         for step in 1..<max(size, 1) {
             let member = (me + step) % size
             if workspace.legs[member].isPartner { try workspace.expect(team.member(member)) }

@@ -50,13 +50,14 @@ enum Division {
 /// go in rounds; a pull among mapped windows needs no slots and so only one round. For an all-reduce the owner then hands
 /// its piece to everybody, pushed and pulled in the same proportion.
 ///
-/// ## Events, to and from each partner
+/// Where all windows are mapped, members meet before and after and wherever all of them have to have come so far. Else there are events
+/// to and from each partner:
 /// 1. *announced*: the source is final; where it lies, and where the destination.
 /// 2. each round: *landed*, if the form pushes: the piece for you is in your slot.
 /// 3. each round of an all-reduce: *folded*: my piece of the result is final, and its pushed part is at your place.
 /// 4. each round: *done*: I read none of your source any more, my slots are free, and I have pulled your result.
 ///
-/// - Complexity: for p partners and r rounds, p (1 + 2 r) events and waits, one less a round for a pull, one more for an
+/// - Complexity: 2 to 1 + 3 r meetings; or, for p partners and r rounds, p (1 + 2 r) events and waits, one less a round for a pull, one more for an
 ///   all-reduce. Each byte of the source crosses once, and each of the result once for an all-reduce.
 struct Fold {
     let team: Team
@@ -72,6 +73,8 @@ struct Fold {
     let result: Int
     /// Whether every member gets the whole result.
     let gathers: Bool
+    /// As in ``Exchange``.
+    let meets: Bool
 
     private var endpoint: Endpoint { workspace.endpoint }
 
@@ -107,13 +110,16 @@ struct Fold {
             leg.outByteCount = division.total
             leg.inOffset = gathers ? result : 0
             leg.inByteCount = division.total
+            leg.isAnnounced = workspace.legs[member].isAnnounced
+            leg.remoteSource = workspace.legs[member].remoteSource
+            leg.remoteDestination = workspace.legs[member].remoteDestination
             workspace.legs[member] = leg
-            try workspace.announce(peer, digest, leg)
+            if !meets { try workspace.announce(peer, digest, leg) }
         }
         let roundByteCount = roundByteCount
         let rounds = max(1, (division.longest + roundByteCount - 1) / roundByteCount)
         for round in 0..<rounds { try run(round, roundByteCount) }
-        try forEachPartner { (_, peer) throws(FabricError) in try workspace.expect(peer) }
+        if !meets { try forEachPartner { (_, peer) throws(FabricError) in try workspace.expect(peer) } }
         if team.size == 1 { try endpoint.checkMembership() }
     }
 
@@ -123,12 +129,19 @@ struct Fold {
     private func run(_ round: Int, _ roundByteCount: Int) throws(FabricError) {
         let mine = piece(team.rank, round, roundByteCount)
         try distribute(round, roundByteCount, mine)
-        if form.pushes { try forEachPartner { (_, peer) throws(FabricError) in try workspace.expect(peer) } }
+        if form.pushes, meets { try settle() }
+        if form.pushes, !meets { try forEachPartner { (_, peer) throws(FabricError) in try workspace.expect(peer) } }
         fold(mine.start..<mine.start + mine.pushed, from: mine.start, landed: true)
         fold(mine.start + mine.pushed..<mine.start + mine.byteCount, from: mine.start, landed: false)
         if gathers { try gather(round, roundByteCount, mine) }
+        if meets { return try settle() }
         // Releases the end of all reading of this round; acquired by the next round's distribute, or at the end of run.
         try forEachPartner { (_, peer) throws(FabricError) in try workspace.signal(peer) }
+    }
+
+    /// Everybody has come this far.
+    private func settle() throws(FabricError) {
+        try team.sync(deadline: workspace.deadline(), operation: .collective)
     }
 
     /// Pushes the pieces of the others into their slots; pulls its own where they cannot be loaded.
@@ -158,12 +171,13 @@ struct Fold {
             }
             try Transfer.interleave(endpoint, push: push, pull: pull)
             // Releases the slot's bytes; acquired in run before the fold.
-            if form.pushes, let target { try workspace.signal(team.member(target)) }
+            if form.pushes, !meets, let target { try workspace.signal(team.member(target)) }
         }
     }
 
     /// Waits until a partner has begun this round. Does nothing the second time.
     private func open(_ member: Int, _ peer: Int, _ round: Int) throws(FabricError) {
+        if meets { return }
         if round == 0 { return try workspace.awaitAnnouncement(member, peer, digest) }
         if workspace.legs[member].openRound < round {
             try workspace.expect(peer)
@@ -178,10 +192,11 @@ struct Fold {
                 peer: peer, source: result + mine.start,
                 destination: workspace.legs[member].remoteDestination + mine.start, byteCount: mine.pushed)
             try Transfer.interleave(endpoint, push: push, pull: Transfer())
-            try workspace.signal(peer)
+            if !meets { try workspace.signal(peer) }
         }
+        if meets, form.fraction < 1 { try settle() }
         try forEachPartner { (member, peer) throws(FabricError) in
-            try workspace.expect(peer)
+            if !meets { try workspace.expect(peer) }
             let piece = piece(member, round, roundByteCount)
             let start = piece.start + piece.pushed
             let pull = Transfer(

@@ -1,7 +1,10 @@
 internal import Fabric
 internal import Tensors
 
-/// Every pair of members deals for itself: announcements, pushes, pulls and done events between partners, over any transport.
+/// Every member moves its own bytes: pushes what it has for others, pulls what others have for it.
+///
+/// Where all windows are mapped, members meet before and after; over any other transport each pair deals for itself, with
+/// announcements and done events, and so do the two of a send and a receive.
 ///
 /// Blocks that only move go through an ``Exchange``, reductions through a ``Fold``. Small all-reduces go in one shot: every source
 /// to everybody, who folds for itself.
@@ -19,16 +22,34 @@ struct Pairwise {
         case .allReduce: try allReduce(call)
         case .reduceScatter:
             let block = call.destination.byteCount
+            try meet(call)
             try fold(
                 call, .blocks(byteCount: block, total: team.size * block),
                 result: call.destination.offset - team.rank * block, gathers: false
             ).run()
         case .reduce:
+            try meet(call)
             try fold(
                 call, .root(member: call.root, total: call.source.byteCount), result: call.destination.offset,
                 gathers: false
             ).run()
         default: try exchange(call)
+        }
+    }
+
+    /// Whether members meet instead of dealing pair by pair.
+    private func meets(_ call: CollectiveCall) -> Bool { team.isNear && call.operation != .sendReceive }
+
+    /// Where all windows are mapped: everybody says where its bytes lie, and the legs are filled with what the others said.
+    private func meet(_ call: CollectiveCall) throws(FabricError) {
+        guard meets(call) else { return }
+        let posts = Posts(collective, call, algorithm: form.digest)
+        try posts.exchange()
+        for member in 0..<team.size where member != team.rank {
+            let places = try posts.places(member)
+            workspace.legs[member].remoteSource = places.source
+            workspace.legs[member].remoteDestination = places.destination
+            workspace.legs[member].isAnnounced = true
         }
     }
 
@@ -48,6 +69,7 @@ struct Pairwise {
     private func exchange(_ call: CollectiveCall) throws(FabricError) {
         let size = team.size
         let me = team.rank
+        try meet(call)
         for member in 0..<size {
             let talks =
                 call.operation == .sendReceive
@@ -55,7 +77,7 @@ struct Pairwise {
             guard talks else { continue }
             let out = call.outgoing(to: member, size, me: me)
             let into = call.incoming(from: member, size, me: me)
-            var leg = Leg()
+            var leg = workspace.legs[member]
             leg.isPartner = member != me
             leg.outOffset = call.source.offset + out.start
             leg.outByteCount = out.byteCount
@@ -63,13 +85,16 @@ struct Pairwise {
             leg.inByteCount = into.byteCount
             workspace.legs[member] = leg
         }
-        try Exchange(team: team, workspace: workspace, form: form, digest: call.digest(size, form.digest)).run()
+        try Exchange(
+            team: team, workspace: workspace, form: form, digest: call.digest(size, form.digest), meets: meets(call)
+        ).run()
     }
 
     private func fold(_ call: CollectiveCall, _ division: Division, result: Int, gathers: Bool) -> Fold {
         Fold(
             team: team, workspace: workspace, form: form, digest: call.digest(team.size, form.digest), type: call.type,
-            reduction: call.reduction, division: division, source: call.source.offset, result: result, gathers: gathers)
+            reduction: call.reduction, division: division, source: call.source.offset, result: result, gathers: gathers,
+            meets: meets(call))
     }
 
     /// Sources up to this many bytes go to everybody: with a few thousand bytes waits cost more than copies.
@@ -79,10 +104,12 @@ struct Pairwise {
     private func allReduce(_ call: CollectiveCall) throws(FabricError) {
         let total = call.source.byteCount
         if total <= Self.oneShotByteCount && total <= workspace.slotByteCount(size: team.size) {
+            try meet(call)
             return try oneShot(
                 fold(
                     call, .root(member: team.rank, total: total), result: call.destination.offset, gathers: true))
         }
+        try meet(call)
         // Slices start on lines of their own.
         let slice = ((total + team.size - 1) / team.size + 63) / 64 * 64
         try fold(
@@ -94,15 +121,17 @@ struct Pairwise {
     /// has read the source, which may be the same place.
     private func oneShot(_ fold: Fold) throws(FabricError) {
         for member in 0..<team.size {
-            var leg = Leg()
+            var leg = workspace.legs[member]
             leg.isPartner = member != team.rank
+            // Every member's bytes for this one go to the slot of this one, at every member.
+            leg.remoteDestination = workspace.slot(team.rank, size: team.size)
             leg.outOffset = fold.source
             leg.outByteCount = fold.division.total
             leg.inOffset = member == team.rank ? fold.source : workspace.slot(member, size: team.size)
             leg.inByteCount = fold.division.total
             workspace.legs[member] = leg
         }
-        try Exchange(team: team, workspace: workspace, form: form, digest: fold.digest).run()
+        try Exchange(team: team, workspace: workspace, form: form, digest: fold.digest, meets: fold.meets).run()
         fold.foldSlots()
     }
 }

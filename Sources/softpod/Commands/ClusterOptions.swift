@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Fabric
 internal import Launching
 internal import NodeRuntime
 
@@ -31,8 +32,10 @@ struct ClusterOptions: ParsableArguments {
                 throw ValidationError("\(name) must be more than 0 and at most 86400 seconds, not \(value).")
             }
         }
-        if let windowBytes, windowBytes.value < 1 << 16 {
-            throw ValidationError("--window-bytes must be at least 64K, not \(windowBytes.value).")
+        let least = Endpoint.reservedByteCount(dies: dies) + (1 << 12)
+        if let windowBytes, windowBytes.value < least {
+            throw ValidationError(
+                "--window-bytes must be at least \(least) for \(dies) dies, not \(windowBytes.value).")
         }
     }
 

@@ -1,0 +1,147 @@
+internal import Fabric
+
+/// What the members of a near team tell each other when they meet for a call: what they call and where their bytes lie.
+///
+/// Words of a record: digest, offset of the source, of the destination, bytes of either. Where lengths differ from pair to pair, each member
+/// also writes a table into its own window.
+struct Posts {
+    let team: Team
+    let workspace: CollectiveWorkspace
+    let call: CollectiveCall
+    private let digest: UInt64
+
+    static let digestWord = 0
+    static let sourceWord = 1
+    static let destinationWord = 2
+    static let sourceByteCountWord = 3
+    static let destinationByteCountWord = 4
+
+    init(_ collective: Collective, _ call: CollectiveCall, algorithm: Int) {
+        team = collective.team
+        workspace = collective.workspace
+        self.call = call
+        digest = call.digest(collective.team.size, algorithm)
+    }
+
+    /// What this member says.
+    func words() -> [7 of UInt64] {
+        [
+            digest, UInt64(call.source.offset), UInt64(call.destination.offset), UInt64(call.source.byteCount),
+            UInt64(call.destination.byteCount), 0, 0,
+        ]
+    }
+
+    /// Everybody says it to everybody, and it fits together.
+    func exchange() throws(FabricError) {
+        let deadline = workspace.deadline()
+        if call.operation == .allToAllV { try publishTable() }
+        if team.meetsByFlags {
+            try team.exchange(words(), deadline: deadline, operation: .collective)
+            return try compare()
+        }
+        guard try team.arrive(words()) else { return try team.awaitEnd(deadline, .collective) }
+        try compare()
+        try team.close()
+    }
+
+    func source(_ member: Int) -> Int { Int(clamping: team.posted(by: member, Self.sourceWord)) }
+    func destination(_ member: Int) -> Int { Int(clamping: team.posted(by: member, Self.destinationWord)) }
+
+    /// Where a member's bytes for this one lie there, and where this member's bytes for it go.
+    func places(_ member: Int) throws(FabricError) -> (source: Int, destination: Int) {
+        let me = team.rank
+        let size = team.size
+        let block = call.blockByteCount(size)
+        var source = source(member)
+        var destination = destination(member)
+        switch call.operation {
+        case .allGather, .gather: destination += me * block
+        case .allGatherV: destination += call.receiveOffsets[me]
+        case .scatter: source += me * block
+        case .allToAll:
+            source += me * block
+            destination += me * block
+        case .allToAllV:
+            let row = try row(of: member, for: me)
+            try agree(producer: member, row.count, consumer: me, call.incoming(from: member, size, me: me).byteCount)
+            try agree(producer: me, call.outgoing(to: member, size, me: me).byteCount, consumer: member, row.length)
+            source += row.start
+            destination += row.place
+        case .barrier, .broadcast, .reduceScatter, .allReduce, .reduce, .sendReceive: break
+        }
+        return (source, destination)
+    }
+
+    /// Whether what a producer sends is what the consumer takes.
+    func agree(producer: Int, _ sent: Int, consumer: Int, _ taken: Int) throws(FabricError) {
+        guard sent != taken else { return }
+        let other = producer == team.rank ? consumer : producer
+        throw workspace.error(
+            .mismatch, team.member(other),
+            "rank \(team.member(producer)) sends \(sent) bytes to rank \(team.member(consumer)), which takes \(taken)")
+    }
+
+    /// Whether all members made the same call. Where one arrives last, it looks for all.
+    func compare() throws(FabricError) {
+        let lengths = (UInt64(call.source.byteCount), UInt64(call.destination.byteCount))
+        let window = UInt64(workspace.endpoint.windowByteCount)
+        for member in 0..<team.size {
+            guard team.posted(by: member, Self.digestWord) == digest else {
+                throw workspace.error(
+                    .mismatch, team.member(member),
+                    "rank \(team.member(member)) calls another collective, or the same with other arguments")
+            }
+            let source = team.posted(by: member, Self.sourceByteCountWord)
+            let destination = team.posted(by: member, Self.destinationByteCountWord)
+            let isEqual =
+                switch call.operation {
+                case .broadcast, .scatter, .allGatherV: destination == lengths.1
+                case .gather, .reduce: source == lengths.0
+                case .allToAllV: true
+                default: source == lengths.0 && destination == lengths.1
+                }
+            guard isEqual else {
+                throw workspace.error(
+                    .mismatch, team.member(member),
+                    "rank \(team.member(member)) gives \(source) and takes \(destination) bytes, here they are "
+                        + "\(lengths.0) and \(lengths.1)")
+            }
+            for (word, length) in [(Self.sourceWord, source), (Self.destinationWord, destination)] {
+                let start = team.posted(by: member, word)
+                guard length <= window, start <= window - length else {
+                    throw workspace.error(.corrupt, team.member(member), "its bytes are outside its window")
+                }
+            }
+        }
+    }
+
+    /// Says in this die's own window what goes to and comes from each member: any member may have to carry it out.
+    func publishTable() throws(FabricError) {
+        let endpoint = workspace.endpoint
+        for member in 0..<team.size {
+            let out = call.outgoing(to: member, team.size, me: team.rank)
+            let into = call.incoming(from: member, team.size, me: team.rank)
+            let words: [4 of Int] = [out.start, out.byteCount, into.start, into.byteCount]
+            try endpoint.put(words.span, to: endpoint.rank, at: workspace.row(member))
+        }
+    }
+
+    /// A member's row of its table, inside what it posted.
+    func row(
+        of member: Int, for other: Int
+    ) throws(FabricError) -> (start: Int, count: Int, place: Int, length: Int) {
+        let endpoint = workspace.endpoint
+        let peer = team.member(member)
+        let row = workspace.row(other)
+        let start = try endpoint.load(Int.self, from: peer, at: row)
+        let count = try endpoint.load(Int.self, from: peer, at: row + 8)
+        let place = try endpoint.load(Int.self, from: peer, at: row + 16)
+        let length = try endpoint.load(Int.self, from: peer, at: row + 24)
+        let source = Int(clamping: team.posted(by: member, Self.sourceByteCountWord))
+        let destination = Int(clamping: team.posted(by: member, Self.destinationByteCountWord))
+        guard start >= 0, count >= 0, place >= 0, length >= 0, start <= source, count <= source - start,
+            place <= destination, length <= destination - place
+        else { throw workspace.error(.corrupt, peer, "its table leaves its own bytes") }
+        return (start, count, place, length)
+    }
+}

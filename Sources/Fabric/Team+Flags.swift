@@ -1,0 +1,92 @@
+public import SharedMemory
+
+// Small teams whose members have a core each: everybody writes its record into everybody's window, flag and words in one line, so
+// that the line that tells of the arrival brings what is said with it. One hop, n - 1 stores and waits; nobody is first or last.
+//
+// Rounds alternate between two halves of a record. A member writes a half again two rounds later, after it has seen everybody's flag of
+// the round between, which each sends only when it has read the half.
+
+extension Team {
+    /// Teams up to this size have a record for each member in every window.
+    static let flagTeamSize = 4
+
+    /// Whether members meet by flags; the same at every member.
+    public var meetsByFlags: Bool { isNear && size <= Self.flagTeamSize && endpoint.spins }
+
+    /// Where a member's record of the current round lies in every window.
+    func flagRecord(_ member: Int) -> Int {
+        offset(WindowLayout.flagsOffset) + member * WindowLayout.recordByteCount
+            + (flagRound & 1 == 0 ? 0 : WindowLayout.recordByteCount / 2)
+    }
+
+    /// One round without words.
+    func syncByFlags(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
+        flagRound &+= 1
+        try sendFlags()
+        try awaitFlags(deadline, operation)
+    }
+
+    /// One round in which everybody tells everybody seven words and up to 64 bytes; on return all have.
+    ///
+    /// Read them with ``posted(by:_:)`` and ``payload(of:byteCount:)`` before the team's next round.
+    public func exchange(
+        _ words: [7 of UInt64], payload: RawSpan? = nil, deadline: Deadline?, operation: FabricOperation
+    ) throws(FabricError) {
+        if let failure { throw failure }
+        precondition(alive && meetsByFlags && !isMeeting, "small teams exchange, one round at a time")
+        flagRound &+= 1
+        let record = flagRecord(rank)
+        for step in 0..<size {
+            let peer = member((rank + step) % size)
+            if let payload, payload.byteCount > 0 {
+                precondition(payload.byteCount <= 64, "a record holds 64 bytes of payload")
+                endpoint.shared.put(payload, to: peer, at: record + 64)
+            }
+            for index in 0..<7 { endpoint.peerWord(peer, at: record + 8 + 8 * index).storeRelaxed(words[index]) }
+        }
+        try sendFlags()
+        do {
+            try awaitFlags(deadline, operation)
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    /// Everybody tells everybody seven words, by flags or on the board; on return all have.
+    func meet(_ words: [7 of UInt64], _ operation: FabricOperation) throws(FabricError) {
+        if meetsByFlags { return try exchange(words, deadline: nil, operation: operation) }
+        do throws(FabricError) {
+            if try arrive(words) { return try close() }
+            try awaitEnd(nil, operation)
+        } catch {
+            failure = error
+            isMeeting = false
+            throw error
+        }
+    }
+
+    /// Releases everything put before, and the record; acquired in `awaitFlags` at each other member.
+    private func sendFlags() throws(FabricError) {
+        let record = flagRecord(rank)
+        for step in 1..<max(size, 1) {
+            try endpoint.signal(.set, flagRound, at: member((rank + step) % size), record)
+        }
+    }
+
+    private func awaitFlags(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
+        for step in 1..<max(size, 1) {
+            let other = (rank + step) % size
+            do {
+                try endpoint.wait(
+                    at: flagRecord(other), until: .greaterOrEqual, flagRound, deadline: deadline, peer: member(other),
+                    operation: operation)
+            } catch {
+                guard error.code == .timedOut else { throw error }
+                throw blame(
+                    error, (0..<size).filter { $0 != rank && !endpoint.hasReached(flagRound, at: flagRecord($0)) })
+            }
+            if endpoint.word(at: flagRecord(other)).loadRelaxed() == Self.poison { throw givenUp(operation) }
+        }
+    }
+}
