@@ -1,6 +1,5 @@
 public import Fabric
 internal import Kernels
-internal import SharedMemory
 
 /// What a die's collectives share: a line of words from every rank, and slots for pushed reductions.
 ///
@@ -106,7 +105,7 @@ public final class CollectiveWorkspace {
     }
 
     /// When a wait that begins now gives up, if not by the endpoint's own timeout.
-    func deadline() -> Deadline? { timeout.map(endpoint.deadline) }
+    func deadline() -> WaitDeadline? { timeout.map(endpoint.deadline) }
 
     /// Bytes of one slot for a team of `size`: a multiple of 512.
     func slotByteCount(size: Int) -> Int {

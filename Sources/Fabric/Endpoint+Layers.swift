@@ -3,6 +3,9 @@ public import SharedMemory
 // What algorithms above the fabric need so that they need not import the modules below it: words that only rise, counts, and
 // whom to blame.
 
+/// When a wait gives up.
+public typealias WaitDeadline = Deadline
+
 extension Endpoint {
     /// Counts one call of an operation that is made of others: a collective, a dispatch, a combine.
     public func record(_ operation: FabricOperation) { count(operation, bytes: 0) }

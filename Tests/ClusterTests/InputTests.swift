@@ -38,7 +38,7 @@ extension Commands {
                 (["run", "--dies", "4", "--dies-per-process", "5", "smoke"], "--dies-per-process must be 1 to"),
                 (["run", "--deadline", "nan", "smoke"], "--deadline"),
                 (["run", "--deadline", "-1", "smoke"], "--deadline"),
-                (["run", "--window-bytes", "1X", "smoke"], "1X"), (["run", "--window-bytes", "1", "smoke"], "64K"),
+                (["run", "--window-bytes", "1X", "smoke"], "1X"), (["run", "--window-bytes", "1", "smoke"], "--window-bytes must be at least"),
                 (["run", "--window-bytes", "9223372036854775807G", "smoke"], "9223372036854775807G"),
                 (["generate"], "--model"), (["generate", "--model", "x", "--precision", "int3"], "float32"),
                 (["generate", "--model", "x", "--attention", "all"], "kv-shards"),

@@ -23,7 +23,12 @@ extension Cooperative {
         case .barrier, .sendReceive: break
         case .broadcast: copy(from: call.root, source(call.root), to: me, destination(me), block)
         case .scatter: copy(from: call.root, source(call.root) + me * block, to: me, destination(me), block)
-        case .allGather, .allGatherV, .allToAll, .allToAllV:
+        case .allGather, .allGatherV:
+            let place = call.incoming(from: me, size, me: me).start
+            for start in stride(from: 0, to: call.source.byteCount, by: Work.copyByteCount) {
+                spread(me, start, min(Work.copyByteCount, call.source.byteCount - start)) { _ in place }
+            }
+        case .allToAll, .allToAllV:
             // In rotated order, so that each window is read by one at a time.
             for step in 0..<size {
                 let member = (me + step) % size
@@ -98,8 +103,11 @@ extension Cooperative {
 
     private func copy(from member: Int, _ offset: Int, to target: Int, _ place: Int, _ byteCount: Int) {
         guard byteCount > 0, member != target || offset != place else { return }
-        workspace.endpoint.copy(
-            from: team.member(member), at: offset, byteCount: byteCount, to: team.member(target), at: place)
+        for start in stride(from: 0, to: byteCount, by: Work.copyByteCount) {
+            workspace.endpoint.copy(
+                from: team.member(member), at: offset + start, byteCount: min(Work.copyByteCount, byteCount - start),
+                to: team.member(target), at: place + start)
+        }
     }
 
     /// A range of one member's destination from equal blocks; `block` gives, for a producer, where the block starts in its source, where in
