@@ -22,6 +22,22 @@ int softpod_futex_wait(const void *word, uint32_t expected, int64_t timeout_ns) 
     return result == 0 ? 0 : errno;
 }
 
+int softpod_futex_wait_either(const void *first, uint32_t first_expected, const void *second, uint32_t second_expected,
+                              int64_t timeout_ns) {
+    struct futex_waitv words[2] = {
+        {.val = first_expected, .uaddr = (uintptr_t)first, .flags = FUTEX_32},
+        {.val = second_expected, .uaddr = (uintptr_t)second, .flags = FUTEX_32},
+    };
+    // The deadline is absolute here, unlike that of a wait for one word.
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    int64_t part = deadline.tv_nsec + timeout_ns % 1000000000;
+    deadline.tv_sec += timeout_ns / 1000000000 + part / 1000000000;
+    deadline.tv_nsec = part % 1000000000;
+    long result = syscall(SYS_futex_waitv, words, 2, 0, timeout_ns < 0 ? NULL : &deadline, CLOCK_MONOTONIC);
+    return result >= 0 ? 0 : errno;
+}
+
 int softpod_futex_wake(const void *word, int count) {
     long result = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
     return result >= 0 ? (int)result : -errno;

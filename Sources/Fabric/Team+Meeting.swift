@@ -236,7 +236,7 @@ extension Team {
 
     private func wakeAll() {
         let crowd = crowd
-        guard crowd.mayBeAsleep else { return }
+        guard crowd.mayBeAsleep, crowd.wakeAll(phaseWord) else { return }
         for index in 0..<size where index != rank {
             endpoint.segment.control(of: member(index)).wakeIfWaiting(in: crowd)
         }

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 public import Synchronization
 
 /// What a die tells the others about itself: how to wake it, its state, what it waits for, its phase, its counters.
@@ -75,6 +76,14 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
     func sleep(value: UInt32, nanoseconds: UInt64) {
         // A spurious return is harmless: the caller checks the word again.
         _ = unsafe softpod_futex_wait(doorbell, value, Int64(min(nanoseconds, 1 << 62)))
+    }
+
+    /// As ``sleep(value:nanoseconds:)``, and also until the low half of another word is not what it was, or that word is woken.
+    func sleep(value: UInt32, or word: Word, whileIts old: UInt64, nanoseconds: UInt64) {
+        let timeout = Int64(min(nanoseconds, 1 << 62))
+        let code = unsafe softpod_futex_wait_either(
+            doorbell, value, word.pointer, UInt32(truncatingIfNeeded: old), timeout)
+        if code == ENOSYS { sleep(value: value, nanoseconds: nanoseconds) }
     }
 
     private func field(_ offset: Int) -> Word { unsafe Word(base + offset) }

@@ -126,7 +126,9 @@ public struct Waiter: Sendable {
             let bell = crowd?.bell ?? ControlBlock.doorbellValue(wordOffset: wordOffset)
             _ = unsafe crowd?.sleepers.atomic.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
             defer { _ = unsafe crowd?.sleepers.atomic.pointee.wrappingSubtract(1, ordering: .relaxed) }
-            if let outcome = sleepOnce(word, bell, comparison, target, epoch, deadline.nanoseconds - now) {
+            if let outcome = sleepOnce(
+                word, bell, comparison, target, epoch, deadline.nanoseconds - now, inCrowd: crowd != nil)
+            {
                 return outcome
             }
         }
@@ -138,7 +140,7 @@ public struct Waiter: Sendable {
     /// Sets the doorbell, looks again, sleeps. Nil when the word must be looked at again.
     private func sleepOnce(
         _ word: Word, _ bell: UInt32, _ comparison: Comparison, _ target: UInt64, _ epoch: UInt64,
-        _ nanoseconds: UInt64
+        _ nanoseconds: UInt64, inCrowd: Bool
     ) -> Outcome? {
         // Sequential on both sides: see ControlBlock.wakeIfWaiting, Crowd and ClusterBlock.publish.
         unsafe control.doorbell.pointee.store(bell, ordering: .sequentiallyConsistent)
@@ -147,16 +149,22 @@ public struct Waiter: Sendable {
         if comparison.holds(value, target) { return .satisfied(value) }
         if cluster.epoch.loadSequentially() != epoch { return nil }
         sleeps.storeRelaxed(sleeps.loadRelaxed() &+ 1)
-        control.sleep(value: bell, nanoseconds: nanoseconds)
+        if inCrowd {
+            control.sleep(value: bell, or: word, whileIts: value, nanoseconds: nanoseconds)
+        } else {
+            control.sleep(value: bell, nanoseconds: nanoseconds)
+        }
         return nil
     }
 }
 
 /// Those who wait for one word that is in the window of one of them.
 ///
-/// A sleeper adds itself to the count, sets its doorbell to the crowd's number and looks at the word again; the writer stores the
-/// word, then reads the count, and if it is not zero the doorbells; all in the single total order, so no sleeper is lost. A die
-/// that is killed asleep leaves the count too high, which costs its writers time and nothing else.
+/// A sleeper adds itself to the count, sets its doorbell to the crowd's number, looks at the word again and sleeps on both; the writer
+/// stores the word, then reads the count, and if it is not zero wakes all who sleep on the word with one system call, and by their doorbells
+/// those that could not sleep on two words; all in the single total order, so no sleeper is lost. (Woken one after the
+/// other, hundreds would each take the processor from the one that wakes.) A die that is killed asleep leaves the count too high,
+/// which costs its writers time and nothing else.
 public struct Crowd: Sendable {
     /// How many may be asleep.
     public let sleepers: Word
@@ -172,4 +180,10 @@ public struct Crowd: Sendable {
     /// Whether the writer of the word must look at doorbells. Call after the word was stored sequentially.
     @inlinable @inline(__always)
     public var mayBeAsleep: Bool { sleepers.loadSequentially() != 0 }
+
+    /// Wakes all who sleep on the word. Returns whether there may be others, who sleep on their doorbells alone.
+    public func wakeAll(_ word: Word) -> Bool {
+        let woken = unsafe softpod_futex_wake(word.pointer, Int32.max)
+        return UInt64(max(woken, 0)) < sleepers.loadSequentially()
+    }
 }

@@ -18,6 +18,11 @@ static inline void softpod_pause(void) {
 /// Returns 0 when woken, else errno (EAGAIN: the word differed, ETIMEDOUT, EINTR).
 int softpod_futex_wait(const void *word, uint32_t expected, int64_t timeout_ns);
 
+/// Sleeps while both words hold what is expected, at most `timeout_ns` (negative: for ever). Returns 0 or the error number:
+/// EAGAIN when a word had changed, ETIMEDOUT, EINTR, ENOSYS on kernels before 5.16.
+int softpod_futex_wait_either(const void *first, uint32_t first_expected, const void *second,
+                              uint32_t second_expected, int64_t timeout_ns);
+
 /// Wakes at most count sleepers on word; returns how many, or a negative errno.
 int softpod_futex_wake(const void *word, int count);
 
