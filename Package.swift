@@ -24,8 +24,10 @@ let executableLinking: [LinkerSetting] =
     ? []
     : [
         .unsafeFlags(["-static-stdlib"]),
-        .linkedLibrary("_FoundationCShims"), .linkedLibrary("_FoundationCollections"),
-        .linkedLibrary("_FoundationICU"), .linkedLibrary("swiftSynchronization"),
+        // Yams is built on all of Foundation; each library before those it needs.
+        .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationCShims"),
+        .linkedLibrary("_FoundationCollections"), .linkedLibrary("_FoundationICU"),
+        .linkedLibrary("swiftSynchronization"),
     ]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
@@ -37,6 +39,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // L0: what Swift cannot say.
@@ -47,6 +50,7 @@ let package = Package(
         .target(name: "Topology", swiftSettings: house),
         .target(name: "Tensors", swiftSettings: house),
         .target(name: "Telemetry", swiftSettings: house),
+        .target(name: "StrictJSON", swiftSettings: house),
         // L2: the owners of mappings, threads and sockets.
         .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
         .target(name: "Workers", dependencies: ["CLinux"], swiftSettings: house),
@@ -73,7 +77,13 @@ let package = Package(
         // L5: the model, the life of a process, the cluster.
         .target(
             name: "Model",
-            dependencies: ["Attention", "Experts", "Collectives", "Fabric", "Kernels", "SharedMemory", "Tensors"],
+            dependencies: [
+                "Attention", "Experts", "Collectives", "Fabric", "Kernels", "SharedMemory", "StrictJSON", "Tensors",
+            ],
+            swiftSettings: house),
+        .target(
+            name: "ClusterFiles",
+            dependencies: ["SharedMemory", "StrictJSON", "Topology", .product(name: "Yams", package: "Yams")],
             swiftSettings: house),
         .target(
             name: "NodeRuntime",
@@ -87,8 +97,9 @@ let package = Package(
         .executableTarget(
             name: "softpod",
             dependencies: [
-                "Launching", "NodeRuntime", "Model", "Attention", "Experts", "Collectives", "Oracle", "Kernels",
-                "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", system, arguments,
+                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives", "Oracle",
+                "Kernels", "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", system,
+                arguments,
             ],
             swiftSettings: house, linkerSettings: executableLinking, plugins: ["StampCommit"]),
         .plugin(name: "StampCommit", capability: .buildTool()),
@@ -122,6 +133,10 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "LaunchingTests", dependencies: ["Launching", "NodeRuntime", "Messaging", "SharedMemory", "TestKit"],
+            swiftSettings: house),
+        .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON", "TestKit"], swiftSettings: house),
+        .testTarget(
+            name: "ClusterFilesTests", dependencies: ["ClusterFiles", "StrictJSON", "Topology", "TestKit"],
             swiftSettings: house),
         .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),
