@@ -47,7 +47,8 @@ enum Quantity {
 
     private var range: ClosedRange<Int> {
         switch self {
-        case .bandwidth, .memory: 1...(1 << 53)
+        case .bandwidth: 1...(1 << 46)
+        case .memory: 1...(1 << 53)
         case .latency: 1...1_000_000_000_000
         case .deadline: 1...86_400_000
         }
