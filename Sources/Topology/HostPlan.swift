@@ -100,7 +100,8 @@ extension HostPlan {
         guard wanted > 0 else { throw HostPlanError(nil, "no dies were asked for") }
         guard wanted <= total else {
             throw HostPlanError(
-                nil, "\(wanted) dies were asked for, \(offers.count) hosts have \(total) slots: \(wanted - total) too few")
+                nil,
+                "\(wanted) dies were asked for, \(offers.count) hosts have \(total) slots: \(wanted - total) too few")
         }
         guard wanted <= Self.maximumDieCount else {
             throw HostPlanError(nil, "\(wanted) dies, more than the \(Self.maximumDieCount) allowed")
@@ -144,7 +145,8 @@ extension HostPlan {
             }
             guard (1...maximumDieCount).contains(offer.slots) else {
                 throw HostPlanError(
-                    index, "\"\(offer.name)\" has \(offer.slots) slots; a host has 1 to \(maximumDieCount), or is left out")
+                    index,
+                    "\"\(offer.name)\" has \(offer.slots) slots; a host has 1 to \(maximumDieCount), or is left out")
             }
             if let maximum = offer.maximumSlots {
                 guard (offer.slots...maximumDieCount).contains(maximum) else {

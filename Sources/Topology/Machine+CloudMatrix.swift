@@ -26,6 +26,7 @@ extension Machine {
         _ nanoseconds: Int
     ) -> PublishedPath {
         PublishedPath(
-            target: target, tier: tier, operation: operation, bandwidth: gigabytes * 1_000_000_000, latency: nanoseconds)
+            target: target, tier: tier, operation: operation, bandwidth: gigabytes * 1_000_000_000, latency: nanoseconds
+        )
     }
 }

@@ -26,9 +26,12 @@ extension Machine {
         }
         for path in paths {
             lines.append(
-                "path \(path.target.rawValue) \(path.tier.name) \(path.operation.rawValue) \(path.bandwidth) \(path.latency)")
+                "path \(path.target.rawValue) \(path.tier.name) \(path.operation.rawValue) \(path.bandwidth) \(path.latency)"
+            )
         }
-        for host in hosts { lines.append("host \(quoted(host.name)) \(host.servers.lowerBound) \(host.servers.upperBound)") }
+        for host in hosts {
+            lines.append("host \(quoted(host.name)) \(host.servers.lowerBound) \(host.servers.upperBound)")
+        }
         return lines.joined(separator: "\n")
     }
 }

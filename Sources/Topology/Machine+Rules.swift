@@ -45,7 +45,8 @@ extension Machine {
             guard !overflow, dies == plane.bandwidthPerServer else {
                 throw MachineError(
                     place: place,
-                    rule: "bandwidthPerServer is \(plane.bandwidthPerServer) B/s, but a server has \(shape.diesPerServer) "
+                    rule:
+                        "bandwidthPerServer is \(plane.bandwidthPerServer) B/s, but a server has \(shape.diesPerServer) "
                         + "dies of \(perDie) B/s")
             }
         }
@@ -79,16 +80,19 @@ extension Machine {
         guard fabric.portsPerL2 == shape.serverCount else {
             throw MachineError(
                 place: place,
-                rule: "an L2 chip has \(fabric.portsPerL2) ports for \(shape.serverCount) servers; it needs one for each")
+                rule:
+                    "an L2 chip has \(fabric.portsPerL2) ports for \(shape.serverCount) servers; it needs one for each")
         }
         guard fabric.uplinksPerL1 == shape.diesPerServer else {
             throw MachineError(
                 place: place,
-                rule: "\(fabric.uplinksPerL1) uplinks an L1 chip for \(shape.diesPerServer) dies: the fabric would block")
+                rule:
+                    "\(fabric.uplinksPerL1) uplinks an L1 chip for \(shape.diesPerServer) dies: the fabric would block")
         }
     }
 
-    private func check(_ path: PublishedPath, at place: String, before: ArraySlice<PublishedPath>) throws(MachineError) {
+    private func check(_ path: PublishedPath, at place: String, before: ArraySlice<PublishedPath>) throws(MachineError)
+    {
         let isThere = before.contains {
             $0.target == path.target && $0.tier == path.tier && $0.operation == path.operation
         }
@@ -105,7 +109,8 @@ extension Machine {
             case .supernode: shape.serverCount > 1
             }
         guard exists else {
-            throw MachineError(place: place, rule: "this machine has no \(path.tier.name) path to a \(path.target.rawValue)")
+            throw MachineError(
+                place: place, rule: "this machine has no \(path.tier.name) path to a \(path.target.rawValue)")
         }
     }
 
@@ -120,7 +125,9 @@ extension Machine {
             guard host.servers.lowerBound >= 0, host.servers.upperBound < shape.serverCount else {
                 throw MachineError(
                     place: place,
-                    rule: "servers \(host.servers.lowerBound)-\(host.servers.upperBound) are outside 0-\(shape.serverCount - 1)")
+                    rule:
+                        "servers \(host.servers.lowerBound)-\(host.servers.upperBound) are outside 0-\(shape.serverCount - 1)"
+                )
             }
             for server in host.servers {
                 if let other = owner.updateValue(index, forKey: server) {

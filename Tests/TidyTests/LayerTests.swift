@@ -33,7 +33,8 @@ struct LayerTests {
     ]
     /// Modules from outside the project, and the lowest layer that may use them.
     static let outside: [String: Int] = [
-        "Synchronization": 1, "Glibc": 2, "Foundation": 5, "FoundationEssentials": 5, "Logging": 5, "SystemPackage": 5, "Yams": 5,
+        "Synchronization": 1, "Glibc": 2, "Foundation": 5, "FoundationEssentials": 5, "Logging": 5, "SystemPackage": 5,
+        "Yams": 5,
         "ArgumentParser": 6,
         "Testing": 7, "Dispatch": 7,
     ]

@@ -65,7 +65,8 @@ public enum HostList {
             guard (1...2).contains(ends.count), let first = Digits.value(of: ends[0]),
                 let last = Digits.value(of: ends[ends.count - 1]), first <= last
             else {
-                throw HostListError("\"\(Printable.line(String(item)))\" in brackets must be a number or a rising range")
+                throw HostListError(
+                    "\"\(Printable.line(String(item)))\" in brackets must be a number or a rising range")
             }
             guard last - first < limit - result.count else { throw tooMany }
             let width = ends[0].count

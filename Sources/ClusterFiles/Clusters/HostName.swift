@@ -26,7 +26,9 @@ public enum HostName {
 enum Digits {
     /// The value of 1 to 18 digits and nothing else; nil otherwise.
     static func value(of text: some StringProtocol) -> Int? {
-        guard (1...18).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        guard (1...18).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
         return Int(text)
     }
 }

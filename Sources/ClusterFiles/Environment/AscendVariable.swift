@@ -22,8 +22,11 @@ public struct AscendVariable: Sendable, Equatable {
         honoured("DEVICE_ID", "die on the server", "the device of an Ascend launch, as info shows it"),
         ignored("GLOO_SOCKET_IFNAME", "interface of another library", "that library is not used"),
         ignored("HCCL_ALGO", "algorithm of a collective", "forms are chosen by the call; see the catalog"),
-        ignored("HCCL_BUFFSIZE", "MB of buffer a communicator, twice", "windows are sized by the work; use --window-bytes"),
-        honoured("HCCL_CONNECT_TIMEOUT", "seconds to wait for peers", "--start-deadline, where that is not given; 120 to 7200"),
+        ignored(
+            "HCCL_BUFFSIZE", "MB of buffer a communicator, twice", "windows are sized by the work; use --window-bytes"),
+        honoured(
+            "HCCL_CONNECT_TIMEOUT", "seconds to wait for peers",
+            "--start-deadline, where that is not given; 120 to 7200"),
         ignored("HCCL_DETERMINISTIC", "bits that repeat", "bits always repeat here"),
         honoured("HCCL_EXEC_TIMEOUT", "seconds inside a collective", "--deadline, where that is not given; 0 is a day"),
         honoured("HCCL_IF_IP", "address of the host", "part of an Ascend launch, as info shows it"),
@@ -64,7 +67,9 @@ public struct AscendVariable: Sendable, Equatable {
             throw .wrong("HCCL_EXEC_TIMEOUT must be a number of seconds from 0 to 86400, is \"\(text)\"")
         }
         let steps = (value * 100).rounded()
-        guard value == 0 || steps >= 1 else { throw .wrong("HCCL_EXEC_TIMEOUT must be 0 or at least 0.01, is \"\(text)\"") }
+        guard value == 0 || steps >= 1 else {
+            throw .wrong("HCCL_EXEC_TIMEOUT must be 0 or at least 0.01, is \"\(text)\"")
+        }
         return value == 0 ? 86_400 : steps / 100
     }
 

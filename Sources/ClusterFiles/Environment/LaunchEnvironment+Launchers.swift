@@ -96,7 +96,8 @@ extension LaunchEnvironment {
         if let name = variables["SLURMD_NODENAME"], let node = found.node, found.nodeList.indices.contains(node),
             found.nodeList[node] != name
         {
-            throw .wrong("SLURMD_NODENAME is \"\(name)\", node \(node) of SLURM_STEP_NODELIST is \"\(found.nodeList[node])\"")
+            throw .wrong(
+                "SLURMD_NODENAME is \"\(name)\", node \(node) of SLURM_STEP_NODELIST is \"\(found.nodeList[node])\"")
         }
         if let job = variables["SLURM_JOB_ID"] { found.job = job + (variables["SLURM_STEP_ID"].map { ".\($0)" } ?? "") }
         return found

@@ -28,7 +28,8 @@ public struct ManifestPlan: Sendable, Equatable {
         }
         for host in plan.hosts where !Self.isLabel(host.name) {
             throw ManifestError(
-                "the host \"\(host.name)\" cannot name a container: lower-case letters, digits and inner hyphens, at most 63")
+                "the host \"\(host.name)\" cannot name a container: lower-case letters, digits and inner hyphens, at most 63"
+            )
         }
         guard (1...255).contains(image.utf8.count), image.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw ManifestError("the image must have 1 to 255 printable characters without spaces")

@@ -56,7 +56,8 @@ extension RankTable {
         for (index, server) in servers.enumerated() {
             if let number = server.devices.firstIndex(where: { $0.ip == nil }) {
                 throw RankTableError(
-                    "server_list[\(index)].device[\(number)].device_ip", "is missing: version 2.0 needs an address of every rank")
+                    "server_list[\(index)].device[\(number)].device_ip",
+                    "is missing: version 2.0 needs an address of every rank")
             }
         }
         var podOf: [String: String] = [:]

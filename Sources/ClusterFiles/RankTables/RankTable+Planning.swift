@@ -19,7 +19,8 @@ extension RankTable {
             let (first, rest) = host.ranks.lowerBound.quotientAndRemainder(dividingBy: shape.diesPerServer)
             guard rest == 0 || plan.hosts.count == 1 else {
                 throw RankTableError(
-                    "plan", "\"\(host.name)\" begins at rank \(host.ranks.lowerBound), in the middle of server \(first)")
+                    "plan", "\"\(host.name)\" begins at rank \(host.ranks.lowerBound), in the middle of server \(first)"
+                )
             }
             let last = (host.ranks.upperBound - 1) / shape.diesPerServer
             for number in first...last {

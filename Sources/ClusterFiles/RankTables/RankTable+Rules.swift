@@ -30,7 +30,8 @@ extension RankTable {
     private func checkServers(_ place: (Int, Int?) -> String) throws(RankTableError) {
         guard !servers.isEmpty else { throw RankTableError("server_list", "is empty") }
         guard rankCount <= Self.maximumRankCount else {
-            throw RankTableError("server_list", "has \(rankCount) devices, more than the \(Self.maximumRankCount) allowed")
+            throw RankTableError(
+                "server_list", "has \(rankCount) devices, more than the \(Self.maximumRankCount) allowed")
         }
         let limit = version == .layers ? 1024 : 64
         var seen: Set<String> = []
@@ -101,7 +102,9 @@ extension RankTable {
         for (index, server) in servers.enumerated() {
             for (number, device) in server.devices.enumerated() {
                 guard let ip = device.ip else {
-                    if needsIP { throw RankTableError(place(index, number) + ".device_ip", "is missing: several servers need it") }
+                    if needsIP {
+                        throw RankTableError(place(index, number) + ".device_ip", "is missing: several servers need it")
+                    }
                     continue
                 }
                 guard seen.insert(ip).inserted else {
@@ -111,7 +114,8 @@ extension RankTable {
             for (number, device) in server.devices.enumerated() {
                 guard let backup = device.backupIP else { continue }
                 let partner = server.devices.first { $0.ip == backup }
-                guard let partner, partner.deviceID != device.deviceID, partner.deviceID / 2 == device.deviceID / 2 else {
+                guard let partner, partner.deviceID != device.deviceID, partner.deviceID / 2 == device.deviceID / 2
+                else {
                     throw RankTableError(
                         place(index, number) + ".backup_device_ip",
                         "\(backup) must be the address of the other die of NPU \(device.deviceID / 2), device "
@@ -145,7 +149,8 @@ extension RankTable {
                 }
                 guard podOf.updateValue(index, forKey: id) == nil else {
                     throw RankTableError(
-                        "\(place).server_list[\(number)].server_id", "the server \"\(id)\" is in two SuperPoDs, or twice")
+                        "\(place).server_list[\(number)].server_id",
+                        "the server \"\(id)\" is in two SuperPoDs, or twice")
                 }
             }
         }
@@ -213,18 +218,21 @@ extension RankTable {
     public func check(against machine: Machine) throws(RankTableError) {
         let shape = machine.shape
         guard servers.count <= shape.serverCount else {
-            throw RankTableError("server_list", "has \(servers.count) servers, \(machine.name) has \(shape.serverCount)")
+            throw RankTableError(
+                "server_list", "has \(servers.count) servers, \(machine.name) has \(shape.serverCount)")
         }
         for server in servers {
             let ids = Set(server.devices.map(\.deviceID))
             if let strange = ids.sorted().first(where: { $0 >= shape.diesPerServer }) {
                 throw RankTableError(
-                    "server \"\(server.id)\"", "device \(strange) is none of the \(shape.diesPerServer) dies of a server")
+                    "server \"\(server.id)\"",
+                    "device \(strange) is none of the \(shape.diesPerServer) dies of a server")
             }
             if let missing = (0..<shape.diesPerServer).first(where: { !ids.contains($0) }) {
                 throw RankTableError(
                     "server \"\(server.id)\"",
-                    "die \(missing % shape.diesPerNPU) of NPU \(missing / shape.diesPerNPU) (device \(missing)) is missing")
+                    "die \(missing % shape.diesPerNPU) of NPU \(missing / shape.diesPerNPU) (device \(missing)) is missing"
+                )
             }
         }
     }

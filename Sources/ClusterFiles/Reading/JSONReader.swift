@@ -10,7 +10,8 @@ enum JSONReader {
             var next = 0
             return convert(value, starts, &next, lines)
         } catch {
-            throw ClusterFileError(file: file.file, line: lines.line(at: error.offset), rule: "is not JSON: \(error.rule)")
+            throw ClusterFileError(
+                file: file.file, line: lines.line(at: error.offset), rule: "is not JSON: \(error.rule)")
         }
     }
 

@@ -46,7 +46,8 @@ enum YAMLReader {
                 throw ClusterFileError(file: file.file, line: line, rule: "anchors and aliases are not allowed")
             case UInt8(ascii: "#") where afterSpace: isComment = true
             case UInt8(ascii: "!") where begins && !isComment && isName(next):
-                throw ClusterFileError(file: file.file, line: line, rule: "tags (a value that begins with !) are not allowed")
+                throw ClusterFileError(
+                    file: file.file, line: line, rule: "tags (a value that begins with !) are not allowed")
             case UInt8(ascii: "["), UInt8(ascii: "{"):
                 flowDepth += 1
                 guard flowDepth <= maximumDepth * 4 else {

@@ -7,11 +7,13 @@ internal import NodeRuntime
 /// The flags every command that launches a cluster shares.
 struct ClusterOptions: ParsableArguments {
     @Option(
-        name: .customLong("dies"), help: ArgumentHelp("Dies in the cluster, 1 to 4096. 16 if --npus is not given either.", valueName: "dies"))
+        name: .customLong("dies"),
+        help: ArgumentHelp("Dies in the cluster, 1 to 4096. 16 if --npus is not given either.", valueName: "dies"))
     var givenDies: Int?
 
     @Option(
-        name: .customLong("npus"), help: ArgumentHelp("The same in NPUs: each has two dies. Not with --dies.", valueName: "npus"))
+        name: .customLong("npus"),
+        help: ArgumentHelp("The same in NPUs: each has two dies. Not with --dies.", valueName: "npus"))
     var givenNPUs: Int?
 
     @Option(help: "Dies each rank process runs as threads.")
@@ -20,7 +22,8 @@ struct ClusterOptions: ParsableArguments {
     @Option(
         name: .customLong("deadline"),
         help: ArgumentHelp(
-            "The longest any wait may last, in seconds. By default $HCCL_EXEC_TIMEOUT, or else 60.", valueName: "seconds"))
+            "The longest any wait may last, in seconds. By default $HCCL_EXEC_TIMEOUT, or else 60.",
+            valueName: "seconds"))
     var givenDeadline: Double?
 
     @Option(

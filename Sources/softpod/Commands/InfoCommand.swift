@@ -14,7 +14,8 @@ internal import Workers
 /// What this machine is, what the executable would use on it, and what it was told.
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "info", abstract: "Show the machine, the kernels chosen, the catalogs, the topology, the environment.",
+        commandName: "info",
+        abstract: "Show the machine, the kernels chosen, the catalogs, the topology, the environment.",
         discussion: """
             Without a flag: the machine and the catalogs. --topology [FILE] draws a machine, --npus [FILE] lists its NPUs and dies \
             with the host and the processes that play them, --environment shows what a launcher's and Ascend's variables say.
@@ -23,15 +24,20 @@ struct InfoCommand: ParsableCommand {
     @Flag(help: "One JSON object (a row) instead of a table.") var json = false
     @Flag(help: "Draw the machine of FILE; by default a CloudMatrix384.") var topology = false
     @Flag(help: "List the NPUs and dies of FILE's machine: rank, host, process.") var npus = false
-    @Flag(help: "Show what the environment says: launcher, rank, and each of Ascend's variables.") var environment = false
-    @Option(help: ArgumentHelp("With --npus: a cluster file (YAML) that says which host runs which dies.", valueName: "file"))
+    @Flag(help: "Show what the environment says: launcher, rank, and each of Ascend's variables.") var environment =
+        false
+    @Option(
+        help: ArgumentHelp(
+            "With --npus: a cluster file (YAML) that says which host runs which dies.", valueName: "file"))
     var cluster: String?
     @Option(help: ArgumentHelp("With --npus: a hostfile; a slot is a die.", valueName: "file")) var hostfile: String?
     @Argument(help: "A topology file (YAML), with --topology or --npus.") var file: String?
 
     func validate() throws {
         let modes = [topology, npus, environment].filter { $0 }.count
-        guard modes <= 1 else { throw ValidationError("--topology, --npus and --environment are three questions: ask one.") }
+        guard modes <= 1 else {
+            throw ValidationError("--topology, --npus and --environment are three questions: ask one.")
+        }
         guard file == nil || topology || npus else { throw ValidationError("a file goes with --topology or --npus.") }
         guard npus || (cluster == nil && hostfile == nil) else {
             throw ValidationError("--cluster and --hostfile go with --npus.")

@@ -39,7 +39,8 @@ struct ManifestCommand: ParsableCommand {
         }
         let isCounted = diesPerHost != nil || npusPerHost != nil
         guard isCounted == (hosts != nil), diesPerHost == nil || npusPerHost == nil else {
-            throw ValidationError("--hosts goes with --dies-per-host or --npus-per-host, one of the two (an NPU has two dies).")
+            throw ValidationError(
+                "--hosts goes with --dies-per-host or --npus-per-host, one of the two (an NPU has two dies).")
         }
         if let hosts, !(1...HostPlan.maximumHostCount).contains(hosts) {
             throw ValidationError("--hosts must be 1 to \(HostPlan.maximumHostCount), not \(hosts).")
@@ -60,7 +61,8 @@ struct ManifestCommand: ParsableCommand {
             guard let engine = Manifest(rawValue: kind.rawValue) else { return }
             try output.write(engine.text(manifest))
             Report.remark(
-                "\(kind.rawValue): \(plan.hosts.count) containers, \(DieCount.text(plan.rankCount)). \(Manifest.notice)")
+                "\(kind.rawValue): \(plan.hosts.count) containers, \(DieCount.text(plan.rankCount)). \(Manifest.notice)"
+            )
         }
     }
 

@@ -70,7 +70,8 @@ struct PlanSource {
 /// Where a command's text goes.
 struct OutputOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("Write a new file instead of standard output; one that is there is not replaced.", valueName: "file"))
+        help: ArgumentHelp(
+            "Write a new file instead of standard output; one that is there is not replaced.", valueName: "file"))
     var output: String?
 
     /// Writes the text.

@@ -33,7 +33,8 @@ struct RankTableCommand: ParsableCommand {
         @Option(help: "The file's version: 1.0 (servers), 1.2 (SuperPoDs) or 2.0 (network layers and planes).")
         var format: Format
         @OptionGroup var plan: PlanOptions
-        @Option(help: ArgumentHelp("The machine; by default the cluster file's, else a CloudMatrix384.", valueName: "file"))
+        @Option(
+            help: ArgumentHelp("The machine; by default the cluster file's, else a CloudMatrix384.", valueName: "file"))
         var topology: String?
         @OptionGroup var output: OutputOptions
 
@@ -59,11 +60,13 @@ struct RankTableCommand: ParsableCommand {
             try Failure.guarded {
                 let table = try RankTable.read(path: file)
                 if let topology {
-                    do { try table.check(against: TopologyFile.read(path: topology)) } catch let error as RankTableError {
+                    do { try table.check(against: TopologyFile.read(path: topology)) } catch let error as RankTableError
+                    {
                         throw InputError(.data, "\(Printable.line(file)): \(error)")
                     }
                 }
-                Report(json: false).line("\(Printable.line(file)): \(RankTableCommand.summary(table)); no rule is broken")
+                Report(json: false).line(
+                    "\(Printable.line(file)): \(RankTableCommand.summary(table)); no rule is broken")
             }
         }
     }

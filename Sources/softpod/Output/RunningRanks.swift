@@ -12,7 +12,9 @@ enum RunningRanks {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         for process in names.compactMap({ Int($0) }).sorted() {
             let words = arguments(process)
-            guard words.count > 1, words[1] == "rank", let index = value(after: "--process", in: words) else { continue }
+            guard words.count > 1, words[1] == "rank", let index = value(after: "--process", in: words) else {
+                continue
+            }
             let dies = parent(process).flatMap { value(after: "--dies-per-process", in: arguments($0)) } ?? 1
             guard (0..<65_536).contains(index), (1...4096).contains(dies) else { continue }
             for die in index * dies..<(index + 1) * dies { found[die, default: []].append(process) }

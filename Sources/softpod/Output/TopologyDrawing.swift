@@ -71,7 +71,8 @@ struct TopologyDrawing {
                     path.operation.rawValue, path.target.rawValue, path.tier.name, Self.rate(path.bandwidth),
                     Self.exact(path.latency, 3) + " us",
                 ]
-                return "  " + zip(columns, [5, 3, 9, 9, 0]).map { $0 + String(repeating: " ", count: max(0, $1 - $0.count)) }
+                return "  "
+                    + zip(columns, [5, 3, 9, 9, 0]).map { $0 + String(repeating: " ", count: max(0, $1 - $0.count)) }
                     .joined(separator: "  ")
             }
     }
@@ -80,7 +81,8 @@ struct TopologyDrawing {
         ["hosts"]
             + machine.hosts.map { host in
                 let dies = machine.dies(of: host)
-                let servers = host.servers.lowerBound == host.servers.upperBound
+                let servers =
+                    host.servers.lowerBound == host.servers.upperBound
                     ? "server \(host.servers.lowerBound)"
                     : "servers \(host.servers.lowerBound)-\(host.servers.upperBound)"
                 return "  \(host.name)  \(servers), dies \(dies.lowerBound)-\(dies.upperBound - 1)"
