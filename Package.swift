@@ -137,7 +137,7 @@ let package = Package(
             swiftSettings: house),
         .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON", "TestKit"], swiftSettings: house),
         .testTarget(
-            name: "ClusterFilesTests", dependencies: ["ClusterFiles", "StrictJSON", "Topology", "TestKit"],
+            name: "ClusterFilesTests", dependencies: ["ClusterFiles", "StrictJSON", "Topology", "TestKit", system],
             swiftSettings: house),
         .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),

@@ -43,7 +43,7 @@ struct TopologyTests {
     @Test(
         "A description that does not hold together is refused with the line and the rule",
         arguments: [
-            ("portsPerL2: 4 ", "portsPerL2: 5 ", "portsPerL2", "5 ports for 4 servers"),
+            ("portsPerL2: 4 ", "portsPerL2: 5 ", "planes[0].fabric", "5 ports for 4 servers"),
             ("uplinksPerL1: 16 ", "uplinksPerL1: 15 ", "fabric", "15 uplinks"),
             ("subPlanes: 7 ", "subPlanes: 6 ", "fabric", "do not make bandwidthPerDie"),
             ("bandwidthPerServer: 3136 GB/s", "bandwidthPerServer: 3137 GB/s", "planes[0]", "16 dies"),
@@ -58,7 +58,11 @@ struct TopologyTests {
             ("196 GB/s", "196", "bandwidthPerDie", "with its unit"),
             ("196 GB/s", "99999999999999999999 GB/s", "bandwidthPerDie", "with its unit"),
             ("latency: 0.2 us", "latency: 0.0002 us", "latency", "with its unit"),
-            ("servers: 4 ", "servers: 4096 ", "supernode", "65536 allowed"),
+            ("servers: 4 ", "servers: 4097 ", "servers", "1 to 4096"),
+            (
+                "servers: 4  # chosen here\n  npusPerServer: 8 ", "servers: 4096\n  npusPerServer: 256 ", "supernode",
+                "65536 allowed"
+            ),
             ("servers: 4 ", "servers: four ", "servers", "integer"),
             ("perDie: 64 GB", "perDie: 64 GB\n  speed: fast", "speed", "is not a key"),
             ("format: softpod-topology/1", "format: softpod-topology/2", "format", "must be \"softpod-topology/1\""),

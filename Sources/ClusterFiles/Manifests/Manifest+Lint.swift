@@ -2,7 +2,7 @@ internal import Topology
 
 extension Manifest {
     /// Reads a manifest back and checks that what its engine requires is there, with the plan's counts.
-    func lint(_ file: TextFile, _ plan: ManifestPlan) throws(ClusterFileError) {
+    public func lint(_ file: TextFile, _ plan: ManifestPlan) throws(ClusterFileError) {
         guard file.text.hasPrefix("# \(Self.notice)\n") else {
             throw ClusterFileError(file: file.file, line: 1, rule: "does not say that it was generated and not run")
         }

@@ -108,8 +108,8 @@ extension Fields {
     /// A number written as a text, as versions 1.0 and 1.2 have them; nil if it is missing.
     func optionalNumber(_ key: String, _ range: ClosedRange<Int>) throws(ClusterFileError) -> Int? {
         guard has(key) else { return nil }
-        guard let text = try? text(key, limit: 18), let value = Digits.value(of: text), range.contains(value) else {
-            // What was wrong with it is said here, with the range.
+        guard case .string(let text) = node(key)?.value, let value = Digits.value(of: text), range.contains(value)
+        else {
             throw error(key, "must be a number in quotes from \"\(range.lowerBound)\" to \"\(range.upperBound)\"")
         }
         return value

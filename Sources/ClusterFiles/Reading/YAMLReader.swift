@@ -15,6 +15,11 @@ enum YAMLReader {
             throw ClusterFileError(
                 file: file.file, rule: "has \(file.text.utf8.count) bytes, more than the \(maximumByteCount) allowed")
         }
+        // YAML takes these for ends of lines; no editor does, so lines in messages would be wrong.
+        if file.text.unicodeScalars.contains(where: { [0x85, 0x2028, 0x2029].contains($0.value) }) {
+            throw ClusterFileError(
+                file: file.file, rule: "holds U+0085, U+2028 or U+2029, which end a line in YAML only")
+        }
         try refuseMachinery(file)
         let root: Yams.Node?
         do { root = try Yams.compose(yaml: file.text, .basic, .default, .utf8) } catch {
