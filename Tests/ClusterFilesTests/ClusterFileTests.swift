@@ -15,6 +15,16 @@ struct ClusterFileTests {
         #expect(file.plan.hosts.map(\.address) == ["10.77.0.1", "h1", "h2", "h3"] && file.plan.hosts[0].port == 7000)
     }
 
+    @Test("The shipped cluster file and hostfile are the same plan, and fit the shipped machine")
+    func shipped() throws {
+        let file = try ClusterFile.read(path: Fixtures.root + "/cluster/hosts/four-hosts.yaml")
+        #expect(try file.machine()?.name == "four-hosts")
+        let offers = try HostFile.read(path: Fixtures.root + "/cluster/hosts/four-hosts.txt")
+        let plan = try HostPlan(filling: offers)
+        #expect(plan.hosts.map(\.ranks) == file.plan.hosts.map(\.ranks))
+        #expect(plan.hosts.map(\.name) == file.plan.hosts.map(\.name))
+    }
+
     @Test("A cluster file's topology is read from beside it, and must fit")
     func topology() throws {
         let text = """

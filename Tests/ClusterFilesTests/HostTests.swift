@@ -27,6 +27,13 @@ struct HostTests {
         #expect(throws: HostListError.self) { try HostList.expand(text) }
     }
 
+    @Test("A long name is refused before it is multiplied")
+    func longNames() {
+        let name = String(repeating: "x", count: 900_000)
+        #expect(throws: HostListError.self) { try HostList.expand(name + "[1-4096]") }
+        #expect(throws: HostListError.self) { try HostList.expand("[1-4096]" + name) }
+    }
+
     @Test("A hostfile of both styles gives its hosts in order")
     func hostfile() throws {
         let offers = try HostFile.parse(Fixtures.text(Fixtures.hostfile))

@@ -67,11 +67,12 @@ struct HostileTests {
         }
     }
 
-    @Test("A file of 100 MB is refused by its size, a folder, a pipe and a missing file by what they are")
+    @Test("A file of 100 MB is refused by its size, a folder, a device and a missing file by what they are")
     func files() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "softpod-files-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }  // What remains is in the system's temporary folder.
+        // What cannot be removed is in the system's temporary folder.
+        defer { try? FileManager.default.removeItem(atPath: folder) }
         let large = folder + "/large"
         #expect(FileManager.default.createFile(atPath: large, contents: nil))
         try FileMaker.makeSparse(large, byteCount: 100_000_000)
@@ -109,7 +110,9 @@ struct HostileTests {
         }
     }
 
-    @Test("Thousands of damaged texts give a value or an error with its place", arguments: Reader.all, [UInt64(1), 2])
+    @Test(
+        "Thousands of damaged texts give a value or an error with its place", arguments: Reader.all,
+        [UInt64(1), 2])
     func fuzz(reader: Reader, seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         let good = Array(reader.good.utf8)

@@ -133,6 +133,13 @@ struct RankTableTests {
         }
     }
 
+    @Test("A table of thousands of ranks is read and written")
+    func large() throws {
+        let table = Fixtures.superPodTable(pods: 2, serversPerPod: 75, devices: 64)
+        #expect(table.rankCount == 9_600)
+        #expect(try RankTable.parse(Fixtures.text(table.json)) == table)
+    }
+
     @Test("A die that a machine has and the table lacks is named")
     func missingDie() throws {
         let plan = try HostPlan(filling: (0..<4).map { HostOffer(name: "h\($0)", slots: 16) })

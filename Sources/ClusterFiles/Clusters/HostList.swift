@@ -44,6 +44,13 @@ public enum HostList {
 
     /// One name with any number of brackets.
     private static func expand(part: Substring, limit: Int) throws(HostListError) -> [String] {
+        // What stands outside brackets is in every name, so its length is bounded before it is multiplied.
+        var depth = 0
+        let literal = part.count { character in
+            if character == "[" { depth += 1 } else if character == "]" { depth -= 1 }
+            return depth == 0
+        }
+        guard literal <= 255 else { throw HostListError("has a name of more than 255 characters") }
         var names = [""]
         var rest = part
         while let open = rest.firstIndex(of: "["), let close = rest.firstIndex(of: "]") {

@@ -132,6 +132,7 @@ extension RankTable {
     private func checkPods() throws(RankTableError) {
         guard !superPods.isEmpty else { return }
         guard version == .superPods else { throw RankTableError("super_pod_list", "belongs to version 1.2") }
+        let known = Set(servers.map(\.id))
         var podOf: [String: Int] = [:]
         var ids: Set<String> = []
         for (index, pod) in superPods.enumerated() {
@@ -143,7 +144,7 @@ extension RankTable {
                 throw RankTableError(place + ".super_pod_id", "the SuperPoD \"\(pod.id)\" is there twice")
             }
             for (number, id) in pod.serverIDs.enumerated() {
-                guard servers.contains(where: { $0.id == id }) else {
+                guard known.contains(id) else {
                     throw RankTableError(
                         "\(place).server_list[\(number)].server_id", "the server \"\(id)\" is not in server_list")
                 }
