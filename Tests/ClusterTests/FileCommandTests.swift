@@ -64,6 +64,12 @@ extension Commands {
             try refuse(
                 ["run", "--dies", "1", "smoke"], setup: "export HCCL_CONNECT_TIMEOUT=1", code: 64,
                 naming: "HCCL_CONNECT_TIMEOUT must be a number from 120 to 7200")
+            try refuse(
+                ["run", "--dies", "1", "smoke"], setup: "export HCCL_EXEC_TIMEOUT=x", code: 64,
+                naming: "HCCL_EXEC_TIMEOUT")
+            // A flag goes before a variable, which then is not even read.
+            let flags = ["run", "--dies", "1", "--deadline", "30", "--start-deadline", "30", "smoke"]
+            _ = try output(flags, setup: "export HCCL_EXEC_TIMEOUT=x HCCL_CONNECT_TIMEOUT=1")
             let text = try output(["info", "--environment"], setup: "export PMI_RANK=1 PMI_SIZE=4 PMIX_RANK=2")
             #expect(text.contains("hydra") && text.contains("PMIX_RANK set without PMIX_NAMESPACE"))
             try refuse(["info", "--environment"], setup: "export PMI_RANK=4 PMI_SIZE=4", code: 64, naming: "rank 4")

@@ -53,6 +53,7 @@ struct ManifestCommand: ParsableCommand {
     func run() throws {
         try Failure.guarded {
             let file = try cluster.map { try ClusterFile.read(path: $0) }
+            _ = try file?.machine()  // A cluster file that does not fit its own topology is refused here too.
             let plan = try file?.plan ?? counted()
             let manifest = try ManifestPlan(
                 name: name ?? file?.name ?? "softpod", plan: plan, image: image,
