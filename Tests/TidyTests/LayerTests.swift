@@ -7,6 +7,7 @@ struct LayerTests {
     static let table: [String: (layer: Int, may: Set<String>)] = [
         "CZeroMQ": (0, []), "CLinux": (0, []), "CKernels": (0, []),
         "Topology": (1, []), "Tensors": (1, []), "Telemetry": (1, ["Topology"]),
+        "StrictJSON": (1, []),
         "SharedMemory": (2, ["CLinux"]), "Workers": (2, ["CLinux", "SharedMemory"]), "Messaging": (2, ["CZeroMQ"]),
         "Fabric": (3, ["CLinux", "Topology", "Telemetry", "SharedMemory", "Workers", "Messaging"]),
         "Kernels": (4, ["CKernels", "Tensors"]),
@@ -17,10 +18,11 @@ struct LayerTests {
         "Model": (
             5,
             [
-                "Attention", "Experts", "Collectives", "Fabric", "Kernels", "SharedMemory", "Tensors", "Telemetry",
-                "Topology",
+                "Attention", "Experts", "Collectives", "Fabric", "Kernels", "SharedMemory", "StrictJSON", "Tensors",
+                "Telemetry", "Topology",
             ]
         ),
+        "ClusterFiles": (5, ["SharedMemory", "StrictJSON", "Topology"]),
         "NodeRuntime": (
             5, ["Fabric", "CLinux", "Messaging", "SharedMemory", "Workers", "Telemetry", "Topology", "Tensors"]
         ),
@@ -32,6 +34,7 @@ struct LayerTests {
     /// Modules from outside the project, and the lowest layer that may use them.
     static let outside: [String: Int] = [
         "Synchronization": 1, "Glibc": 2, "Foundation": 5, "FoundationEssentials": 5, "Logging": 5, "SystemPackage": 5,
+        "Yams": 5,
         "ArgumentParser": 6,
         "Testing": 7, "Dispatch": 7,
     ]

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import SharedMemory
+internal import StrictJSON
 internal import Tensors
 
 /// A model's tensors: one safetensors file, or several with an index.

@@ -1,4 +1,5 @@
 internal import SharedMemory
+internal import StrictJSON
 
 /// The members of one object in one JSON file, read with range checks; every error names the file and the key.
 struct JSONFile {

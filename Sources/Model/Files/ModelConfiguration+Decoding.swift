@@ -1,3 +1,5 @@
+internal import StrictJSON
+
 extension ModelConfiguration {
     /// Reads and checks a `config.json`.
     ///

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import StrictJSON
 
 /// How positions are rotated into queries and keys: plain RoPE, or YaRN.
 ///

@@ -1,4 +1,5 @@
 public import SharedMemory
+internal import StrictJSON
 
 /// One safetensors file: its checked header and its mapping.
 ///

@@ -1,3 +1,5 @@
+internal import StrictJSON
+
 extension Tokenizer {
     /// Tokens a vocabulary may have.
     private static let maximumTokens = 1 << 24

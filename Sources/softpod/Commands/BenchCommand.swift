@@ -41,7 +41,7 @@ struct BenchLatencyCommand: ParsableCommand {
             let counts = bytes.isEmpty ? [8, 1 << 10, 64 << 10, 1 << 20] : bytes.map(\.value)
             let plan = LatencyWorkload.Plan(
                 byteCounts: counts, repetitions: repetitions, batchNanoseconds: 200_000)
-            let configuration = cluster.configuration(
+            let configuration = try cluster.configuration(
                 workload: LatencyWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
                 windowByteCount: (counts.max() ?? 8) + (1 << 17))
             let outcome = try Failure.launch(configuration)

@@ -1,33 +1,54 @@
 internal import ArgumentParser
+internal import ClusterFiles
 internal import Fabric
+internal import FoundationEssentials
 internal import Launching
 internal import NodeRuntime
 
 /// The flags every command that launches a cluster shares.
 struct ClusterOptions: ParsableArguments {
-    @Option(help: "Dies in the cluster (an NPU has two). 1 to 4096.")
-    var dies: Int = 16
+    @Option(
+        name: .customLong("dies"),
+        help: ArgumentHelp("Dies in the cluster, 1 to 4096. 16 if --npus is not given either.", valueName: "dies"))
+    var givenDies: Int?
+
+    @Option(
+        name: .customLong("npus"),
+        help: ArgumentHelp("The same in NPUs: each has two dies. Not with --dies.", valueName: "npus"))
+    var givenNPUs: Int?
 
     @Option(help: "Dies each rank process runs as threads.")
     var diesPerProcess: Int = 1
 
-    @Option(help: ArgumentHelp("The longest any wait may last, in seconds.", valueName: "seconds"))
-    var deadline: Double = 60
+    @Option(
+        name: .customLong("deadline"),
+        help: ArgumentHelp(
+            "The longest any wait may last, in seconds. By default $HCCL_EXEC_TIMEOUT, or else 60.",
+            valueName: "seconds"))
+    var givenDeadline: Double?
 
-    @Option(help: ArgumentHelp("How long all ranks may take to connect, in seconds.", valueName: "seconds"))
-    var startDeadline: Double = 60
+    @Option(
+        name: .customLong("start-deadline"),
+        help: ArgumentHelp(
+            "How long all ranks may take to connect, in seconds. By default $HCCL_CONNECT_TIMEOUT, or else 60.",
+            valueName: "seconds"))
+    var givenStartDeadline: Double?
 
     @Option(
         help: ArgumentHelp(
             "Bytes of each die's window; suffixes K, M, G. By default what the work needs.", valueName: "bytes"))
     var windowBytes: ByteCount?
 
+    /// Dies in the cluster, however they were counted.
+    var dies: Int { givenDies ?? givenNPUs.map { $0 * 2 } ?? 16 }
+
     func validate() throws {
-        guard (1...4096).contains(dies) else { throw ValidationError("--dies must be 1 to 4096, not \(dies).") }
+        try DieCount.validate(dies: givenDies, npus: givenNPUs, limit: 4096)
         guard (1...dies).contains(diesPerProcess) else {
             throw ValidationError("--dies-per-process must be 1 to --dies (\(dies)), not \(diesPerProcess).")
         }
-        for (name, value) in [("--deadline", deadline), ("--start-deadline", startDeadline)] {
+        for (name, value) in [("--deadline", givenDeadline), ("--start-deadline", givenStartDeadline)] {
+            guard let value else { continue }
             guard value > 0, value <= 86_400 else {
                 throw ValidationError("\(name) must be more than 0 and at most 86400 seconds, not \(value).")
             }
@@ -39,19 +60,50 @@ struct ClusterOptions: ParsableArguments {
         }
     }
 
-    /// The launch that these flags ask for.
-    func configuration(workload: any Workload.Type, payload: [UInt8] = [], windowByteCount: Int) -> ClusterConfiguration
-    {
-        ClusterConfiguration(
+    /// The launch that these flags, and Ascend's variables where a flag is not given, ask for.
+    func configuration(
+        workload: any Workload.Type, payload: [UInt8] = [], windowByteCount: Int
+    ) throws -> ClusterConfiguration {
+        let environment = ProcessInfo.processInfo.environment
+        let deadline = try givenDeadline ?? AscendVariable.executionSeconds(environment) ?? 60
+        let startDeadline = try givenStartDeadline ?? AscendVariable.connectSeconds(environment).map(Double.init) ?? 60
+        return ClusterConfiguration(
             dieCount: dies, diesPerProcess: diesPerProcess, windowByteCount: windowBytes?.value ?? windowByteCount,
             deadline: .milliseconds(Int64(deadline * 1000)), startDeadline: .milliseconds(Int64(startDeadline * 1000)),
             workload: workload.name, payload: payload)
     }
 }
 
+/// A number of dies that may be given in NPUs.
+enum DieCount {
+    /// Refuses both counts at once, and a count outside 1 to `limit` dies, naming what was counted.
+    static func validate(dies: Int?, npus: Int?, limit: Int) throws {
+        guard dies == nil || npus == nil else {
+            throw ValidationError("--dies and --npus count the same: give one of them (an NPU has two dies).")
+        }
+        if let dies, !(1...limit).contains(dies) {
+            throw ValidationError("--dies must be 1 to \(limit), not \(dies).")
+        }
+        if let npus, !(1...limit / 2).contains(npus) {
+            throw ValidationError("--npus must be 1 to \(limit / 2), not \(npus) (an NPU has two dies).")
+        }
+    }
+
+    /// A count in both words: `16 dies (8 NPUs)`.
+    static func text(_ dies: Int) -> String {
+        let npus = (dies + 1) / 2
+        return "\(dies) \(dies == 1 ? "die" : "dies") (\(npus) \(npus == 1 ? "NPU" : "NPUs"))"
+    }
+}
+
 /// A number of bytes with an optional suffix K, M or G (powers of 1024).
 struct ByteCount: ExpressibleByArgument, Equatable {
     var value: Int
+
+    init(_ value: Int) { self.value = value }
+
+    /// As help shows a default.
+    var defaultValueDescription: String { "\(value)" }
 
     init?(argument: String) {
         let shifts: [Character: Int] = ["K": 10, "M": 20, "G": 30]

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import ClusterFiles
 internal import Experts
 internal import FoundationEssentials
 internal import Launching
@@ -7,6 +8,7 @@ internal import Model
 internal import NodeRuntime
 internal import SharedMemory
 internal import Synchronization
+internal import Topology
 internal import Workers
 
 /// Turns whatever goes wrong into one line on standard error and the exit status that says what kind it was.
@@ -34,7 +36,10 @@ enum Failure {
     static func launch(
         _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void = { _ in }
     ) throws -> ClusterOutcome {
-        try Agent.run(configuration) { event in
+        for variable in AscendVariable.present(in: ProcessInfo.processInfo.environment) {
+            if case .ignored(let why) = variable.treatment { Report.remark("\(variable.name) is ignored: \(why)") }
+        }
+        return try Agent.run(configuration) { event in
             onEvent(event)
             if case .failed(let report) = event { Report.remark(report) }
         }
@@ -52,7 +57,9 @@ enum Failure {
         case let error as SharedMemoryError: status(of: error)
         case let error as ModelFileError: status(of: error)
         case let error as ModelError where error.code == .badRow || error.code == .badSampling: .usage
-        case is ExpertError: .usage
+        case let error as ClusterFileError: error.code == .unreadable ? .noInput : .data
+        case is RankTableError: .data
+        case is ExpertError, is EnvironmentError, is HostPlanError, is ManifestError: .usage
         case is SystemError, is WorkerError: .system
         case is MessagingError: .inputOutput
         default: .software

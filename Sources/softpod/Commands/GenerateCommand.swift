@@ -66,7 +66,7 @@ struct GenerateCommand: ParsableCommand {
             requests: ids.map { GenerateWorkload.Plan.Request(prompt: $0, maximumTokens: maxTokens) },
             temperature: temperature, topP: topP, seed: seed,
             endTokens: ignoreEnd ? [] : opened.configuration.endTokens)
-        let configuration = cluster.configuration(
+        let configuration = try cluster.configuration(
             workload: GenerateWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
             windowByteCount: try placement.windowByteCount(opened.configuration, place.precision))
         let printer = TokenPrinter(prompts: chosen, ids: ids, tokenizer: opened.tokenizer, report: Report(json: json))

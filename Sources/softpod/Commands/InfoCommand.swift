@@ -1,7 +1,9 @@
 internal import ArgumentParser
 internal import Attention
+internal import ClusterFiles
 internal import Collectives
 internal import Fabric
+internal import FoundationEssentials
 internal import Kernels
 internal import NodeRuntime
 internal import SharedMemory
@@ -9,37 +11,114 @@ internal import Telemetry
 internal import Topology
 internal import Workers
 
-/// What this machine is, and what the executable would use on it.
+/// What this machine is, what the executable would use on it, and what it was told.
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "info", abstract: "Show the machine, the kernels chosen, the catalogs, and the topology.")
+        commandName: "info",
+        abstract: "Show the machine, the kernels chosen, the catalogs, the topology, the environment.",
+        discussion: """
+            Without a flag: the machine and the catalogs. --topology [FILE] draws a machine, --npus [FILE] lists its NPUs and dies \
+            with the host and the processes that play them, --environment shows what a launcher's and Ascend's variables say.
+            """)
 
-    @Flag(help: "One JSON object instead of a table.") var json = false
+    @Flag(help: "One JSON object (a row) instead of a table.") var json = false
+    @Flag(help: "Draw the machine of FILE; by default a CloudMatrix384.") var topology = false
+    @Flag(help: "List the NPUs and dies of FILE's machine: rank, host, process.") var npus = false
+    @Flag(help: "Show what the environment says: launcher, rank, and each of Ascend's variables.") var environment =
+        false
+    @Option(
+        help: ArgumentHelp(
+            "With --npus: a cluster file (YAML) that says which host runs which dies.", valueName: "file"))
+    var cluster: String?
+    @Option(help: ArgumentHelp("With --npus: a hostfile; a slot is a die.", valueName: "file")) var hostfile: String?
+    @Argument(help: "A topology file (YAML), with --topology or --npus.") var file: String?
+
+    func validate() throws {
+        let modes = [topology, npus, environment].filter { $0 }.count
+        guard modes <= 1 else {
+            throw ValidationError("--topology, --npus and --environment are three questions: ask one.")
+        }
+        guard file == nil || topology || npus else { throw ValidationError("a file goes with --topology or --npus.") }
+        guard npus || (cluster == nil && hostfile == nil) else {
+            throw ValidationError("--cluster and --hostfile go with --npus.")
+        }
+        guard cluster == nil || hostfile == nil else {
+            throw ValidationError("--cluster and --hostfile both list hosts: give one of them.")
+        }
+    }
 
     func run() throws {
         try Failure.guarded {
-            let shape = Supernode.cloudMatrix384
-            let policy = WaitPolicy.census(dies: shape.dieCount)
-            let few = WaitPolicy.census(dies: 1)
-            let memory = ProcessControl.sharedMemoryFreeByteCount()
-            let row = Row([
-                "version": .text(RunFacts.commit), "host": .text(ProcessControl.hostName),
-                "processor": .text(ProcessControl.processorName), "cores": .integer(WaitPolicy.usableCores),
-                "sharedMemoryFree": memory.map { .text(Figures.bytes($0)) } ?? .absent,
-                "runFolders": .text(RunFolder.parent), "kernels": .text("\(InstructionSet.best)"),
-                "kernelsAvailable": .text(InstructionSet.available.map(\.description).joined(separator: " ")),
-                "waiting": .text(
-                    "dies that fit the cores spin \(few.spinCount) times; others look \(policy.spinCount) times; then "
-                        + "give way for \(policy.yieldNanoseconds / 1000) us, then sleep"),
-                "transports": .text(TransportCatalog.all.map(\.name).joined(separator: " ")),
-                "collectives": .text(CollectiveCatalog.all.map(\.name).joined(separator: " ")),
-                "attention": .text(AttentionCatalog.all.map(\.name).joined(separator: " ")),
-                "workloads": .text(WorkloadCatalog.all.map { $0.name }.joined(separator: " ")),
-                "topology": .text(
-                    "CloudMatrix384: \(shape.serverCount) servers x \(shape.npusPerServer) NPUs x \(shape.diesPerNPU) dies "
-                        + "= \(shape.npuCount) NPUs, \(shape.dieCount) dies"),
-            ])
-            Report(json: json).facts(row)
+            if topology { return try showTopology() }
+            if npus { return try showNPUs() }
+            if environment { return try showEnvironment() }
+            showMachine()
+        }
+    }
+
+    private func showTopology() throws {
+        let machine = try file.map { try TopologyFile.read(path: $0) } ?? .cloudMatrix384
+        guard json else {
+            for line in TopologyDrawing(machine: machine).lines { Report(json: false).line(line) }
+            return
+        }
+        let shape = machine.shape
+        let fabric = machine.planes.first { $0.kind == .unifiedBus }?.fabric
+        let unifiedBus = machine.dieBandwidth(on: .unifiedBus)
+        Report(json: true).facts(
+            Row([
+                "kind": "published", "name": .text(machine.name), "servers": .integer(shape.serverCount),
+                "npus": .integer(shape.npuCount), "dies": .integer(shape.dieCount),
+                "subPlanes": fabric.map { .integer($0.subPlanes) } ?? .absent,
+                "l2Chips": fabric.map { .integer($0.l2Count) } ?? .absent,
+                "ubBytesPerSecondPerDie": unifiedBus.map { .integer($0) } ?? .absent,
+                "hosts": .integer(machine.hosts.count), "digest": .text(TopologyDrawing.hexadecimal(machine.digest)),
+            ]))
+    }
+
+    private func showNPUs() throws {
+        let (plan, machine) = try PlanSource(cluster: cluster, hostfile: hostfile).plan(topology: file)
+        let table = NPUTable(plan: plan, machine: machine, processes: RunningRanks.byDie())
+        Report(json: json).rows(table.rows, title: table.title)
+    }
+
+    private func showEnvironment() throws {
+        let variables = ProcessInfo.processInfo.environment
+        let table = EnvironmentTable(launch: try LaunchEnvironment.discover(variables), variables: variables)
+        Report(json: json).facts(table.launchRow, title: "launcher")
+        Report(json: json).rows(table.variableRows, title: "variables of Ascend")
+    }
+
+    private func showMachine() {
+        let shape = Supernode.cloudMatrix384
+        let policy = WaitPolicy.census(dies: shape.dieCount)
+        let few = WaitPolicy.census(dies: 1)
+        let memory = ProcessControl.sharedMemoryFreeByteCount()
+        let variables = AscendVariable.present(in: ProcessInfo.processInfo.environment)
+        let row = Row([
+            "version": .text(RunFacts.commit), "host": .text(ProcessControl.hostName),
+            "processor": .text(ProcessControl.processorName), "cores": .integer(WaitPolicy.usableCores),
+            "sharedMemoryFree": memory.map { .text(Figures.bytes($0)) } ?? .absent,
+            "runFolders": .text(RunFolder.parent), "kernels": .text("\(InstructionSet.best)"),
+            "kernelsAvailable": .text(InstructionSet.available.map(\.description).joined(separator: " ")),
+            "waiting": .text(
+                "dies that fit the cores spin \(few.spinCount) times; others look \(policy.spinCount) times; then "
+                    + "give way for \(policy.yieldNanoseconds / 1000) us, then sleep"),
+            "transports": .text(TransportCatalog.all.map(\.name).joined(separator: " ")),
+            "collectives": .text(CollectiveCatalog.all.map(\.name).joined(separator: " ")),
+            "attention": .text(AttentionCatalog.all.map(\.name).joined(separator: " ")),
+            "workloads": .text(WorkloadCatalog.all.map { $0.name }.joined(separator: " ")),
+            "topology": .text(
+                "CloudMatrix384: \(shape.serverCount) servers x \(shape.npusPerServer) NPUs x \(shape.diesPerNPU) dies "
+                    + "= \(shape.npuCount) NPUs, \(shape.dieCount) dies"),
+            "ascendVariables": variables.isEmpty
+                ? .absent : .text(variables.map(EnvironmentTable.short).joined(separator: "; ")),
+        ])
+        Report(json: json).facts(row)
+        if !json {
+            Report(json: false).rows(
+                EnvironmentTable.rows(AscendVariable.all, ProcessInfo.processInfo.environment),
+                title: "variables of Ascend, and what becomes of them here")
         }
     }
 }

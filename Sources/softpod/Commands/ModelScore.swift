@@ -37,7 +37,7 @@ struct ModelScore {
         let bytes = try [Precision.float32, command.place.precision].map {
             try placement.windowByteCount(opened.configuration, $0)
         }.reduce(0, +)
-        let configuration = command.cluster.configuration(
+        let configuration = try command.cluster.configuration(
             workload: ScoreWorkload.self, payload: Array(try JSONEncoder().encode(plan)), windowByteCount: bytes)
         let outcome = try Failure.launch(configuration)
         try Failure.check(outcome)

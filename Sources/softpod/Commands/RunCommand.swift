@@ -28,7 +28,7 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         try Failure.guarded {
             let type: any Workload.Type = workload == .smoke ? SmokeWorkload.self : IdleWorkload.self
-            let configuration = cluster.configuration(
+            let configuration = try cluster.configuration(
                 workload: type, windowByteCount: SmokeWorkload.windowByteCount(dies: cluster.dies))
             let outcome = try Failure.launch(configuration) { event in
                 guard announce else { return }

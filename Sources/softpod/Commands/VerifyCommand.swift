@@ -41,7 +41,7 @@ struct VerifyCommand: ParsableCommand {
         var wrong = 0
         for route in TransportCatalog.all {
             let plan = VerifyWorkload.Plan(seed: seed, checks: checks.map(\.name))
-            var configuration = cluster.configuration(
+            var configuration = try cluster.configuration(
                 workload: VerifyWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
                 windowByteCount: CheckBench.windowByteCount(dies: cluster.dies))
             configuration.route = route.name

@@ -1,25 +1,31 @@
 /// Where and why a text is not JSON.
-struct JSONError: Error, Sendable, Equatable {
+public struct JSONError: Error, Sendable, Equatable {
     /// Bytes from the start of the text.
-    var offset: Int
-    var rule: String
+    public var offset: Int
+    /// What is wrong there.
+    public var rule: String
 }
 
 /// A strict reader of JSON (RFC 8259): UTF-8, no duplicate keys, nesting up to 64, one pass.
-struct JSONParser {
+public struct JSONParser {
     private static let maximumDepth = 64
     private let bytes: [UInt8]
     private var offset = 0
+    /// Where values begin, in the order they begin, for those who want to name a line.
+    private var starts: [Int] = []
 
     private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// Parses a whole text; anything but white space after the value is an error.
-    static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
+    public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue { try parseLocated(bytes).value }
+
+    /// The same, with the byte offset of every value, in the order the values begin (a container before what it holds).
+    public static func parseLocated(_ bytes: [UInt8]) throws(JSONError) -> (value: JSONValue, starts: [Int]) {
         var parser = JSONParser(bytes)
         let value = try parser.value(depth: 0)
         parser.skipWhitespace()
         guard parser.offset == bytes.count else { throw parser.error("there is something after the end of the value") }
-        return value
+        return (value, parser.starts)
     }
 
     private func error(_ rule: String) -> JSONError { JSONError(offset: offset, rule: rule) }
@@ -39,6 +45,7 @@ struct JSONParser {
     private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
         guard depth < Self.maximumDepth else { throw error("nested deeper than \(Self.maximumDepth)") }
         skipWhitespace()
+        starts.append(offset)
         switch current {
         case UInt8(ascii: "{"): return .object(try object(depth: depth))
         case UInt8(ascii: "["): return .array(try array(depth: depth))
