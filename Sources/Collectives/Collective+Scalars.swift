@@ -42,6 +42,7 @@ extension Collective {
     public func broadcast(_ value: UInt64, root: Int) throws(FabricError) -> UInt64 {
         precondition((0..<team.size).contains(root), "the root is a member")
         var result = value
+        try settleStream()
         if team.isNear {
             try workspace.perform(.broadcast, team) { () throws(FabricError) in
                 result = try meet(.broadcast, value) { team.posted(by: root, 1) }
@@ -104,6 +105,7 @@ extension Collective {
         _ operation: CollectiveOperation, _ value: UInt64, _ fold: (UInt64, UInt64) -> UInt64
     ) throws(FabricError) -> UInt64 {
         var result = value
+        try settleStream()
         if team.isNear {
             try workspace.perform(operation, team) { () throws(FabricError) in
                 result = try meet(operation, value) {

@@ -31,13 +31,20 @@ public struct Collective {
     public func run(_ call: CollectiveCall) throws(FabricError) {
         let call = call.normalised(at: team.rank)
         call.check(team, workspace)
+        try settleStream()
         let algorithm = resolve(call)
-        try workspace.perform(call.operation, team) { () throws(FabricError) in
-            switch algorithm {
-            case .pairwise(let form): try Pairwise(collective: self, form: form).run(call)
-            case .cooperative, .automatic:
-                try Cooperative(self, call).run()
+        try workspace.perform(call.operation, team) { () throws(FabricError) in try carryOut(call, algorithm) }
+    }
+
+    func carryOut(_ call: CollectiveCall, _ algorithm: CollectiveAlgorithm) throws(FabricError) {
+        switch algorithm {
+        case .pairwise(let form): try Pairwise(collective: self, form: form).run(call)
+        case .cooperative, .automatic:
+            if call.operation == .barrier {
+                return try team.sync(deadline: workspace.deadline(), operation: .collective)
             }
+            var work = Cooperative(self, call)
+            try work.run()
         }
     }
 

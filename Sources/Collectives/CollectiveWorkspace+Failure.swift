@@ -5,10 +5,10 @@ internal import Fabric
 extension CollectiveWorkspace {
     /// Runs one operation. Its first error ends the workspace and is told to all ranks.
     func perform(
-        _ operation: CollectiveOperation, _ team: Team, _ body: () throws(FabricError) -> Void
+        _ operation: CollectiveOperation, _ team: Team, counts: Bool = true, _ body: () throws(FabricError) -> Void
     ) throws(FabricError) {
         if let failure { throw failure }
-        endpoint.record(.collective)
+        if counts { endpoint.record(.collective) }
         if !teams.contains(where: { $0 === team }) { teams.append(team) }
         do {
             try body()

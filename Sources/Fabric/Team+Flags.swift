@@ -21,20 +21,26 @@ extension Team {
 
     /// One round without words.
     func syncByFlags(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
-        flagRound &+= 1
-        try sendFlags()
+        try beginFlags()
         try awaitFlags(deadline, operation)
     }
 
-    /// One round in which everybody tells everybody seven words and up to 64 bytes; on return all have.
+    /// Begins a round without words; ``hasExchanged(_:)`` or ``awaitExchange(_:_:)`` ends it.
+    public func beginFlags() throws(FabricError) {
+        if let failure { throw failure }
+        flagRound &+= 1
+        isMeeting = true
+        try sendFlags()
+    }
+
+    /// Begins a round in which everybody tells everybody seven words and up to 64 bytes.
     ///
-    /// Read them with ``posted(by:_:)`` and ``payload(of:byteCount:)`` before the team's next round.
-    public func exchange(
-        _ words: [7 of UInt64], payload: RawSpan? = nil, deadline: Deadline?, operation: FabricOperation
-    ) throws(FabricError) {
+    /// When it has ended, read them with ``posted(by:_:)`` and ``payload(of:byteCount:)`` before the team's next round.
+    public func beginExchange(_ words: [7 of UInt64], payload: RawSpan? = nil) throws(FabricError) {
         if let failure { throw failure }
         precondition(alive && meetsByFlags && !isMeeting, "small teams exchange, one round at a time")
         flagRound &+= 1
+        isMeeting = true
         let record = flagRecord(rank)
         for step in 0..<size {
             let peer = member((rank + step) % size)
@@ -45,12 +51,36 @@ extension Team {
             for index in 0..<7 { endpoint.peerWord(peer, at: record + 8 + 8 * index).storeRelaxed(words[index]) }
         }
         try sendFlags()
+    }
+
+    /// Whether the round has ended, without waiting.
+    public func hasExchanged(_ operation: FabricOperation) throws(FabricError) -> Bool {
+        for other in 0..<size where other != rank {
+            let flag = endpoint.word(at: flagRecord(other)).loadAcquiring()
+            if flag == Self.poison { throw givenUp(operation) }
+            if flag < flagRound { return false }
+        }
+        isMeeting = false
+        return true
+    }
+
+    /// Waits until the round has ended.
+    public func awaitExchange(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
         do {
             try awaitFlags(deadline, operation)
         } catch {
             failure = error
+            isMeeting = false
             throw error
         }
+    }
+
+    /// A whole round with words.
+    public func exchange(
+        _ words: [7 of UInt64], payload: RawSpan? = nil, deadline: Deadline?, operation: FabricOperation
+    ) throws(FabricError) {
+        try beginExchange(words, payload: payload)
+        try awaitExchange(deadline, operation)
     }
 
     /// Everybody tells everybody seven words, by flags or on the board; on return all have.
@@ -88,5 +118,6 @@ extension Team {
             }
             if endpoint.word(at: flagRecord(other)).loadRelaxed() == Self.poison { throw givenUp(operation) }
         }
+        isMeeting = false
     }
 }

@@ -177,12 +177,8 @@ extension Team {
     }
 
     /// Waits until the meeting is open or over.
-    ///
-    /// - Returns: whether there is work to help with.
-    public func awaitOpening(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) -> Bool {
-        let phase = try awaitPhase(generation &* 2 &- 1, deadline, operation)
-        if phase & 1 == 0 { isMeeting = false }
-        return phase & 1 == 1
+    public func awaitOpening(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
+        _ = try awaitPhase(generation &* 2 &- 1, deadline, operation)
     }
 
     /// Waits until the meeting is over.

@@ -23,6 +23,21 @@ struct Cooperative {
     let size: Int
     /// Whether the blocks ride in the posts.
     let isInline: Bool
+    private(set) var stage = Stage.fresh
+
+    /// How far this member is.
+    enum Stage {
+        /// Nothing is said yet.
+        case fresh
+        /// Posted; not all have come.
+        case arrived
+        /// There is work to take part in.
+        case working
+        /// Nothing is left to do here; others still work.
+        case leaving
+        /// The result is there.
+        case over
+    }
 
     /// Words of the answer to a meeting with work.
     enum Answer {
@@ -47,82 +62,115 @@ struct Cooperative {
     private var endpoint: Endpoint { workspace.endpoint }
 
     /// From arrival to end.
-    func run() throws(FabricError) {
-        if call.operation == .barrier {
-            return try team.sync(deadline: workspace.deadline(), operation: .collective)
-        }
-        if team.meetsByFlags { return try runByFlags() }
-        if try begin() { return try finish() }
-        if try team.awaitOpening(workspace.deadline(), .collective) {
-            while try help() {}
-            try team.awaitEnd(workspace.deadline(), .collective)
-        }
-        try finish()
+    mutating func run() throws(FabricError) {
+        while try !advance() { try awaitProgress() }
     }
 
-    /// Members with a core each: everybody hears everybody, and does its own part.
-    private func runByFlags() throws(FabricError) {
-        let endpoint = endpoint
-        let deadline = workspace.deadline()
-        if isInline {
-            let source = endpoint.bytes(at: call.source.offset, byteCount: call.source.byteCount)
-            try team.exchange(posts.words(), payload: source, deadline: deadline, operation: .collective)
-            try posts.compare()
-            return try finish()
-        }
-        try posts.exchange()
-        try doOwnPart()
-        try team.sync(deadline: deadline, operation: .collective)
-    }
-
-    /// Posts and arrives.
+    /// Does what can be done without waiting, at most `limit` shared pieces of it.
     ///
-    /// - Returns: whether the meeting is over already: this member was the last, and there was little to do.
-    func begin() throws(FabricError) -> Bool {
+    /// - Returns: whether the operation is over.
+    mutating func advance(limit: Int = .max) throws(FabricError) -> Bool {
+        while true {
+            switch stage {
+            case .fresh: try arrive()
+            case .arrived:
+                guard try team.meetsByFlags ? team.hasExchanged(.collective) : team.isOpen else { return false }
+                try begin()
+            case .working:
+                guard try help(limit) else { return false }
+                stage = .leaving
+                if team.meetsByFlags { try team.beginFlags() }
+            case .leaving:
+                guard try team.meetsByFlags ? team.hasExchanged(.collective) : team.isOver() else { return false }
+                try finish()
+                stage = .over
+            case .over: return true
+            }
+        }
+    }
+
+    /// Waits until ``advance(limit:)`` can do more.
+    func awaitProgress() throws(FabricError) {
+        let deadline = workspace.deadline()
+        switch stage {
+        case .arrived where team.meetsByFlags: try team.awaitExchange(deadline, .collective)
+        case .arrived: try team.awaitOpening(deadline, .collective)
+        case .leaving where team.meetsByFlags: try team.awaitExchange(deadline, .collective)
+        case .leaving: try team.awaitEnd(deadline, .collective)
+        case .fresh, .working, .over: break
+        }
+    }
+
+    /// Posts and arrives. The last of a team that meets on a board sees to the rest.
+    private mutating func arrive() throws(FabricError) {
+        stage = .arrived
         if call.operation == .allToAllV { try posts.publishTable() }
         let endpoint = endpoint
-        let isLast =
-            isInline
-            ? try team.arrive(
-                posts.words(), payload: endpoint.bytes(at: call.source.offset, byteCount: call.source.byteCount))
-            : try team.arrive(posts.words())
-        guard isLast else { return false }
+        let byteCount = isInline ? call.source.byteCount : 0
+        let payload = endpoint.bytes(at: byteCount > 0 ? call.source.offset : 0, byteCount: byteCount)
+        if team.meetsByFlags { return try team.beginExchange(posts.words(), payload: payload) }
+        guard try team.arrive(posts.words(), payload: payload) else { return }
         try posts.compare()
         let total = call.totalByteCount(size)
-        if isInline {
+        if isInline || call.operation == .barrier {
             if call.operation.isReduction {
                 var answer = team.mutableAnswerBytes(byteCount: call.source.byteCount)
                 foldInline(into: &answer)
             }
             try team.close()
-            return true
-        }
-        guard total <= Work.sharedByteCount else {
+            stage = .leaving
+        } else if total > Work.sharedByteCount {
             team.setAnswer(Answer.pieces, 0)
             try team.open()
-            return false
+            stage = .working
+        } else {
+            try share(total)
         }
+    }
+
+    /// The last arriver does little work alone, and opens more in pieces.
+    private mutating func share(_ total: Int) throws(FabricError) {
         let work = Work(call, size, longest: longest())
         if work.pieceCount <= 1 || total <= Work.soloByteCount {
             for piece in 0..<work.pieceCount { try carryOut(piece, work) }
             try team.close()
-            return true
+            stage = .leaving
+            return
         }
         team.setAnswer(Answer.pieces, UInt64(work.pieceCount))
         team.setAnswer(Answer.pieceByteCount, UInt64(work.pieceByteCount))
         try team.open()
-        return false
+        stage = .working
     }
 
-    /// Takes pieces of open work until there are none.
+    /// All have come: what they said is to be seen.
+    private mutating func begin() throws(FabricError) {
+        guard team.meetsByFlags else {
+            // Over already, if the last arriver did all of it.
+            stage = try team.isOver() ? .leaving : .working
+            return
+        }
+        try posts.compare()
+        if isInline || call.operation == .barrier {
+            try finish()
+            stage = .over
+        } else {
+            stage = .working
+        }
+    }
+
+    /// Takes part in open work.
     ///
-    /// - Parameter limit: at most this many.
-    /// - Returns: whether there may be more.
-    func help(limit: Int = .max) throws(FabricError) -> Bool {
+    /// - Returns: whether nothing is left to take.
+    private func help(_ limit: Int) throws(FabricError) -> Bool {
+        if team.meetsByFlags {
+            try doOwnPart()
+            return true
+        }
         guard team.answer(Answer.pieces) > 0 else {
             try doOwnPart()
             try team.complete(1, of: size)
-            return false
+            return true
         }
         let work = Work(
             size: size, pieceCount: Int(clamping: team.answer(Answer.pieces)),
@@ -132,17 +180,17 @@ struct Cooperative {
             let piece = team.claim()
             guard piece < work.pieceCount else {
                 try team.complete(done, of: work.pieceCount)
-                return false
+                return true
             }
             try carryOut(piece, work)
             done += 1
         }
         try team.complete(done, of: work.pieceCount)
-        return true
+        return false
     }
 
     /// What is left to do when the meeting is over: taking blocks that rode in posts.
-    func finish() throws(FabricError) {
+    private func finish() throws(FabricError) {
         guard isInline else { return }
         let team = team
         let destination = call.destination.offset

@@ -1,0 +1,100 @@
+public import Fabric
+
+/// An operation that was started and may still be under way: the asynchronous form of every collective.
+///
+/// The operations of a team form a stream: each begins at a member when the one before it has ended there, and they end in the order in
+/// which they were started; blocking calls wait for all that were started before them. Different teams' streams do not wait for each
+/// other. Until a request has ended its regions belong to it: the source is not to be written, the destination not to be touched.
+///
+/// Nothing runs by itself: a member takes part when it calls ``test()``, ``wait()`` or a blocking operation of the team, and between
+/// those computes undisturbed. Where all windows are mapped, a start at the head of the stream arrives at once, so that
+/// whoever comes last can do the work of all; a test does at most one piece. Over any other transport an operation is carried
+/// out, waiting where it must, by the first test or wait.
+public final class CollectiveRequest {
+    /// What was started.
+    public let call: CollectiveCall
+    private let collective: Collective
+    private var work: Cooperative?
+    /// Whether the operation has ended, in success.
+    public private(set) var isOver = false
+
+    init(_ collective: Collective, _ call: CollectiveCall) {
+        self.collective = collective
+        self.call = call
+        if collective.resolve(call) == .cooperative { work = Cooperative(collective, call) }
+    }
+
+    /// Takes part for a moment, and says whether the operation has ended. Does not wait.
+    ///
+    /// - Throws: the workspace's error, if this or an earlier operation failed.
+    public func test() throws(FabricError) -> Bool {
+        if isOver { return true }
+        try collective.advanceStream(upTo: self, waits: false)
+        return isOver
+    }
+
+    /// Takes part until the operation has ended.
+    public func wait() throws(FabricError) {
+        if !isOver { try collective.advanceStream(upTo: self, waits: true) }
+    }
+
+    /// Moves this operation on; it is the first of its stream.
+    func advance(waits: Bool) throws(FabricError) {
+        let collective = collective
+        try collective.workspace.perform(call.operation, collective.team, counts: false) { () throws(FabricError) in
+            guard work != nil else {
+                try collective.carryOut(call, collective.resolve(call))
+                isOver = true
+                return
+            }
+            repeat {
+                if waits { try work?.awaitProgress() }
+                isOver = try work?.advance(limit: waits ? .max : 1) ?? true
+            } while waits && !isOver
+        }
+    }
+}
+
+extension Collective {
+    /// Starts a call, after those of this team that were started before, and returns at once.
+    ///
+    /// - Throws: the workspace's error, if it has ended.
+    public func start(_ call: CollectiveCall) throws(FabricError) -> CollectiveRequest {
+        let call = call.normalised(at: team.rank)
+        call.check(team, workspace)
+        if let failure = workspace.failure { throw failure }
+        let request = CollectiveRequest(self, call)
+        workspace.endpoint.record(.collective)
+        workspace.streams[team.slot, default: []].append(request)
+        // What must wait is left to a test or a wait.
+        if resolve(call) == .cooperative { _ = try advanceHeads() }
+        return request
+    }
+
+    /// Moves the stream on until a request has ended, or as far as it goes without waiting.
+    func advanceStream(upTo request: CollectiveRequest, waits: Bool) throws(FabricError) {
+        while let head = workspace.streams[team.slot]?.first {
+            try head.advance(waits: waits)
+            guard head.isOver else { return }
+            workspace.streams[team.slot]?.removeFirst()
+            if head === request { return }
+        }
+        // A request that is not in its stream has ended, or its workspace has.
+        if let failure = workspace.failure { throw failure }
+    }
+
+    /// Ends all that were started on this team.
+    func settleStream() throws(FabricError) {
+        while let last = workspace.streams[team.slot]?.last { try advanceStream(upTo: last, waits: true) }
+    }
+
+    /// Lets the head of the stream arrive, if it can be moved without waiting.
+    private func advanceHeads() throws(FabricError) -> Bool {
+        guard let stream = workspace.streams[team.slot], stream.count == 1, let head = stream.first else {
+            return false
+        }
+        try head.advance(waits: false)
+        if head.isOver { workspace.streams[team.slot]?.removeFirst() }
+        return head.isOver
+    }
+}
