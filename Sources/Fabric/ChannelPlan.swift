@@ -14,6 +14,8 @@ public enum ChannelDelivery: Sendable, Equatable, CustomStringConvertible {
 
     /// Bytes of a message of `byteCount` bytes that the producer writes: all, none, or `ceil512(f n)`.
     ///
+    /// A rest of fewer than 512 bytes is not worth a read: the producer writes that too.
+    ///
     /// Both ends compute it; neither is told.
     public func pushedByteCount(of byteCount: Int) -> Int {
         switch self {
@@ -23,8 +25,7 @@ public enum ChannelDelivery: Sendable, Equatable, CustomStringConvertible {
             guard byteCount > Self.unsplitByteCount else { return byteCount }
             let share = Int((min(max(fraction, 0), 1) * Double(byteCount)).rounded(.up))
             let pushed = (share + Self.splitByteCount - 1) / Self.splitByteCount * Self.splitByteCount
-            if byteCount - pushed < Self.splitByteCount { return byteCount }
-            return max(pushed, Self.splitByteCount)
+            return byteCount - pushed < Self.splitByteCount ? byteCount : pushed
         }
     }
 

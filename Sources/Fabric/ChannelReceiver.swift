@@ -132,8 +132,10 @@ public final class ChannelReceiver {
         while Int64(bitPattern: seen &- next) <= 0 {
             let value = try endpoint.wait(
                 at: base + offset, until: .notEqual, seen, deadline: deadline, peer: producer, operation: .wait)
-            // The producer cannot be further ahead than there are slots.
-            guard value &- next <= UInt64(plan.slotCount), Int64(bitPattern: value &- seen) > 0 else {
+            // The producer cannot be further ahead than there are slots. It may be behind: messages without pushed bytes do not
+            // wait for `tail`.
+            guard Int64(bitPattern: value &- next) <= Int64(plan.slotCount), Int64(bitPattern: value &- seen) > 0
+            else {
                 throw endpoint.corrupt(producer, .wait, "a counter of \(value) after \(seen), taken \(next)")
             }
             seen = value
