@@ -1,4 +1,3 @@
-internal import CLinux
 public import SharedMemory
 
 // Data-as-Flag: the flag travels in the line that holds the data, so a message needs no second write and no second look.
@@ -157,8 +156,6 @@ public final class LineReceiver {
     private var next: UInt64
     private var released: UInt64
     private var failure: FabricError?
-    /// Looks at a line that is under way before the message's end is waited for.
-    private static let lookCount = 256
 
     /// Makes the end and clears its own lines. A barrier must follow before either end is used.
     public init(_ endpoint: Endpoint, from producer: Int, region: Region, plan: LinePlan) {
@@ -220,16 +217,16 @@ public final class LineReceiver {
         return byteCount
     }
 
-    /// A later line of a message under way: a few looks, then the message's last line, which wakes a sleeper.
+    /// A later line of a message under way: one look, then the message's last line, which also wakes a sleeper.
+    ///
+    /// Looking again and again at a line that is being written takes it from its writer between two of its words.
     private func arrive(line index: Int, of count: Int, _ byteCount: Int, _ deadline: Deadline?) throws(FabricError) {
         let number = next &+ UInt64(index)
         let wanted = LinePlan.stamp(number, byteCount)
         let word = endpoint.word(at: base + plan.line(number) + LinePlan.stampOffset)
-        for _ in 0..<Self.lookCount {
-            if word.loadAcquiring() == wanted { return }
-            softpod_pause()
-        }
+        if word.loadAcquiring() == wanted { return }
         _ = try stamp(next &+ UInt64(count - 1), deadline)
+        // The last stamp was stored after all others.
         guard word.loadAcquiring() == wanted else {
             throw endpoint.corrupt(producer, .wait, "line \(number) is not of its message")
         }

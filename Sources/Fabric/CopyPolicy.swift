@@ -37,7 +37,7 @@ public struct CopyPolicy: Sendable, Equatable {
     }()
 
     /// "32768K" as bytes; nil for anything else.
-    static func byteCount(_ text: String) -> Int? {
+    package static func byteCount(_ text: String) -> Int? {
         let digits = text.prefix { $0.isNumber }
         guard let number = Int(digits), number > 0, number <= 1 << 30 else { return nil }
         switch text.dropFirst(digits.count) {
@@ -49,7 +49,7 @@ public struct CopyPolicy: Sendable, Equatable {
     }
 
     /// Cores in a list such as "0-3,8"; nil if it is not one.
-    static func coreCount(_ text: String) -> Int? {
+    package static func coreCount(_ text: String) -> Int? {
         var count = 0
         for part in text.split(separator: ",") {
             let ends = part.split(separator: "-").map { Int($0) }
