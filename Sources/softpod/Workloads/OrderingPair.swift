@@ -199,8 +199,8 @@ struct OrderingPair {
             let value = try time {
                 for _ in 0..<rounds {
                     if first { try sender.send(bytes.span) }
-                    _ = try receiver.take()
-                    try receiver.release()
+                    var span = sink.mutableSpan
+                    _ = try receiver.receive(into: &span)
                     if !first { try sender.send(bytes.span) }
                 }
             }
