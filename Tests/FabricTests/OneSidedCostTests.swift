@@ -93,6 +93,40 @@ struct OneSidedCostTests {
         #expect(counts.retains <= 8 && counts.releases <= 8, "\(counts)")
     }
 
+    @Test("A thousand messages on a channel, or in lines, cost both ends no allocation and no retain")
+    func messages() throws {
+        let outcome = try ThreadCluster.run(dies: 2, timeout: .seconds(20)) { world -> [UInt64] in
+            let endpoint = world.endpoint
+            let plan = ChannelPlan(slotCount: 64, slotByteCount: 512, batch: 4)
+            let region = try world.allocate(byteCount: plan.byteCount)
+            let lineRegion = try world.allocate(byteCount: LinePlan().byteCount)
+            let bytes = [UInt8](repeating: 1, count: 40)
+            var sink = [UInt8](repeating: 0, count: 512)
+            var span = sink.mutableSpan
+            let sender = ChannelSender(endpoint, to: 1, region: region, plan: plan)
+            let receiver = ChannelReceiver(endpoint, from: 0, region: region, plan: plan)
+            let lineSender = LineSender(endpoint, to: 1, region: lineRegion, plan: LinePlan())
+            let lineReceiver = LineReceiver(endpoint, from: 0, region: lineRegion, plan: LinePlan())
+            try world.barrier()
+            guard softpod_counting_begin() != 0 else { return [] }
+            if world.rank == 0 {
+                for _ in 0..<1000 { try sender.send(bytes.span) }
+                for _ in 0..<1000 { try lineSender.send(bytes.span) }
+            } else {
+                for _ in 0..<1000 { _ = try receiver.receive(into: &span) }
+                for _ in 0..<1000 { _ = try lineReceiver.receive(into: &span) }
+            }
+            let counts = softpod_counting_end()
+            return [counts.allocations, counts.objects, counts.retains, counts.releases]
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+        for counts in outcome.values.compactMap({ $0 }) where counts.count == 4 {
+            // The runtime sets something up once, on the first slow wait; a message that allocated would show a thousand times.
+            #expect(counts[0] <= 8 && counts[1] == 0, "\(counts)")
+            #expect(counts[2] <= 8 && counts[3] <= 8, "\(counts)")
+        }
+    }
+
     final class Planted {
         var value = 0
         @inline(never) init(_ value: Int) { self.value = value }
