@@ -19,8 +19,8 @@ public struct CopyPolicy: Sendable, Equatable {
         self.streamByteCount = streamByteCount
     }
 
-    /// The third-level cache divided by the cores that share it.
-    public static let machine = CopyPolicy(streamByteCount: thirdLevelShare ?? 8 << 20)
+    /// The third-level cache divided by the cores that share it; at least 1 MiB, which second-level caches hold.
+    public static let machine = CopyPolicy(streamByteCount: max(thirdLevelShare ?? 8 << 20, 1 << 20))
 
     /// Whether the processor has stores that bypass the caches.
     public static var canStream: Bool { softpod_copy_streams() != 0 }
