@@ -59,7 +59,7 @@ let package = Package(
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["CLinux", "SharedMemory"],
+            dependencies: ["CKernels", "CLinux", "SharedMemory"],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
@@ -113,8 +113,10 @@ let package = Package(
         .testTarget(
             name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
         .testTarget(name: "MessagingTests", dependencies: ["Messaging"], swiftSettings: house),
+        .target(name: "CCounting", path: "Tests/CCounting", cSettings: strictC),
         .testTarget(
-            name: "FabricTests", dependencies: ["Fabric", "SharedMemory", "Workers", "TestKit"], swiftSettings: house),
+            name: "FabricTests", dependencies: ["CCounting", "Fabric", "SharedMemory", "Workers", "TestKit"],
+            swiftSettings: house),
         .testTarget(
             name: "KernelsTests", dependencies: ["Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
         .testTarget(

@@ -1,4 +1,4 @@
-internal import SharedMemory
+package import SharedMemory
 
 /// The transports there are. The conformance suite, the benchmarks and `softpod info` read this list.
 public enum TransportCatalog {
@@ -10,6 +10,14 @@ public enum TransportCatalog {
         public let summary: String
         /// Makes the transport for ranks that are not mapped; nil when all are.
         let makeFar: @Sendable (Segment, Int) -> (any Transport)?
+
+        package init(
+            name: String, summary: String, makeFar: @escaping @Sendable (Segment, Int) -> (any Transport)?
+        ) {
+            self.name = name
+            self.summary = summary
+            self.makeFar = makeFar
+        }
     }
 
     /// Windows mapped in this process: loads and stores, inlined into the caller.

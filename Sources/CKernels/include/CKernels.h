@@ -2,6 +2,7 @@
 #pragma once
 
 #include "attention.h"
+#include "copy.h"
 #include "cpu.h"
 #include "dense.h"
 #include "quantise.h"

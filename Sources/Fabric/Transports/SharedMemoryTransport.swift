@@ -16,9 +16,13 @@ public final class SharedMemoryTransport: Transport {
     @usableFromInline let stride: Int
     @usableFromInline let controls: UnsafeMutableRawPointer
     @usableFromInline let controlStride: Int
+    @usableFromInline let streamByteCount: Int
 
     /// A transport between the dies of one segment.
-    public init(segment: Segment) {
+    ///
+    /// - Parameter copies: from which size copies bypass the caches; by default from the machine's caches.
+    public init(segment: Segment, copies: CopyPolicy = .machine) {
+        streamByteCount = copies.streamByteCount
         self.segment = segment
         unsafe windows = segment.window(of: 0).base
         stride = segment.windowStride
@@ -36,13 +40,19 @@ public final class SharedMemoryTransport: Transport {
         unsafe ControlBlock(address: controls + peer &* controlStride).wakeIfWaiting(wordOffset: offset)
     }
 
-    /// One `memmove`. Under ThreadSanitizer it is announced, or races in windows would go unseen.
+    /// One `memmove`, or ``LargeCopy`` above a constant size, so that a copy of constant small size is a load and a store.
+    ///
+    /// Under ThreadSanitizer it is announced, or races in windows would go unseen.
     @inlinable @inline(__always)
     func copyBytes(_ source: UnsafeRawPointer, _ destination: UnsafeMutableRawPointer, _ byteCount: Int) {
         #if SOFTPOD_TSAN
             unsafe Self.announce(source, destination, byteCount)
         #endif
-        unsafe destination.copyMemory(from: source, byteCount: byteCount)
+        if byteCount <= CopyPolicy.chunkByteCount {
+            unsafe destination.copyMemory(from: source, byteCount: byteCount)
+        } else {
+            unsafe LargeCopy.run(source, destination, byteCount, streamByteCount: streamByteCount)
+        }
     }
 
     #if SOFTPOD_TSAN
@@ -52,7 +62,7 @@ public final class SharedMemoryTransport: Transport {
         }
     #endif
 
-    /// Copies with one `memcpy`.
+    /// Copies as ``CopyPolicy`` says; complete, and ordered before later flags, on return.
     @inlinable @inline(__always)
     public func put(_ source: RawSpan, to peer: Int, at offset: Int) {
         unsafe source.withUnsafeBytes { bytes in
@@ -61,7 +71,7 @@ public final class SharedMemoryTransport: Transport {
         }
     }
 
-    /// Copies with one `memcpy`.
+    /// Copies as ``CopyPolicy`` says; complete, and ordered before later flags, on return.
     @inlinable @inline(__always)
     public func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) {
         unsafe destination.withUnsafeMutableBytes { bytes in

@@ -104,6 +104,10 @@ struct InfoCommand: ParsableCommand {
             "waiting": .text(
                 "dies that fit the cores spin \(few.spinCount) times; others look \(policy.spinCount) times; then "
                     + "give way for \(policy.yieldNanoseconds / 1000) us, then sleep"),
+            "largeCopies": .text(
+                "above \(Figures.bytes(CopyPolicy.chunkByteCount)) in pieces of that"
+                    + (CopyPolicy.canStream
+                        ? ", above \(Figures.bytes(CopyPolicy.machine.streamByteCount)) past the caches" : "")),
             "transports": .text(TransportCatalog.all.map(\.name).joined(separator: " ")),
             "collectives": .text(CollectiveCatalog.all.map(\.name).joined(separator: " ")),
             "attention": .text(AttentionCatalog.all.map(\.name).joined(separator: " ")),

@@ -6,6 +6,7 @@ enum WorkloadCatalog {
         GenerateWorkload.self,
         IdleWorkload.self,
         LatencyWorkload.self,
+        OrderingWorkload.self,
         ScoreWorkload.self,
         SmokeWorkload.self,
         VerifyWorkload.self,

@@ -1,0 +1,180 @@
+public import SharedMemory
+
+/// A message that has arrived whole.
+public struct ChannelMessage: Sendable, Equatable {
+    /// Its number on the channel.
+    public var sequence: UInt64
+    /// Where it lies in this die's window: in its slot, or at the place the producer named.
+    public var offset: Int
+    /// Its length.
+    public var byteCount: Int
+    /// The producer's number for it.
+    public var operation: UInt32
+    /// The rank it is finally for.
+    public var target: Int
+    /// The rank it first came from.
+    public var origin: Int
+}
+
+/// The consumer's end of a channel. See ``ChannelSender`` for what both ends owe each other.
+public final class ChannelReceiver {
+    /// The die's door to the fabric.
+    public let endpoint: Endpoint
+    /// The rank that sends.
+    public let producer: Int
+    /// What both ends agreed on.
+    public let plan: ChannelPlan
+    let base: Int
+    /// The number of the next message.
+    public private(set) var next: UInt64
+    /// The words as this end last saw them.
+    private var tail: UInt64
+    private var announced: UInt64
+    private var ready: UInt64
+    /// What the producer has been told is free.
+    private var released: UInt64
+    private var failure: FabricError?
+
+    /// Makes the end and clears its own words. A barrier must follow before either end is used.
+    public init(_ endpoint: Endpoint, from producer: Int, region: Region, plan: ChannelPlan) {
+        precondition(producer >= 0 && producer < endpoint.rankCount, "a producer is a rank")
+        self.endpoint = endpoint
+        self.producer = producer
+        self.plan = plan
+        base = plan.base(region)
+        next = plan.start
+        tail = plan.start
+        announced = plan.start
+        ready = plan.start
+        released = plan.start
+        // Before the barrier nobody else reads or writes them; the barrier releases them.
+        endpoint.word(at: base + ChannelPlan.tailOffset).storeRelaxed(plan.start)
+        endpoint.word(at: base + ChannelPlan.announcedOffset).storeRelaxed(plan.start)
+    }
+
+    /// Whether a message has been flagged, without waiting and without acquiring it.
+    public var hasMessage: Bool {
+        let offset = plan.delivery.pulls ? ChannelPlan.announcedOffset : ChannelPlan.tailOffset
+        return endpoint.word(at: base + offset).loadAcquiring() != next
+    }
+
+    /// Waits for the next message and returns where it lies, whole. The slot stays taken until ``release()``.
+    ///
+    /// - Throws: `.timedOut` naming the producer, `.membershipChanged`, or `.corrupt` for a descriptor that cannot be.
+    public func take(deadline: Deadline? = nil) throws(FabricError) -> ChannelMessage {
+        if let failure { throw failure }
+        do throws(FabricError) {
+            return try arrive(deadline)
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    /// Tells the producer that everything taken so far has been used.
+    public func release() throws(FabricError) {
+        if let failure { throw failure }
+        guard released != next else { return }
+        // Releases this end's reads; the producer's wait acquires before it writes the slots again.
+        try endpoint.signal(.set, next, at: producer, base + ChannelPlan.releasedOffset)
+        released = next
+    }
+
+    /// Waits for the next message, copies it out, and frees its slot.
+    ///
+    /// Slots are given back together: when no flagged message is left, or half the ring is used.
+    /// - Throws: as ``take(deadline:)``; `.mismatch` if the message is longer than the destination.
+    public func receive(into destination: inout MutableRawSpan, deadline: Deadline? = nil) throws(FabricError) -> Int {
+        let message = try take(deadline: deadline)
+        guard message.byteCount <= destination.byteCount else {
+            throw FabricError(
+                .mismatch, scope: .link, operation: .wait, rank: endpoint.rank, peers: [producer],
+                context: "a message of \(message.byteCount) bytes for a place of \(destination.byteCount)")
+        }
+        var part = destination._mutatingExtracting(first: message.byteCount)
+        try endpoint.get(from: endpoint.rank, at: message.offset, into: &part)
+        try releaseLazily()
+        return message.byteCount
+    }
+
+    /// Frees slots when that is worth a signal.
+    public func releaseLazily() throws(FabricError) {
+        if next == flagged || next &- released >= UInt64((plan.slotCount + 1) / 2) { try release() }
+    }
+
+    private var flagged: UInt64 { plan.delivery.pulls ? announced : tail }
+
+    private func arrive(_ deadline: Deadline?) throws(FabricError) -> ChannelMessage {
+        let pulls = plan.delivery.pulls
+        if pulls {
+            announced = try reach(ChannelPlan.announcedOffset, announced, deadline)
+        } else {
+            tail = try reach(ChannelPlan.tailOffset, tail, deadline)
+        }
+        let message = try descriptor()
+        let pushed = plan.delivery.pushedByteCount(of: message.message.byteCount)
+        if pushed < message.message.byteCount {
+            try checkReady()
+            try endpoint.get(
+                from: producer, at: message.source + pushed, byteCount: message.message.byteCount - pushed,
+                to: message.message.offset + pushed)
+            try endpoint.quiet()
+        }
+        // The pushed share may still be on its way: complete only when both have landed.
+        if pulls, pushed > 0 { tail = try reach(ChannelPlan.tailOffset, tail, deadline) }
+        next &+= 1
+        return message.message
+    }
+
+    /// Waits until a counter of this window is past `next`. Acquires what the producer's signal released.
+    private func reach(_ offset: Int, _ seen: UInt64, _ deadline: Deadline?) throws(FabricError) -> UInt64 {
+        var seen = seen
+        while Int64(bitPattern: seen &- next) <= 0 {
+            let value = try endpoint.wait(
+                at: base + offset, until: .notEqual, seen, deadline: deadline, peer: producer, operation: .wait)
+            // The producer cannot be further ahead than there are slots. It may be behind: messages without pushed bytes do not
+            // wait for `tail`.
+            guard Int64(bitPattern: value &- next) <= Int64(plan.slotCount), Int64(bitPattern: value &- seen) > 0
+            else {
+                throw endpoint.corrupt(producer, .wait, "a counter of \(value) after \(seen), taken \(next)")
+            }
+            seen = value
+        }
+        return seen
+    }
+
+    /// The producer's own word says that the source is final. It was stored before `announced`, which this end has acquired.
+    private func checkReady() throws(FabricError) {
+        guard Int64(bitPattern: ready &- next) <= 0 else { return }
+        ready = try endpoint.fetch(at: producer, base + ChannelPlan.readyOffset)
+        guard Int64(bitPattern: ready &- next) > 0, ready &- next <= UInt64(plan.slotCount) else {
+            throw endpoint.corrupt(producer, .get, "ready is \(ready), but \(next) was announced")
+        }
+    }
+
+    /// Reads and checks the next descriptor: nothing in it is believed that this end can compute.
+    private func descriptor() throws(FabricError) -> (message: ChannelMessage, source: Int) {
+        let endpoint = endpoint
+        let line = endpoint.values(ChannelDescriptor.self, at: base + plan.descriptor(next), count: 1)[0]
+        let window = UInt64(endpoint.windowByteCount)
+        let slot = UInt64(base + plan.slot(next))
+        let places =
+            switch ChannelDescriptor.Kind(rawValue: line.kind) {
+            case .ring:
+                line.source == slot && line.destination == slot && line.byteCount <= UInt64(plan.slotByteCount)
+            case .placed:
+                line.byteCount <= window && line.source <= window - line.byteCount
+                    && line.destination <= window - line.byteCount
+            case nil: false
+            }
+        guard line.sequence == next, line.epoch == plan.epoch, places, line.target < UInt32(endpoint.rankCount),
+            line.origin < UInt32(endpoint.rankCount)
+        else {
+            throw endpoint.corrupt(producer, .wait, "an impossible descriptor for message \(next): \(line)")
+        }
+        let message = ChannelMessage(
+            sequence: next, offset: Int(line.destination), byteCount: Int(line.byteCount), operation: line.operation,
+            target: Int(line.target), origin: Int(line.origin))
+        return (message, Int(line.source))
+    }
+}

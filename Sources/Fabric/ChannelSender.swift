@@ -1,0 +1,221 @@
+public import SharedMemory
+
+/// The producer's end of a channel: sends messages to one consumer, in order.
+///
+/// Order: who has seen a message has seen all before it on this channel. Between channels there is no order. Both ends are made
+/// with the same plan and region, then a barrier, then they are used. The first error ends the channel: later calls throw it
+/// again. Belongs to its endpoint's thread; nothing here allocates.
+public final class ChannelSender {
+    /// The die's door to the fabric.
+    public let endpoint: Endpoint
+    /// The rank that receives.
+    public let consumer: Int
+    /// What both ends agreed on.
+    public let plan: ChannelPlan
+    let base: Int
+    /// The number of the next message.
+    public private(set) var next: UInt64
+    /// Messages below this number have been flagged.
+    private var published: UInt64
+    /// Messages below this number have been consumed, as far as this end has looked.
+    private var released: UInt64
+    private var failure: FabricError?
+
+    /// Makes the end and clears its own words. A barrier must follow before either end is used.
+    public init(_ endpoint: Endpoint, to consumer: Int, region: Region, plan: ChannelPlan) {
+        self.endpoint = endpoint
+        self.consumer = consumer
+        self.plan = plan
+        base = plan.base(region)
+        next = plan.start
+        published = plan.start
+        released = plan.start
+        // Before the barrier nobody else reads or writes them; the barrier releases them.
+        endpoint.word(at: base + ChannelPlan.readyOffset).storeRelaxed(plan.start)
+        endpoint.word(at: base + ChannelPlan.releasedOffset).storeRelaxed(plan.start)
+    }
+
+    /// Messages sent that no flag has told of yet.
+    public var unflagged: Int { Int(truncatingIfNeeded: next &- published) }
+
+    /// Sends a message through the ring. The bytes may be reused on return.
+    ///
+    /// Waits while all slots are taken. The consumer hears of it with the batch's flag, or after ``flush()``.
+    /// - Parameters:
+    ///   - bytes: at most `plan.slotByteCount`.
+    ///   - operation: a number for the consumer.
+    ///   - target: the rank it is finally for; the consumer unless a relay forwards it.
+    ///   - origin: the rank it first came from.
+    /// - Throws: `.timedOut` naming the consumer, `.membershipChanged`, or `.corrupt` if the consumer counts wrong.
+    public func send(
+        _ bytes: RawSpan, operation: UInt32 = 0, target: Int? = nil, origin: Int? = nil, deadline: Deadline? = nil
+    ) throws(FabricError) {
+        let count = bytes.byteCount
+        let slot = try stage(deadline: deadline)
+        precondition(count <= plan.slotByteCount, "a message fits its slot")
+        try guarded { () throws(FabricError) in
+            let pushed = plan.delivery.pushedByteCount(of: count)
+            if pushed > 0 { try endpoint.put(bytes.extracting(0..<pushed), to: consumer, at: slot) }
+            if pushed < count {
+                try endpoint.put(bytes.extracting(pushed..<count), to: endpoint.rank, at: slot + pushed)
+            }
+            try enqueue(.ring, slot, slot, count, operation, target, origin)
+        }
+    }
+
+    /// Waits for a free slot and returns where in this die's own window the next message may be written in place.
+    ///
+    /// Followed by ``commit(byteCount:operation:target:origin:)``: small pieces are gathered there and leave as one transfer.
+    public func stage(deadline: Deadline? = nil) throws(FabricError) -> Int {
+        if let failure { throw failure }
+        try guarded { () throws(FabricError) in try claim(deadline) }
+        return base + plan.slot(next)
+    }
+
+    /// Sends what was written in place since ``stage(deadline:)``.
+    public func commit(
+        byteCount: Int, operation: UInt32 = 0, target: Int? = nil, origin: Int? = nil
+    ) throws(FabricError) {
+        precondition(byteCount >= 0 && byteCount <= plan.slotByteCount, "a message fits its slot")
+        precondition(next &- released < UInt64(plan.slotCount), "a message is staged before it is committed")
+        let slot = base + plan.slot(next)
+        try guarded { () throws(FabricError) in
+            let pushed = plan.delivery.pushedByteCount(of: byteCount)
+            if pushed > 0 { try endpoint.put(from: slot, byteCount: pushed, to: consumer, at: slot) }
+            try enqueue(.ring, slot, slot, byteCount, operation, target, origin)
+        }
+    }
+
+    /// Sends bytes of this die's window to their place in the consumer's, past the ring; of any length.
+    ///
+    /// The source stays untouched until ``drain(deadline:)``, or until the message's number is released. On a concurrent channel
+    /// the consumer is told before the producer writes its share, so that both work at once.
+    public func send(
+        from source: Int, byteCount: Int, to destination: Int, operation: UInt32 = 0, deadline: Deadline? = nil
+    ) throws(FabricError) {
+        endpoint.check(endpoint.rank, source, byteCount)
+        endpoint.check(consumer, destination, byteCount)
+        if let failure { throw failure }
+        try guarded { () throws(FabricError) in
+            try claim(deadline)
+            if plan.delivery == .push {
+                try endpoint.put(from: source, byteCount: byteCount, to: consumer, at: destination)
+            }
+            try enqueue(.placed, source, destination, byteCount, operation, nil, nil)
+        }
+    }
+
+    /// Flags everything sent so far. Does not wait.
+    public func flush() throws(FabricError) {
+        if let failure { throw failure }
+        try guarded { () throws(FabricError) in try publish() }
+    }
+
+    /// Flags everything and waits until the consumer has released it: sources may be reused.
+    public func drain(deadline: Deadline? = nil) throws(FabricError) {
+        try flush()
+        try guarded { () throws(FabricError) in
+            while released != next { try awaitRelease(deadline) }
+        }
+    }
+
+    private func guarded(_ body: () throws(FabricError) -> Void) throws(FabricError) {
+        do throws(FabricError) {
+            try body()
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    /// Makes sure that the slot of `next` is free.
+    private func claim(_ deadline: Deadline?) throws(FabricError) {
+        while next &- released >= UInt64(plan.slotCount) {
+            // The consumer cannot release what it has not been told of.
+            try publish()
+            try awaitRelease(deadline)
+        }
+    }
+
+    /// Waits until `released` rises. Acquires what the consumer's signal released: its reads of the slots are over.
+    private func awaitRelease(_ deadline: Deadline?) throws(FabricError) {
+        let value = try endpoint.wait(
+            at: base + ChannelPlan.releasedOffset, until: .notEqual, released, deadline: deadline, peer: consumer,
+            operation: .putSignal)
+        guard value &- released <= next &- released else {
+            throw endpoint.corrupt(consumer, .putSignal, "released \(value), sent \(released) to \(next)")
+        }
+        released = value
+    }
+
+    private func enqueue(
+        _ kind: ChannelDescriptor.Kind, _ source: Int, _ destination: Int, _ byteCount: Int, _ operation: UInt32,
+        _ target: Int?, _ origin: Int?
+    ) throws(FabricError) {
+        let descriptor = ChannelDescriptor(
+            sequence: next, epoch: plan.epoch, source: UInt64(source), destination: UInt64(destination),
+            byteCount: UInt64(byteCount), operation: operation, kind: kind.rawValue,
+            target: UInt32(target ?? consumer), origin: UInt32(origin ?? endpoint.rank))
+        let endpoint = endpoint
+        var line = endpoint.mutableValues(ChannelDescriptor.self, at: base + plan.descriptor(next), count: 1)
+        line[0] = descriptor
+        next &+= 1
+        if unflagged >= plan.batch || unflagged >= plan.slotCount { try publish() }
+    }
+
+    /// Puts the batch's descriptors and raises the flags: one of each kind, however many messages there are.
+    private func publish() throws(FabricError) {
+        guard unflagged > 0 else { return }
+        try putDescriptors()
+        if plan.delivery.pulls {
+            // Releases the sources to the consumer's fetch. It comes before `announced`, so a consumer that was woken finds it.
+            try endpoint.signal(.set, next, at: endpoint.rank, base + ChannelPlan.readyOffset)
+            try endpoint.signal(.set, next, at: consumer, base + ChannelPlan.announcedOffset)
+        }
+        switch plan.delivery {
+        case .pull: break
+        case .concurrent:
+            try pushPlaced()
+            fallthrough
+        case .push:
+            // Releases the pushed bytes and the descriptors; the consumer's wait acquires.
+            try endpoint.signal(.set, next, at: consumer, base + ChannelPlan.tailOffset)
+        }
+        published = next
+    }
+
+    /// Descriptors lie side by side, but for the ring's end: one put or two.
+    private func putDescriptors() throws(FabricError) {
+        var at = published
+        while at != next {
+            let count = min(Int(truncatingIfNeeded: next &- at), plan.slotCount - plan.index(at))
+            let offset = base + plan.descriptor(at)
+            try endpoint.put(from: offset, byteCount: 64 * count, to: consumer, at: offset)
+            at &+= UInt64(count)
+        }
+    }
+
+    /// The producer's share of placed messages, while the consumer reads its own.
+    private func pushPlaced() throws(FabricError) {
+        var at = published
+        while at != next {
+            let endpoint = endpoint
+            let descriptor = endpoint.values(ChannelDescriptor.self, at: base + plan.descriptor(at), count: 1)[0]
+            at &+= 1
+            guard descriptor.kind == ChannelDescriptor.Kind.placed.rawValue else { continue }
+            let pushed = plan.delivery.pushedByteCount(of: Int(descriptor.byteCount))
+            guard pushed > 0 else { continue }
+            try endpoint.put(
+                from: Int(descriptor.source), byteCount: pushed, to: consumer, at: Int(descriptor.destination))
+        }
+    }
+}
+
+extension Endpoint {
+    /// A peer broke the protocol.
+    func corrupt(_ peer: Int, _ operation: FabricOperation, _ context: String) -> FabricError {
+        FabricError(
+            .corrupt, scope: .link, operation: operation, rank: rank, peers: [peer], epoch: epoch, phase: phase,
+            context: context)
+    }
+}
