@@ -7,8 +7,10 @@ extension Collective {
     /// Everybody gets the reduction of everybody's number. Sums and products wrap.
     ///
     /// - Complexity: one meeting; where windows are not mapped 2 hops, one event and one wait a member, n - 1 of each at member 0.
-    public func allReduce(_ value: UInt64, _ reduction: Reduction) throws(FabricError) -> UInt64 {
-        try star(.allReduce, value) { (left, right) in
+    public func allReduce(
+        _ value: UInt64, _ reduction: Reduction, file: StaticString = #fileID, line: UInt = #line
+    ) throws(FabricError) -> UInt64 {
+        try star(.allReduce, value, CallSite(file, line)) { (left, right) in
             switch reduction {
             case .sum: left &+ right
             case .max: Swift.max(left, right)
@@ -19,8 +21,10 @@ extension Collective {
     }
 
     /// Everybody gets the reduction of everybody's number, folded in member order; NaN and zeros as ``Reduction`` says.
-    public func allReduce(_ value: Double, _ reduction: Reduction) throws(FabricError) -> Double {
-        let bits = try star(.allReduce, value.bitPattern) { (left, right) in
+    public func allReduce(
+        _ value: Double, _ reduction: Reduction, file: StaticString = #fileID, line: UInt = #line
+    ) throws(FabricError) -> Double {
+        let bits = try star(.allReduce, value.bitPattern, CallSite(file, line)) { (left, right) in
             let left = Double(bitPattern: left)
             let right = Double(bitPattern: right)
             return switch reduction {
@@ -39,12 +43,14 @@ extension Collective {
     /// Everybody gets the root's number.
     ///
     /// - Complexity: 2 hops; one event and one wait a member, n - 1 of each at the root.
-    public func broadcast(_ value: UInt64, root: Int) throws(FabricError) -> UInt64 {
+    public func broadcast(
+        _ value: UInt64, root: Int, file: StaticString = #fileID, line: UInt = #line
+    ) throws(FabricError) -> UInt64 {
         precondition((0..<team.size).contains(root), "the root is a member")
         var result = value
-        try settleStream()
+        let site = CallSite(file, line)
         if team.isNear {
-            try workspace.perform(.broadcast, team) { () throws(FabricError) in
+            try performNumber(.broadcast, site) { () throws(FabricError) in
                 result = try meet(.broadcast, value) { team.posted(by: root, 1) }
             }
             return result
@@ -52,7 +58,7 @@ extension Collective {
         // A root may have answered a reduction a moment before, and nobody waited for that word to be read; but every
         // announcement has been.
         let word = CollectiveWorkspace.metadataOffset
-        try workspace.perform(.broadcast, team) { () throws(FabricError) in
+        try performNumber(.broadcast, site) { () throws(FabricError) in
             if team.rank == root {
                 for member in 0..<team.size where member != root {
                     try workspace.send(value, to: team.member(member), in: word)
@@ -65,6 +71,23 @@ extension Collective {
             }
         }
         return result
+    }
+
+    /// Runs an operation on a number as one on a region is run.
+    private func performNumber(
+        _ operation: CollectiveOperation, _ site: CallSite, _ body: () throws(FabricError) -> Void
+    ) throws(FabricError) {
+        try settleStream()
+        // Where calls are compared or recorded, a number is a source of eight bytes that lies nowhere.
+        let number = CollectiveCall(
+            operation, Region(offset: 0, byteCount: 8), Region(offset: 0, byteCount: 8), algorithm: .cooperative,
+            site: site)
+        let flight = begin(number, .cooperative)
+        try workspace.perform(operation, team, flight: flight) { () throws(FabricError) in
+            try compareCalls(number)
+            try body()
+        }
+        endpoint.endFlight(flight, inSuccess: true)
     }
 
     /// One meeting: everybody posts its number; the last to arrive computes the answer, or everybody where all hear all.
@@ -102,12 +125,11 @@ extension Collective {
     /// and answers go through different words: of two teams one's member 0 may be an ordinary member of the other, and send
     /// there before its answer here has been read. A number goes where announcements do: all of those have been read.
     private func star(
-        _ operation: CollectiveOperation, _ value: UInt64, _ fold: (UInt64, UInt64) -> UInt64
+        _ operation: CollectiveOperation, _ value: UInt64, _ site: CallSite, _ fold: (UInt64, UInt64) -> UInt64
     ) throws(FabricError) -> UInt64 {
         var result = value
-        try settleStream()
         if team.isNear {
-            try workspace.perform(operation, team) { () throws(FabricError) in
+            try performNumber(operation, site) { () throws(FabricError) in
                 result = try meet(operation, value) {
                     (1..<max(team.size, 1)).reduce(team.posted(by: 0, 1)) { fold($0, team.posted(by: $1, 1)) }
                 }
@@ -116,7 +138,7 @@ extension Collective {
         }
         let number = CollectiveWorkspace.metadataOffset
         let answer = CollectiveWorkspace.scalarOffset
-        try workspace.perform(operation, team) { () throws(FabricError) in
+        try performNumber(operation, site) { () throws(FabricError) in
             guard team.rank == 0 else {
                 try workspace.send(value, to: team.member(0), in: number)
                 result = try workspace.receive(from: team.member(0), in: answer)

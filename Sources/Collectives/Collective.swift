@@ -1,4 +1,5 @@
 public import Fabric
+internal import Tensors
 
 /// A team and what its collectives need: the face of this module.
 ///
@@ -33,7 +34,22 @@ public struct Collective {
         call.check(team, workspace)
         try settleStream()
         let algorithm = resolve(call)
-        try workspace.perform(call.operation, team) { () throws(FabricError) in try carryOut(call, algorithm) }
+        let flight = begin(call, algorithm)
+        try workspace.perform(call.operation, team, flight: flight) { () throws(FabricError) in
+            try compareCalls(call)
+            try carryOut(call, algorithm)
+        }
+        endpoint.endFlight(flight, inSuccess: true)
+    }
+
+    /// Counts a call and notes it in the flight recorder.
+    func begin(_ call: CollectiveCall, _ algorithm: CollectiveAlgorithm) -> UInt64 {
+        endpoint.record(.collective)
+        return endpoint.beginFlight(
+            operation: call.operation.rawValue, algorithm: algorithm.code, type: call.type.rawValue,
+            reduction: call.reduction.rawValue, root: call.root, sourceByteCount: call.source.byteCount,
+            destinationByteCount: call.destination.byteCount, team: team,
+            site: workspace.comparesCalls ? call.site.description : "")
     }
 
     func carryOut(_ call: CollectiveCall, _ algorithm: CollectiveAlgorithm) throws(FabricError) {

@@ -42,6 +42,22 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The code in flight records.
+    var code: UInt8 {
+        switch self {
+        case .automatic: 0
+        case .pairwise(.push): 1
+        case .pairwise(.pull): 2
+        case .pairwise(.concurrent): 3
+        case .cooperative: 4
+        }
+    }
+
+    /// The name of a code in a flight record.
+    public static func name(code: UInt8) -> String {
+        CollectiveCatalog.algorithms.first { $0.code == code }?.name ?? "algorithm \(code)"
+    }
+
     /// Bits that tell algorithms apart, for the digest members compare.
     var digest: Int {
         switch self {

@@ -14,14 +14,18 @@ public final class CollectiveRequest {
     /// What was started.
     public let call: CollectiveCall
     private let collective: Collective
+    private let flight: UInt64
     private var work: Cooperative?
+    private var isCompared = false
     /// Whether the operation has ended, in success.
     public private(set) var isOver = false
 
     init(_ collective: Collective, _ call: CollectiveCall) {
         self.collective = collective
         self.call = call
-        if collective.resolve(call) == .cooperative { work = Cooperative(collective, call) }
+        let algorithm = collective.resolve(call)
+        flight = collective.begin(call, algorithm)
+        if algorithm == .cooperative { work = Cooperative(collective, call) }
     }
 
     /// Takes part for a moment, and says whether the operation has ended. Does not wait.
@@ -41,7 +45,12 @@ public final class CollectiveRequest {
     /// Moves this operation on; it is the first of its stream.
     func advance(waits: Bool) throws(FabricError) {
         let collective = collective
-        try collective.workspace.perform(call.operation, collective.team, counts: false) { () throws(FabricError) in
+        try collective.workspace.perform(call.operation, collective.team, flight: flight) { () throws(FabricError) in
+            if !isCompared {
+                // Only a mode for finding mistakes waits here.
+                isCompared = true
+                try collective.compareCalls(call)
+            }
             guard work != nil else {
                 try collective.carryOut(call, collective.resolve(call))
                 isOver = true
@@ -52,6 +61,7 @@ public final class CollectiveRequest {
                 isOver = try work?.advance(limit: waits ? .max : 1) ?? true
             } while waits && !isOver
         }
+        if isOver { collective.workspace.endpoint.endFlight(flight, inSuccess: true) }
     }
 }
 
@@ -64,7 +74,6 @@ extension Collective {
         call.check(team, workspace)
         if let failure = workspace.failure { throw failure }
         let request = CollectiveRequest(self, call)
-        workspace.endpoint.record(.collective)
         workspace.streams[team.slot, default: []].append(request)
         // What must wait is left to a test or a wait.
         if resolve(call) == .cooperative { _ = try advanceHeads() }

@@ -4,15 +4,18 @@ internal import Fabric
 
 extension CollectiveWorkspace {
     /// Runs one operation. Its first error ends the workspace and is told to all ranks.
+    ///
+    /// - Parameter flight: its number in the flight recorder, which learns how it ends; or 0.
     func perform(
-        _ operation: CollectiveOperation, _ team: Team, counts: Bool = true, _ body: () throws(FabricError) -> Void
+        _ operation: CollectiveOperation, _ team: Team, flight: UInt64, _ body: () throws(FabricError) -> Void
     ) throws(FabricError) {
-        if let failure { throw failure }
-        if counts { endpoint.record(.collective) }
-        if !teams.contains(where: { $0 === team }) { teams.append(team) }
-        do {
+        do throws(FabricError) {
+            if let failure { throw failure }
+            if !teams.contains(where: { $0 === team }) { teams.append(team) }
             try body()
         } catch {
+            endpoint.endFlight(flight, inSuccess: false)
+            if let failure { throw failure }
             var final = trace(error)
             final.context = "in \(operation)" + (final.context.isEmpty ? "" : ", \(final.context)")
             failure = final

@@ -19,7 +19,8 @@ internal import Kernels
 ///   56   failure       u64   code, milliseconds, and 1 + the rank to blame
 /// 64 x ranks      one row of 32 bytes for each rank, written by this die: offset and length of what it sends to a member and of
 ///                 what it takes from it, for an all-to-all of differing lengths that all may carry out
-/// 96 x ranks      slots: what others push for a reduction until this die folds it in; a team of n cuts them into n
+/// 96 x ranks      256 bytes in which this die says what it calls, where calls are compared
+/// ...             slots: what others push for a reduction until this die folds it in; a team of n cuts them into n
 /// ```
 ///
 /// ## Protocol
@@ -43,6 +44,12 @@ public final class CollectiveWorkspace {
     /// The longest each wait of a collective lasts, if not the endpoint's own timeout.
     public var timeout: Duration?
 
+    /// Whether every operation first compares the call with the other members': a mode for finding mistakes, the same at every
+    /// rank. By default what the environment's `SOFTPOD_COMPARE_CALLS=1` asks for.
+    public var comparesCalls = Endpoint.comparesCalls
+
+    /// Where this die says what it calls, in every window.
+    let comparison: Region
     let slots: Region
     let tile: ReductionTile
     /// Events sent to, and expected from, each rank of the cluster.
@@ -65,11 +72,15 @@ public final class CollectiveWorkspace {
         precondition(byteCount >= 0, "a workspace has no negative size")
         self.endpoint = world.endpoint
         let ranks = endpoint.rankCount
-        let lineBytes = (ranks * (Self.lineByteCount + Self.rowByteCount) + 511) / 512 * 512
+        let lineBytes =
+            (ranks * (Self.lineByteCount + Self.rowByteCount) + Collective.recordByteCount + 511) / 512 * 512
         let slotBytes = max(byteCount, ranks * CollectiveForm.granularity)
         region = try world.allocate(
             byteCount: slotBytes > Int.max - lineBytes ? Int.max : lineBytes + slotBytes, alignment: 512)
         slots = Region(offset: region.offset + lineBytes, byteCount: slotBytes)
+        comparison = Region(
+            offset: region.offset + ranks * (Self.lineByteCount + Self.rowByteCount),
+            byteCount: Collective.recordByteCount)
         tile = ReductionTile()
         sent = Array(repeating: 0, count: ranks)
         seen = Array(repeating: 0, count: ranks)
@@ -84,7 +95,7 @@ public final class CollectiveWorkspace {
 
     /// Bytes of each window that a workspace takes, alignment included.
     public static func reservedByteCount(ranks: Int, byteCount: Int) -> Int {
-        ranks * (lineByteCount + rowByteCount) + max(byteCount, ranks * CollectiveForm.granularity) + 1536
+        ranks * (lineByteCount + rowByteCount) + max(byteCount, ranks * CollectiveForm.granularity) + 2048
     }
 
     /// Gives the memory back. Collective over the world team.

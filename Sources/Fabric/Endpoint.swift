@@ -34,6 +34,8 @@ public final class Endpoint {
     var heap: SymmetricHeap
     var boards: BoardSpace
     var freeTeamSlots: UInt64
+    /// Operations in the flight recorder so far.
+    var flightNumber: UInt64 = 0
 
     /// Joins a segment as one of its dies.
     ///

@@ -268,6 +268,7 @@ public final class Agent {
         return ClusterOutcome(
             status: status, report: report, results: results,
             counts: (0..<configuration.dieCount).map { OperationCounts(segment.control(of: $0)) },
+            flights: (0..<configuration.dieCount).map { segment.control(of: $0).flight.records },
             processCount: slots.count, startNanoseconds: connectedAt.map { $0 - begin },
             stopNanoseconds: now - (endingSince ?? now), totalNanoseconds: now - begin)
     }

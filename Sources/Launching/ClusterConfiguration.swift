@@ -16,6 +16,8 @@ public struct ClusterConfiguration: Sendable {
     public var payload: [UInt8]
     /// The transport the dies use, by its name in the catalog.
     public var route = "transport.shm"
+    /// Where the command line writes what the flight recorders held at the end, if anywhere.
+    public var flightFile: String?
     /// The program to start rank processes from; by default this one.
     public var executable: String
 

@@ -1,5 +1,6 @@
 public import Fabric
 public import NodeRuntime
+public import SharedMemory
 
 /// How a cluster's run ended.
 public struct ClusterOutcome: Sendable {
@@ -11,6 +12,8 @@ public struct ClusterOutcome: Sendable {
     public var results: [[UInt8]?]
     /// Fabric operations by rank, as the control blocks held them at the end.
     public var counts: [OperationCounts]
+    /// What each rank's flight recorder held at the end, oldest first; by rank.
+    public var flights: [[FlightRecord]]
     /// Rank processes.
     public var processCount: Int
     /// Nanoseconds from the start until every rank had connected; nil if that never was.

@@ -4,7 +4,7 @@ public import Synchronization
 
 /// What a die tells the others about itself: how to wake it, its state, what it waits for, its phase, its counters.
 ///
-/// 1,024 bytes, one line a group, written by the die alone except the doorbell:
+/// 4,096 bytes, one line a group, written by the die alone except the doorbell:
 ///
 /// ```
 /// 0    doorbell   u32   0: awake; else 1 + index of the word it sleeps on, set by the die, taken back by whoever wakes it
@@ -12,6 +12,7 @@ public import Synchronization
 /// 128  wait       u64 operation, i64 peer, u64 word offset, u64 since (ns), u64 target
 /// 192  phase      u64 length, 56 bytes of text
 /// 256  counters   32 words
+/// 1024 flight     the last operations: see ``FlightRecorder``
 /// ```
 @safe
 public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
@@ -129,6 +130,9 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
             field(Self.phaseOffset).storeReleasing(UInt64(text.count))
         }
     }
+
+    /// What the die did last.
+    public var flight: FlightRecorder { unsafe FlightRecorder(base: base + FlightRecorder.offset) }
 
     /// A word of the counters; written by the die alone.
     public func counter(_ index: Int) -> Word {

@@ -7,7 +7,7 @@
 /// 0      header page (4096): magic, version, digests, counts, offsets     written once by the agent before any child starts
 /// 4096   cluster block (4096): epoch, verdict                             written by the agent, or by the first rank that
 ///                                                                          sees the agent die (claimed by compare-exchange)
-/// 8192   control blocks, 1024 bytes a die: doorbell, state, wait record, phase, counters     one writer: the die
+/// 8192   control blocks, 4096 bytes a die: doorbell, state, wait record, phase, counters, flight recorder     one writer: the die
 /// ...    windows, one a die at a fixed stride, page-aligned; the stride has one guard page that is never touched
 /// ```
 ///
@@ -16,7 +16,7 @@ public enum SegmentLayout {
     /// "SOFTPOD1" read as a little-endian number.
     public static let magic: UInt64 = 0x3144_4F50_5446_4F53
     /// Raised whenever a byte of the layout changes its meaning.
-    public static let version: UInt32 = 1
+    public static let version: UInt32 = 2
     /// Bytes in a page.
     public static let pageByteCount = 4096
     /// Bytes in a cache line.
@@ -41,7 +41,7 @@ public enum SegmentLayout {
 
     // Control blocks.
     static let controlOffset = 8192
-    static let controlByteCount = 1024
+    static let controlByteCount = 4096
 
     /// At most this many dies share a segment: the supernode has 768, and tests go a little beyond.
     public static let maximumDieCount = 4096
@@ -76,7 +76,8 @@ public enum SegmentLayout {
         let facts: [Int] = [
             Int(version), pageByteCount, lineByteCount, clusterOffset, epochOffset, verdictOffset, controlOffset,
             controlByteCount, ControlBlock.doorbellOffset, ControlBlock.stateOffset, ControlBlock.waitOffset,
-            ControlBlock.phaseOffset, ControlBlock.countersOffset, Verdict.byteCount, Int.bitWidth,
+            ControlBlock.phaseOffset, ControlBlock.countersOffset, FlightRecorder.offset, Verdict.byteCount,
+            Int.bitWidth,
             MemoryLayout<Int>.alignment,
         ]
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325

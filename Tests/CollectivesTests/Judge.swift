@@ -112,7 +112,8 @@ enum TeamShape: CustomStringConvertible, Sendable {
 /// Starts a cluster, runs trials back to back on every team by all given algorithms, and returns what was wrong.
 func judge(
     _ shape: TeamShape, route: TransportCatalog.Entry = TransportCatalog.sharedMemory, workspace: Int = 16 << 10,
-    algorithms: [CollectiveAlgorithm], policy: WaitPolicy? = nil, trials: @Sendable (_ size: Int) -> [CollectiveTrial]
+    algorithms: [CollectiveAlgorithm], policy: WaitPolicy? = nil, compares: Bool = false,
+    trials: @Sendable (_ size: Int) -> [CollectiveTrial]
 ) throws -> [String] {
     let judged = Dictionary(uniqueKeysWithValues: shape.sizes.map { ($0, trials($0).map(JudgedTrial.init)) })
     let area = (judged.values.joined().map(\.trial.areaByteCount).max() ?? 0) + 128
@@ -121,6 +122,7 @@ func judge(
         policy: policy
     ) { world in
         let space = try CollectiveWorkspace(world, byteCount: workspace)
+        space.comparesCalls = compares
         let heap = try world.allocate(byteCount: area)
         var wrong: [String] = []
         for team in try shape.teams(world) {

@@ -39,6 +39,12 @@ struct ClusterOptions: ParsableArguments {
             "Bytes of each die's window; suffixes K, M, G. By default what the work needs.", valueName: "bytes"))
     var windowBytes: ByteCount?
 
+    @Option(
+        help: ArgumentHelp(
+            "Write each rank's last 24 collectives to this new file at the end, one JSON object a line.",
+            valueName: "file"))
+    var flightRecorder: String?
+
     /// Dies in the cluster, however they were counted.
     var dies: Int { givenDies ?? givenNPUs.map { $0 * 2 } ?? 16 }
 
@@ -67,10 +73,12 @@ struct ClusterOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         let deadline = try givenDeadline ?? AscendVariable.executionSeconds(environment) ?? 60
         let startDeadline = try givenStartDeadline ?? AscendVariable.connectSeconds(environment).map(Double.init) ?? 60
-        return ClusterConfiguration(
+        var configuration = ClusterConfiguration(
             dieCount: dies, diesPerProcess: diesPerProcess, windowByteCount: windowBytes?.value ?? windowByteCount,
             deadline: .milliseconds(Int64(deadline * 1000)), startDeadline: .milliseconds(Int64(startDeadline * 1000)),
             workload: workload.name, payload: payload)
+        configuration.flightFile = flightRecorder
+        return configuration
     }
 }
 

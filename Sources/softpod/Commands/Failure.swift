@@ -39,10 +39,14 @@ enum Failure {
         for variable in AscendVariable.present(in: ProcessInfo.processInfo.environment) {
             if case .ignored(let why) = variable.treatment { Report.remark("\(variable.name) is ignored: \(why)") }
         }
-        return try Agent.run(configuration) { event in
+        let outcome = try Agent.run(configuration) { event in
             onEvent(event)
             if case .failed(let report) = event { Report.remark(report) }
         }
+        let flights = FlightReport(flights: outcome.flights)
+        if outcome.status == .rankLost, let line = flights.line { Report.remark("last collectives: \(line)") }
+        if let file = configuration.flightFile { try flights.write(to: file) }
+        return outcome
     }
 
     /// Ends the command as the cluster ended; ``launch(_:onEvent:)`` has told why.
