@@ -1,0 +1,48 @@
+internal import CLinux
+internal import Glibc
+internal import SharedMemory
+internal import Synchronization
+
+/// The limit that barriers and collectives are measured against: a counter and a release word by bare atomics.
+///
+/// No bounds, counters, doorbells, deadlines or epochs: what a loop in C would do, over the same processes, in the same run. Whoever
+/// waits gives the processor away between looks where dies share cores, and pauses where each has its own: a barrier of n
+/// processes on fewer cores can cost no less than scheduling each of them once.
+public enum RawBarrier {
+    /// Bytes of words at the home: a line for the arrivals, a line for the release.
+    public static let byteCount = 128
+
+    /// Passes `rounds` barriers of `size` dies and returns the nanoseconds that took here.
+    ///
+    /// All of them call it with the same arguments; `words` was zero in the window of `home` before the first call, and belongs to
+    /// these dies and this purpose. It has no deadline: whoever started the processes ends them.
+    ///
+    /// Memory order: arrivals are sequentially consistent read-modify-writes, so the last one has acquired all that the others released;
+    /// its release store is acquired by everybody who waits.
+    ///
+    /// - Complexity: one fetch-add a die and round, one store by the last, n - 1 loads that miss.
+    public static func run(
+        endpoint: Endpoint, home: Int, words: Region, size: Int, rounds: Int, spins: Bool
+    ) -> UInt64 {
+        precondition(words.byteCount >= byteCount && endpoint.isNear(home), "two lines in a mapped window")
+        precondition(size >= 1 && rounds >= 0, "a barrier has members")
+        let arrivals = endpoint.peerWord(home, at: words.offset)
+        let release = endpoint.peerWord(home, at: words.offset + 64)
+        // Nobody can release this round before this die has arrived, so the word holds the rounds that are over.
+        var round = release.loadAcquiring()
+        let end = round &+ UInt64(rounds)
+        let start = Monotonic.now()
+        while round < end {
+            round &+= 1
+            let arrived = unsafe arrivals.atomic.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
+            if arrived == round &* UInt64(size) {
+                release.storeReleasing(round)
+            } else if spins {
+                while release.loadAcquiring() < round { softpod_pause() }
+            } else {
+                while release.loadAcquiring() < round { sched_yield() }
+            }
+        }
+        return Monotonic.now() - start
+    }
+}
