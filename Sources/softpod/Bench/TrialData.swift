@@ -50,7 +50,7 @@ struct TrialData {
         guard !bytes.isEmpty else { return }
         for start in stride(from: 0, to: region.byteCount, by: bytes.count) {
             let length = min(bytes.count, region.byteCount - start)
-            try endpoint.put(bytes.span.bytes.extracting(first: length), to: endpoint.rank, at: region.offset + start)
+            try endpoint.put(bytes.span.extracting(first: length), to: endpoint.rank, at: region.offset + start)
         }
     }
 
