@@ -21,8 +21,10 @@ struct CollectiveSweep: ParsableArguments {
     @Option(
         name: [.customShort("e"), .long], help: ArgumentHelp("Largest size. Default 1M.", valueName: "bytes"))
     var maxBytes: ByteCount?
-    @Option(name: [.customShort("f"), .long], help: "Each size is the one before times this. Default 32.")
-    var stepFactor: Int?
+    @Option(
+        name: [.customShort("f"), .long],
+        help: ArgumentHelp("Each size is the one before times this. Default 32.", valueName: "factor"))
+    var stepFactor: ByteCount?
     @Option(name: [.customShort("n"), .long], help: "Calls of a batch, at most.") var iterations = 20
     @Option(name: [.customShort("w"), .customLong("warmup")], help: "Calls before the first batch.") var warmUp = 5
     @Option(help: "Batches of each row.") var repetitions = 11
@@ -49,7 +51,7 @@ struct CollectiveSweep: ParsableArguments {
         guard sizes.0 >= 1, sizes.0 <= sizes.1, sizes.1 <= Self.largest else {
             throw ValidationError("-b and -e must be from 1 to 4G, -b not the larger, not \(sizes.0) and \(sizes.1).")
         }
-        if let stepFactor, !(2...1 << 20).contains(stepFactor) {
+        if let stepFactor = stepFactor?.value, !(2...1 << 20).contains(stepFactor) {
             throw ValidationError("--step-factor must be 2 to \(1 << 20), not \(stepFactor).")
         }
         for (name, value, range) in [
@@ -162,7 +164,7 @@ struct CollectiveSweep: ParsableArguments {
                 groups.append(
                     CollectivePlan.Group(operation: "\(operation)", byteCount: byteCount, algorithms: algorithms))
             }
-            byteCount *= stepFactor ?? 32
+            byteCount *= stepFactor?.value ?? 32
         }
         return groups
     }

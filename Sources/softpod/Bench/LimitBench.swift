@@ -2,13 +2,12 @@ internal import Collectives
 internal import Fabric
 internal import Kernels
 internal import SharedMemory
-internal import Telemetry
 internal import Tensors
 
 /// One die's side of measuring what the machine could do: flags, barriers, and bytes moved by bare loops.
 ///
-/// Few dies move bytes, as many as there are cores; all others are asleep meanwhile. Every number is a median of batches, as the rows'
-/// are, and the same at every die.
+/// Few dies move bytes, as many as there are cores; all others are asleep meanwhile. Every number is the best of some batches, as a limit
+/// is what the machine can do, not what it does beside others; and the same at every die.
 struct LimitBench {
     /// What a mover does with its bytes.
     enum Kind: String, CaseIterable {
@@ -23,7 +22,7 @@ struct LimitBench {
     /// Bytes each window has at least, and those of the words and the cached block.
     static let windowByteCount = 64 << 10
     private static let blockByteCount = 8 << 10
-    private static let batches = 5
+    private static let batches = 7
     private static let batchNanoseconds: UInt64 = 1_000_000
 
     let world: Team
@@ -72,7 +71,7 @@ struct LimitBench {
                 meet(2)
             }
         }
-        return try agreement.allReduce(world.rank == 0 ? Sample(values).median : 0, .sum)
+        return try agreement.allReduce(world.rank == 0 ? values.min() ?? 0 : 0, .sum)
     }
 
     /// Nanoseconds of one raw barrier of a team, all teams at once; the slowest team's.
@@ -87,7 +86,7 @@ struct LimitBench {
                 spins: endpoint.spins)
             if batch > 0 { values.append(Double(time) / Double(rounds)) }
         }
-        return try agreement.allReduce(values.isEmpty ? 0 : Sample(values).median, .max)
+        return try agreement.allReduce(values.min() ?? 0, .max)
     }
 
     /// Bytes a nanosecond for each kind, by the first `movers` dies together over a working set of `footprint` bytes.
@@ -111,7 +110,7 @@ struct LimitBench {
                     }
                     values.append(Double(bytes) / Double(time))
                 }
-                rates[index] = Sample(values).median
+                rates[index] = values.max() ?? 0
             }
         }
         return try rates.map { try agreement.allReduce($0, .sum) }

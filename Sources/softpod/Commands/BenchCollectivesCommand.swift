@@ -23,8 +23,8 @@ struct BenchCollectivesCommand: ParsableCommand {
             result after the last batch, over all members.
 
             floorMicroseconds = one raw barrier of the same processes + bytes copied / copy rate + bytes written again / fill rate + \
-            bytes folded / fold rate. All are measured just before the row by bare loops on as many dies as there are cores, over as many \
-            bytes as the row's sources and destinations have. For n members: broadcast copies B and writes (n-1) B; allgather of S in \
+            bytes folded / fold rate. All are the best of batches measured beside the row by bare loops: rates on as many dies as there are \
+            cores, over as many bytes as the row's sources and destinations have. For n members: broadcast copies B and writes (n-1) B; allgather of S in \
             all copies S and writes (n-1) S; alltoall copies n S; gather and scatter copy S; sendreceive copies n B; allreduce folds n B \
             and writes n B; reduce folds n B and writes B; reducescatter folds n S and writes S. In place, own blocks do not count.
 
