@@ -51,14 +51,17 @@ struct GainsTable {
             "pushMicroseconds": .number(line.push.median / 1000),
         ])
         for figure in line.concurrent {
-            row.append("gain:\(Figures.decimal(figure.fraction ?? 0, 2))", .text(Self.percent(line.gain(figure))))
+            row.append("percent:\(Figures.decimal(figure.fraction ?? 0, 2))", .number(Self.tenths(line.gain(figure))))
         }
         row.append("bestFraction", line.best?.fraction.map { .number($0) } ?? .absent)
-        row.append("bestGain", line.best.map { .number(line.gain($0)) } ?? .absent)
+        row.append("bestPercent", line.best.map { .number(Self.tenths(line.gain($0))) } ?? .absent)
         row.append("verdict", .text(line.verdict))
         row.append("kind", "measured")
         return row
     }
+
+    /// Percent, to a tenth.
+    private static func tenths(_ share: Double) -> Double { (share * 1000).rounded() / 10 }
 
     private static func percent(_ share: Double) -> String {
         (share < 0 ? "-" : "+") + Figures.decimal(abs(share) * 100, 1) + " %"

@@ -14,6 +14,7 @@ struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info", abstract: "Show the machine, the kernels chosen, the catalogs, and the topology.")
 
+    @OptionGroup var tuning: TuningOptions
     @Flag(help: "One JSON object instead of a table.") var json = false
 
     func run() throws {
@@ -22,7 +23,9 @@ struct InfoCommand: ParsableCommand {
             let policy = WaitPolicy.census(dies: shape.dieCount)
             let few = WaitPolicy.census(dies: 1)
             let memory = ProcessControl.sharedMemoryFreeByteCount()
-            let row = Row([
+            let chosen = try tuning.chosen()
+            let table = chosen?.table ?? .standard
+            var row = Row([
                 "version": .text(RunFacts.commit), "host": .text(ProcessControl.hostName),
                 "processor": .text(ProcessControl.processorName), "cores": .integer(WaitPolicy.usableCores),
                 "sharedMemoryFree": memory.map { .text(Figures.bytes($0)) } ?? .absent,
@@ -38,8 +41,14 @@ struct InfoCommand: ParsableCommand {
                 "topology": .text(
                     "CloudMatrix384: \(shape.serverCount) servers x \(shape.npusPerServer) NPUs x \(shape.diesPerNPU) dies "
                         + "= \(shape.npuCount) NPUs, \(shape.dieCount) dies"),
+                "tuning": .text(chosen.map { $0.path } ?? "the table that ships"),
             ])
-            Report(json: json).facts(row)
+            let report = Report(json: json)
+            if json { row.append("tuningTable", .text(table.text)) }
+            report.facts(row)
+            guard !json else { return }
+            report.line("tuning: which algorithm carries out a call; the first rule that fits decides")
+            for line in table.text.split(separator: "\n").dropFirst() { report.line("  " + line) }
         }
     }
 }
