@@ -12,6 +12,9 @@ public enum RawBarrier {
     /// Bytes of words at the home: a line for the arrivals, a line for the release.
     public static let byteCount = 128
 
+    /// Looks, with a pause after each, before a die that has a core gives it away: far more than a round takes.
+    private static let patience = 4096
+
     /// Passes `rounds` barriers of `size` dies and returns the nanoseconds that took here.
     ///
     /// All of them call it with the same arguments; `words` was zero in the window of `home` before the first call, and belongs to
@@ -38,7 +41,12 @@ public enum RawBarrier {
             if arrived == round &* UInt64(size) {
                 release.storeReleasing(round)
             } else if spins {
-                while release.loadAcquiring() < round { softpod_pause() }
+                var looks = 0
+                while release.loadAcquiring() < round {
+                    looks &+= 1
+                    // On a busy machine two dies may share a core after all; without this each round would take a time slice.
+                    if looks < Self.patience { softpod_pause() } else { sched_yield() }
+                }
             } else {
                 while release.loadAcquiring() < round { sched_yield() }
             }
