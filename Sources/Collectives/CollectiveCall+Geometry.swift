@@ -12,8 +12,9 @@ extension CollectiveCall {
         }
     }
 
-    /// The size of a call as tables and benchmarks count it, equal at every member: of broadcast, reduce and all-reduce the block; of
-    /// all-gather, reduce-scatter, all-to-all, gather and scatter the whole buffer of all blocks. Nil where members do not share a number.
+    /// The size of a call as tables and benchmarks count it, equal at every member: of broadcast, reduce and all-reduce
+    /// the block; of all-gather, reduce-scatter, all-to-all, gather and scatter the whole buffer of all blocks. Nil
+    /// where members do not share a number.
     func sharedByteCount(_ size: Int) -> Int? {
         switch operation {
         case .barrier: 0

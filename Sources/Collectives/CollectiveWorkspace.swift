@@ -62,7 +62,7 @@ public final class CollectiveWorkspace {
     /// - Parameter byteCount: bytes for pushed reductions; larger operations are cut into rounds. At least 512 a rank are
     ///   taken, and 96 a rank for the words.
     /// - Parameter tuning: which algorithms to use; the same table at every rank.
-    /// - Throws: as ``Team/allocate(byteCount:alignment:)``, and `.mismatch` at a rank whose table is not that of rank 0.
+    /// - Throws: as ``Team/allocate(byteCount:alignment:)``; `.mismatch` at a rank whose table is not rank 0's.
     public init(_ world: Team, byteCount: Int, tuning: TuningTable = .standard) throws(FabricError) {
         precondition(byteCount >= 0, "a workspace has no negative size")
         self.endpoint = world.endpoint
@@ -81,8 +81,8 @@ public final class CollectiveWorkspace {
         var words = endpoint.mutableValues(
             UInt64.self, at: region.offset, count: lineBytes / MemoryLayout<UInt64>.size)
         for index in words.indices { words[index] = 0 }
-        // A die sends itself nothing, so its own line is free: rank 0's says which table it has. Released by the barrier, and read by
-        // each other rank before that sends anything.
+        // A die sends itself nothing, so its own line is free: rank 0's says which table it has. Released by the
+        // barrier, and read by each other rank before that sends anything.
         let digest = tuning.digest
         if endpoint.rank == 0 { words[Self.metadataOffset / MemoryLayout<UInt64>.size] = digest }
         // Nobody signals before all lines are clear.

@@ -5,9 +5,9 @@ internal import Synchronization
 
 /// The limit that barriers and collectives are measured against: a counter and a release word by bare atomics.
 ///
-/// No bounds, counters, doorbells, deadlines or epochs: what a loop in C would do, over the same processes, in the same run. Whoever
-/// waits gives the processor away between looks where dies share cores, and pauses where each has its own: a barrier of n
-/// processes on fewer cores can cost no less than scheduling each of them once.
+/// No bounds, counters, doorbells, deadlines or epochs: what a loop in C would do, over the same processes, in the same
+/// run. Whoever waits gives the processor away between looks where dies share cores, and pauses where each has its own:
+/// a barrier of n processes on fewer cores can cost no less than scheduling each of them once.
 public enum RawBarrier {
     /// Bytes of words at the home: a line for the arrivals, a line for the release.
     public static let byteCount = 128
@@ -17,11 +17,11 @@ public enum RawBarrier {
 
     /// Passes `rounds` barriers of `size` dies and returns the nanoseconds that took here.
     ///
-    /// All of them call it with the same arguments; `words` was zero in the window of `home` before the first call, and belongs to
-    /// these dies and this purpose. It has no deadline: whoever started the processes ends them.
+    /// All of them call it with the same arguments; `words` was zero in the window of `home` before the first call, and
+    /// belongs to these dies and this purpose. It has no deadline: whoever started the processes ends them.
     ///
-    /// Memory order: arrivals are sequentially consistent read-modify-writes, so the last one has acquired all that the others released;
-    /// its release store is acquired by everybody who waits.
+    /// Memory order: arrivals are sequentially consistent read-modify-writes, so the last one has acquired all that the
+    /// others released; its release store is acquired by everybody who waits.
     ///
     /// - Complexity: one fetch-add a die and round, one store by the last, n - 1 loads that miss.
     public static func run(
@@ -44,7 +44,8 @@ public enum RawBarrier {
                 var looks = 0
                 while release.loadAcquiring() < round {
                     looks &+= 1
-                    // On a busy machine two dies may share a core after all; without this each round would take a time slice.
+                    // On a busy machine two dies may share a core after all; without this each round would take a time
+                    // slice.
                     if looks < Self.patience { softpod_pause() } else { sched_yield() }
                 }
             } else {

@@ -1,10 +1,12 @@
 extension TuningTable {
-    /// The table that ships: what `softpod bench collectives --tune` and the rows behind it say on a machine of two cores, simplified.
+    /// The table that ships: what `softpod bench collectives --tune` and the rows behind it say on a machine of two
+    /// cores, simplified.
     ///
-    /// Where dies outnumber cores every wait is a turn of the processor, so one meeting beats n of them; it does so as well for
-    /// very small blocks, which ride in the posts, and for large ones, of which whoever runs takes pieces. In between, two dies with a core
-    /// each lose no time to a meeting they do not need: the side that need not wait for the other moves the bytes.
-    /// Larger teams with a core each could not be measured there, so they have no rules of their own.
+    /// Where dies outnumber cores every wait is a turn of the processor, so one meeting beats n of them; it does so as
+    /// well for very small blocks, which ride in the posts, and for large ones, of which whoever runs takes pieces. In
+    /// between, two dies with a core each lose no time to a meeting they do not need: the side that need not wait for
+    /// the other moves the bytes. Larger teams with a core each could not be measured there, so they have no rules of
+    /// their own.
     public static let standard = TuningTable(
         [
             pair(.broadcast, 256, .cooperative), pair(.broadcast, 256 << 10, .pull),

@@ -5,6 +5,12 @@ public struct TuningError: Error, Equatable, CustomStringConvertible {
     /// The rule it breaks.
     public var rule: String
 
+    /// An error at a line.
+    public init(line: Int, rule: String) {
+        self.line = line
+        self.rule = rule
+    }
+
     /// Line and rule.
     public var description: String { "line \(line): \(rule)" }
 }
@@ -16,8 +22,9 @@ public struct TuningError: Error, Equatable, CustomStringConvertible {
 // allreduce    64K    any      own     concurrent:0.4
 // any          any    any      any     cooperative
 // ```
-// A line a rule, of five words; `#` starts a comment. The first rule that fits decides. `bytes` and `members` are the largest that fit
-// (suffixes K, M, G), or `any`; `cores` is `own`, `shared` or `any`; `any` for the operation stands for all that the algorithm can do.
+// A line a rule, of five words; `#` starts a comment. The first rule that fits decides. `bytes` and `members` are the
+// largest that fit (suffixes K, M, G), or `any`; `cores` is `own`, `shared` or `any`; `any` for the operation stands
+// for all that the algorithm can do.
 
 extension TuningTable {
     /// What a file starts with.

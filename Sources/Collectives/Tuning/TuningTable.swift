@@ -1,8 +1,8 @@
 /// Which algorithm carries out a call that does not name one: a list of rules, of which the first that fits decides.
 ///
-/// A pure function of what all members share: the operation, the size of the call as ``CollectiveCall/sharedByteCount(_:)`` counts it, the size
-/// of the team, and whether the cluster's dies outnumber the cores. All ranks must have the same table;
-/// ``CollectiveWorkspace/init(_:byteCount:tuning:)`` checks that.
+/// A pure function of what all members share: the operation, the size of the call as
+/// ``CollectiveCall/sharedByteCount(_:)`` counts it, the size of the team, and whether the cluster's dies outnumber the
+/// cores. All ranks must have the same table; ``CollectiveWorkspace/init(_:byteCount:tuning:)`` checks that.
 ///
 /// - Complexity: a look-up reads the rules of one operation in order and allocates nothing.
 public struct TuningTable: Sendable, Equatable {
@@ -22,7 +22,8 @@ public struct TuningTable: Sendable, Equatable {
     public struct Rule: Sendable, Equatable {
         /// For this operation.
         public var operation: CollectiveOperation
-        /// Calls up to this size; `Int.max` is any, and the only limit where members do not share a size (all-to-all-v, send/receive).
+        /// Calls up to this size; `Int.max` is any, and the only limit where members do not share a size (all-to-all-v,
+        /// send/receive).
         public var byteCount: Int
         /// Teams up to this size; `Int.max` is any.
         public var members: Int
@@ -51,7 +52,8 @@ public struct TuningTable: Sendable, Equatable {
 
     /// A table of rules in any order of operations; the order within an operation is kept.
     ///
-    /// The algorithm of each rule can carry out its operation: a programmer error otherwise (files are checked when read).
+    /// The algorithm of each rule can carry out its operation: a programmer error otherwise (files are checked when
+    /// read).
     public init(_ rules: [Rule]) {
         var sorted: [Rule] = []
         var starts = [0]

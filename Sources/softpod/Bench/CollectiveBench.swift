@@ -8,8 +8,9 @@ internal import Tensors
 
 /// One die's side of `softpod bench collectives`.
 ///
-/// A row's time: every member makes a batch of calls with nothing between them, from a barrier on; the slowest member's mean is the
-/// batch's value; the row quotes the median of batches. The algorithms of a group take turns batch by batch.
+/// A row's time: every member makes a batch of calls with nothing between them, from a barrier on; the slowest member's
+/// mean is the batch's value; the row quotes the median of batches. The algorithms of a group take turns batch by
+/// batch.
 final class CollectiveBench {
     private let die: DieContext
     private let plan: CollectivePlan
@@ -48,7 +49,8 @@ final class CollectiveBench {
         if world.rank == 0 { die.report(Array(try JSONEncoder().encode(event))) }
     }
 
-    /// Flags, barriers, and bandwidths by one die and by as many as there are cores, over working sets up to the largest of the rows.
+    /// Flags, barriers, and bandwidths by one die and by as many as there are cores, over working sets up to the
+    /// largest of the rows.
     func reportLimits() throws {
         die.setPhase("bench limits")
         if let time = try limits.pingPong() {
@@ -100,14 +102,16 @@ final class CollectiveBench {
         }
         for batch in 1...plan.repetitions {
             for run in runs {
-                // What the last batch leaves is judged; in place it leaves nothing to judge, so there one more call is made.
+                // What the last batch leaves is judged; in place it leaves nothing to judge, so there one more call is
+                // made.
                 let isJudged = plan.checks && batch == plan.repetitions
                 if isJudged, !plan.isInPlace { try data?.poison() }
                 run.values.append(try time(run, run.iterations))
                 if isJudged { run.wrong = try judge(run) }
             }
         }
-        // How dies lie on cores changes by the second; the better of before and after is nearer to what a barrier can cost.
+        // How dies lie on cores changes by the second; the better of before and after is nearer to what a barrier can
+        // cost.
         measured.barrierNanoseconds = min(measured.barrierNanoseconds, try limits.barrier(team))
         var event = CollectiveEvent()
         for run in runs { event.figures.append(figure(run, trial, cost, measured)) }

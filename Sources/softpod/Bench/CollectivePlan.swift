@@ -4,7 +4,8 @@ internal import Tensors
 
 /// What a run of `softpod bench collectives` measures, as all dies are told it.
 struct CollectivePlan: Codable, Sendable {
-    /// One operation at one size by several algorithms, whose batches take turns, so that a drift of the machine meets all of them.
+    /// One operation at one size by several algorithms, whose batches take turns, so that a drift of the machine meets
+    /// all of them.
     struct Group: Codable, Sendable {
         var operation: String
         var byteCount: Int

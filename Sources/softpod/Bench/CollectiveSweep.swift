@@ -40,7 +40,8 @@ struct CollectiveSweep: ParsableArguments {
     @Flag(help: "Source and destination share memory, where the operation allows that.") var inPlace = false
     @Option(help: "world; rows (equal rows, all at once); random (some dies, drawn from the seed).")
     var team: BenchTeam = .world
-    @Option(help: "Instead of --dies, one cluster after the other; may be given several times.") var sweepDies: [Int] = []
+    @Option(help: "Instead of --dies, one cluster after the other; may be given several times.")
+    var sweepDies: [Int] = []
     @Option(help: "Decides data, roots, lengths and random teams; printed.") var seed: UInt64?
 
     private static let largest = 4 << 30
@@ -129,7 +130,8 @@ struct CollectiveSweep: ParsableArguments {
         let fractions = fraction.isEmpty && mode != .rows ? [0.25, 0.4, 0.5, 0.75] : fraction
         let isAll = algorithm.isEmpty || algorithm.contains("all")
         let names =
-            mode == .gains ? ["pull", "push", "concurrent"]
+            mode == .gains
+            ? ["pull", "push", "concurrent"]
             : isAll ? CollectiveCatalog.algorithms.map(\.name) : algorithm
         var texts: [String] = []
         for name in names {

@@ -67,7 +67,8 @@ struct GainsTable {
         (share < 0 ? "-" : "+") + Figures.decimal(abs(share) * 100, 1) + " %"
     }
 
-    /// Where it helps and where not, in plain words. The best of several fractions is picked after the fact, which flatters it.
+    /// Where it helps and where not, in plain words. The best of several fractions is picked after the fact, which
+    /// flatters it.
     private var statements: [String] {
         func places(_ verdict: String) -> String {
             lines.filter { $0.verdict == verdict }.map { line in
@@ -79,8 +80,8 @@ struct GainsTable {
         let helps = lines.filter { $0.verdict == "helps" }.count
         let costs = lines.filter { $0.verdict == "costs" }.count
         return [
-            "With the best of its fractions, picked after the fact, concurrent is faster by more than \(margin) % in \(helps) of "
-                + "\(lines.count) rows, slower by more than \(margin) % in \(costs), and the same in the others.",
+            "With the best of its fractions, picked after the fact, concurrent is faster by more than \(margin) % in "
+                + "\(helps) of \(lines.count) rows, slower by more than \(margin) % in \(costs), and the same in the others.",
             "It helps: " + (helps == 0 ? "nowhere." : places("helps") + "."),
             "It costs: " + (costs == 0 ? "nowhere." : places("costs") + "."),
         ]

@@ -6,8 +6,8 @@ internal import Tensors
 
 /// One die's side of measuring what the machine could do: flags, barriers, and bytes moved by bare loops.
 ///
-/// Few dies move bytes, as many as there are cores; all others are asleep meanwhile. Every number is the best of some batches, as a limit
-/// is what the machine can do, not what it does beside others; and the same at every die.
+/// Few dies move bytes, as many as there are cores; all others are asleep meanwhile. Every number is the best of some
+/// batches, as a limit is what the machine can do, not what it does beside others; and the same at every die.
 struct LimitBench {
     /// What a mover does with its bytes.
     enum Kind: String, CaseIterable {
@@ -29,7 +29,8 @@ struct LimitBench {
     let world: Team
     let agreement: Collective
     let area: Region
-    /// The cached block, and behind it lines for the ping-pong, for barriers of two, of a team and of all movers, and for a word.
+    /// The cached block, and behind it lines for the ping-pong, for barriers of two, of a team and of all movers, and
+    /// for a word.
     let scratch: Region
     let type: ElementType
     let reduction: Reduction
@@ -74,7 +75,8 @@ struct LimitBench {
                     first: world.rank == 0)
                 let each = Double(time) / Double(2 * Self.pingPongRounds)
                 best = batch == 1 ? each : min(best, each)
-                // Two that came to share a core spin for a time slice a turn; rank 0 sees that, and both leave it at that.
+                // Two that came to share a core spin for a time slice a turn; rank 0 sees that, and both leave it at
+                // that.
                 if world.rank == 0 { try endpoint.signal(.set, each > 20_000 ? 1 : 0, at: 1, lines(4).offset) }
                 meet(2)
                 isWorthwhile = world.rank == 0 ? each <= 20_000 : try endpoint.fetch(at: 1, lines(4).offset) == 0
@@ -135,7 +137,8 @@ struct LimitBench {
         while Monotonic.now() - start < 15_000_000 {}
     }
 
-    /// The first `size` dies have come this far. A pair of lines counts for one size only, and sizes are 1, 2 or all movers.
+    /// The first `size` dies have come this far. A pair of lines counts for one size only, and sizes are 1, 2 or all
+    /// movers.
     private func meet(_ size: Int) {
         guard size > 1 else { return }
         _ = RawBarrier.run(

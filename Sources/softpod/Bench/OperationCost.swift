@@ -3,11 +3,13 @@ internal import Fabric
 
 /// What a call must do at least, and how its size is counted: the arithmetic behind floors and bandwidths.
 ///
-/// Sizes are those of nccl-tests: for broadcast, reduce, all-reduce and send/receive the block of one die; for all-gather,
-/// reduce-scatter, all-to-all, gather and scatter the whole buffer of all blocks. The v-forms count as if every block were the longest.
+/// Sizes are those of nccl-tests: for broadcast, reduce, all-reduce and send/receive the block of one die; for
+/// all-gather, reduce-scatter, all-to-all, gather and scatter the whole buffer of all blocks. The v-forms count as if
+/// every block were the longest.
 ///
-/// Every operation is one meeting: nobody has its result before everybody has come, and one wait is enough for that, as the last to come
-/// can do or open the work. The bytes that must move, for n members, in place without a member's own block:
+/// Every operation is one meeting: nobody has its result before everybody has come, and one wait is enough for that, as
+/// the last to come can do or open the work. The bytes that must move, for n members, in place without a member's own
+/// block:
 ///
 /// | operation | folded | copied | written again from cache |
 /// |---|---|---|---|
@@ -103,7 +105,8 @@ struct OperationCost {
 struct MeasuredLimits: Codable, Sendable {
     /// One raw barrier of the members.
     var barrierNanoseconds: Double
-    /// Bytes a nanosecond, by as many processes as run at once, over the row's footprint: copied, folded, written from cache.
+    /// Bytes a nanosecond, by as many processes as run at once, over the row's footprint: copied, folded, written from
+    /// cache.
     var copy = 1.0
     var fold = 1.0
     var fill = 1.0

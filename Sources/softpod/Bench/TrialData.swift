@@ -3,10 +3,12 @@ internal import Fabric
 internal import Oracle
 internal import Tensors
 
-/// Inputs that repeat, so that each member can make its own, and judge its own result element by element, in time linear in the bytes.
+/// Inputs that repeat, so that each member can make its own, and judge its own result element by element, in time
+/// linear in the bytes.
 ///
-/// A member's input is its first ``period`` made-up elements over and over. The period is a prime, so that blocks that are swapped or
-/// shifted show. Results repeat alike: a copy is somebody's input from some element on, a reduction is the oracle's over one period.
+/// A member's input is its first ``period`` made-up elements over and over. The period is a prime, so that blocks that
+/// are swapped or shifted show. Results repeat alike: a copy is somebody's input from some element on, a reduction is
+/// the oracle's over one period.
 struct TrialData {
     /// Elements after which inputs repeat.
     static let period = 1021

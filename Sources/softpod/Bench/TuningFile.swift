@@ -22,8 +22,8 @@ enum TuningFile {
 
     /// The table of the fastest, operation by operation.
     ///
-    /// Each cluster's size is the largest its rules fit, the largest of each kind of cores fits all beyond; each measured size of a call
-    /// likewise. Neighbours that say the same become one rule.
+    /// Each cluster's size is the largest its rules fit, the largest of each kind of cores fits all beyond; each
+    /// measured size of a call likewise. Neighbours that say the same become one rule.
     static func table(_ figures: [(dies: Int, figure: CollectiveFigure)], cores: Int) -> TuningTable {
         var rules: [TuningTable.Rule] = []
         for operation in CollectiveOperation.allCases {

@@ -12,21 +12,24 @@ struct BenchCollectivesCommand: ParsableCommand {
         commandName: "collectives",
         abstract: "Collectives by each algorithm, size and fraction, as ratios to a floor; gains; tuning.",
         discussion: """
-            bytes is what nccl-tests means by size: the block of one die for broadcast, reduce, allreduce and sendreceive; the whole \
-            buffer of all blocks for allgather, reducescatter, alltoall, gather and scatter (a block is that over the members, rounded \
-            down to whole elements, one at least). allgatherv and alltoallv count as if all blocks were the longest; their bandwidths \
-            count what is moved.
+            bytes is what nccl-tests means by size: the block of one die for broadcast, reduce, allreduce and \
+            sendreceive; the whole buffer of all blocks for allgather, reducescatter, alltoall, gather and scatter \
+            (a block is that over the members, rounded down to whole elements, one at least). allgatherv and \
+            alltoallv count as if all blocks were the longest; their bandwidths count what is moved.
 
-            A call is timed from a barrier over a loop without barriers, as the slowest member's mean; figures are the median, 10th and \
-            90th percentile of batches. algGBps is bytes over the median, busGBps that times 2(n-1)/n for allreduce, (n-1)/n for \
-            allgather, reducescatter, alltoall, gather and scatter, 1 for the others. wrong counts elements that differ from the oracle's \
-            result after the last batch, over all members.
+            A call is timed from a barrier over a loop without barriers, as the slowest member's mean; figures are \
+            the median, 10th and 90th percentile of batches. algGBps is bytes over the median, busGBps that times \
+            2(n-1)/n for allreduce, (n-1)/n for allgather, reducescatter, alltoall, gather and scatter, 1 for the \
+            others. wrong counts elements that differ from the oracle's result after the last batch, over all \
+            members.
 
-            floorMicroseconds = one raw barrier of the same processes + bytes copied / copy rate + bytes written again / fill rate + \
-            bytes folded / fold rate. All are the best of batches measured beside the row by bare loops: rates on as many dies as there are \
-            cores, over as many bytes as the row's sources and destinations have. For n members: broadcast copies B and writes (n-1) B; allgather of S in \
-            all copies S and writes (n-1) S; alltoall copies n S; gather and scatter copy S; sendreceive copies n B; allreduce folds n B \
-            and writes n B; reduce folds n B and writes B; reducescatter folds n S and writes S. In place, own blocks do not count.
+            floorMicroseconds = one raw barrier of the same processes + bytes copied / copy rate + bytes written \
+            again / fill rate + bytes folded / fold rate. All are the best of batches measured beside the row by \
+            bare loops: rates on as many dies as there are cores, over as many bytes as the row's sources and \
+            destinations have. For n members: broadcast copies B and writes (n-1) B; allgather of S in all copies S \
+            and writes (n-1) S; alltoall copies n S; gather and scatter copy S; sendreceive copies n B; allreduce \
+            folds n B and writes n B; reduce folds n B and writes B; reducescatter folds n S and writes S. In place, \
+            a member's own block need not be copied.
 
             Where other programs run, absolute figures mean little; ratios of one run mean more.
             """)
