@@ -100,8 +100,8 @@ struct BenchCollectivesCommand: ParsableCommand {
         var figures: [CollectiveFigure] = []
         let progress = Progress(total: plan.groups.reduce(0) { $0 + $1.algorithms.count }, what: "\(dies) dies")
         let outcome = try Failure.launch(configuration) { event in
-            // What a die of this build says can be read; anything else is no row.
             guard case .said(_, let bytes) = event,
+                // What a die of this build says can be read; anything else is no row.
                 let said = try? JSONDecoder().decode(CollectiveEvent.self, from: Data(bytes))
             else { return }
             for limit in said.limits { writer.limit(limit) }
