@@ -67,7 +67,11 @@ public struct Collective {
     /// The algorithm a call will be carried out by. A pure function of what is the same at every member.
     public func resolve(_ call: CollectiveCall) -> CollectiveAlgorithm {
         var algorithm = call.algorithm
-        if algorithm == .automatic { algorithm = call.operation == .sendReceive ? .push : .cooperative }
+        if algorithm == .automatic {
+            algorithm = workspace.tuning.algorithm(
+                for: call.operation, byteCount: call.sharedByteCount(team.size), members: team.size,
+                sharesCores: !endpoint.spins)
+        }
         if algorithm == .cooperative, call.operation == .sendReceive || !team.isNear { algorithm = .pull }
         return algorithm
     }

@@ -12,6 +12,20 @@ extension CollectiveCall {
         }
     }
 
+    /// The size of a call as tables and benchmarks count it, equal at every member: of broadcast, reduce and all-reduce
+    /// the block; of all-gather, reduce-scatter, all-to-all, gather and scatter the whole buffer of all blocks. Nil
+    /// where members do not share a number.
+    func sharedByteCount(_ size: Int) -> Int? {
+        switch operation {
+        case .barrier: 0
+        case .broadcast, .allGatherV: destination.byteCount
+        case .allReduce, .reduce, .reduceScatter, .allToAll: source.byteCount
+        case .allGather, .gather: source.byteCount.multipliedReportingOverflow(by: size).partialValue
+        case .scatter: destination.byteCount.multipliedReportingOverflow(by: size).partialValue
+        case .allToAllV, .sendReceive: nil
+        }
+    }
+
     /// This member's bytes for another: where they start in its source, and how many they are.
     func outgoing(to member: Int, _ size: Int, me: Int) -> (start: Int, byteCount: Int) {
         switch operation {

@@ -18,6 +18,12 @@ public enum CollectiveOperation: UInt8, CaseIterable, Sendable, CustomStringConv
     /// The name in dotted names, tables and traces: all lower case.
     public var description: String { "\(name)" }
 
+    /// The operation with this name, if there is one.
+    public init?(name: String) {
+        guard let match = Self.allCases.first(where: { $0.description == name }) else { return nil }
+        self = match
+    }
+
     /// The name as a literal, for places that must not allocate.
     public var name: StaticString {
         switch self {

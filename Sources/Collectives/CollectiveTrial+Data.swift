@@ -6,9 +6,12 @@ extension CollectiveTrial {
     ///
     /// Integers of all sizes. Reals of many magnitudes, every sixteenth a special one: NaNs with signs and payloads, infinities,
     /// zeros of both signs, subnormals, the largest and smallest.
-    public func input(_ member: Int) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: sourceByteCount(member))
-        for index in 0..<bytes.count / type.byteCount {
+    public func input(_ member: Int) -> [UInt8] { elements(member, count: sourceByteCount(member) / type.byteCount) }
+
+    /// The first `count` elements of what a member's input is, or would be if it were longer; as bytes in little-endian order.
+    public func elements(_ member: Int, count: Int) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count * type.byteCount)
+        for index in 0..<count {
             let bits = element(mix(16 + UInt64(member), UInt64(index)))
             for byte in 0..<type.byteCount {
                 bytes[index * type.byteCount + byte] = UInt8(truncatingIfNeeded: bits >> UInt64(8 * byte))
@@ -24,7 +27,7 @@ extension CollectiveTrial {
 
     /// The bits of an element, made from a random number.
     private func element(_ hash: UInt64) -> UInt64 {
-        let isSpecial = hash & 15 == 0
+        let isSpecial = hasSpecials && hash & 15 == 0
         let pick = Int(hash >> 4 & 15)
         // A whole number of 17 bits with its sign, times a power of two: sums of a few round, products of a few do not all overflow.
         let value = Double(Int(hash >> 8 & 0x1FFFF) - 0x10000) * Self.powers[Int(hash >> 32 & 15)]

@@ -21,6 +21,9 @@ public struct CollectiveTrial: Sendable, CustomStringConvertible {
     public var seed: UInt64
     /// Whether source and destination share memory, where the operation allows that.
     public var isInPlace: Bool
+    /// Whether one real in sixteen is a NaN, an infinity, a zero or a subnormal; benchmarks want none, as some
+    /// processors are slow with them.
+    public var hasSpecials = true
 
     /// A trial of one operation.
     public init(

@@ -41,6 +41,9 @@ public final class CollectiveWorkspace {
     /// Why the workspace can no longer be used, if so.
     public internal(set) var failure: FabricError?
 
+    /// Which algorithm carries out a call that does not name one; the same at every rank.
+    public let tuning: TuningTable
+
     /// The longest each wait of a collective lasts, if not the endpoint's own timeout.
     public var timeout: Duration?
 
@@ -67,10 +70,12 @@ public final class CollectiveWorkspace {
     ///
     /// - Parameter byteCount: bytes for pushed reductions; larger operations are cut into rounds. At least 512 a rank are
     ///   taken, and 96 a rank for the words.
-    /// - Throws: as ``Team/allocate(byteCount:alignment:)``.
-    public init(_ world: Team, byteCount: Int) throws(FabricError) {
+    /// - Parameter tuning: which algorithms to use; the same table at every rank.
+    /// - Throws: as ``Team/allocate(byteCount:alignment:)``; `.mismatch` at a rank whose table is not rank 0's.
+    public init(_ world: Team, byteCount: Int, tuning: TuningTable = .standard) throws(FabricError) {
         precondition(byteCount >= 0, "a workspace has no negative size")
         self.endpoint = world.endpoint
+        self.tuning = tuning
         let ranks = endpoint.rankCount
         let lineBytes =
             (ranks * (Self.lineByteCount + Self.rowByteCount) + Collective.recordByteCount + 511) / 512 * 512
@@ -89,8 +94,18 @@ public final class CollectiveWorkspace {
         var words = endpoint.mutableValues(
             UInt64.self, at: region.offset, count: lineBytes / MemoryLayout<UInt64>.size)
         for index in words.indices { words[index] = 0 }
+        // A die sends itself nothing, so its own line is free: rank 0's says which table it has. Released by the
+        // barrier, and read by each other rank before that sends anything.
+        let digest = tuning.digest
+        if endpoint.rank == 0 { words[Self.metadataOffset / MemoryLayout<UInt64>.size] = digest }
         // Nobody signals before all lines are clear.
         try world.barrier()
+        let first = try endpoint.load(UInt64.self, from: 0, at: line(0) + Self.metadataOffset)
+        guard endpoint.rank == 0 || first == digest else {
+            throw FabricError(
+                .mismatch, scope: .cluster, operation: .collective, rank: endpoint.rank, peers: [0],
+                context: "ranks 0 and \(endpoint.rank) have different tuning tables")
+        }
     }
 
     /// Bytes of each window that a workspace takes, alignment included.

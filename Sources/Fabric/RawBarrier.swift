@@ -3,44 +3,53 @@ internal import Glibc
 internal import SharedMemory
 internal import Synchronization
 
-/// The limits that barriers are measured against, on three lines of rank 0's window; nobody can die, be late, or leave.
+/// The limit that barriers and collectives are measured against: a counter and a release word by bare atomics.
+///
+/// No bounds, counters, doorbells, deadlines or epochs: what a loop in C would do, over the same processes, in the same
+/// run. Whoever waits gives the processor away between looks where dies share cores, and pauses where each has its own:
+/// a barrier of n processes on fewer cores can cost no less than scheduling each of them once.
 public enum RawBarrier {
-    /// How the bare barrier waits.
-    public enum Form: String, Sendable, CaseIterable {
-        /// One counter, one release word, `sched_yield` between looks: for ranks that share cores.
-        case counterYield
-        /// The same with PAUSE: for ranks that have a core each.
-        case counterSpin
-    }
+    /// Bytes of words at the home: a line for the arrivals, a line for the release.
+    public static let byteCount = 128
 
-    /// Bytes of the region.
-    public static let byteCount = 192
+    /// Looks, with a pause after each, before a die that has a core gives it away: far more than a round takes.
+    private static let patience = 4096
 
-    /// Passes `rounds` barriers of all ranks and returns the nanoseconds that took. All ranks call it at once.
+    /// Passes `rounds` barriers of `size` dies and returns the nanoseconds that took here.
     ///
-    /// `from` is the number of barriers passed on these words before, as they only rise.
-    @inline(never)
+    /// All of them call it with the same arguments; `words` was zero in the window of `home` before the first call, and
+    /// belongs to these dies and this purpose. It has no deadline: whoever started the processes ends them.
+    ///
+    /// Memory order: arrivals are sequentially consistent read-modify-writes, so the last one has acquired all that the
+    /// others released; its release store is acquired by everybody who waits.
+    ///
+    /// - Complexity: one fetch-add a die and round, one store by the last, n - 1 loads that miss.
     public static func run(
-        _ form: Form, endpoint: Endpoint, words: Region, rounds: Int, after from: UInt64
+        endpoint: Endpoint, home: Int, words: Region, size: Int, rounds: Int, spins: Bool
     ) -> UInt64 {
-        precondition(words.byteCount >= byteCount && endpoint.isNear(0), "three lines in a mapped window")
-        let arrivals = endpoint.peerWord(0, at: words.offset)
-        let release = endpoint.peerWord(0, at: words.offset + 128)
-        let size = UInt64(endpoint.rankCount)
+        precondition(words.byteCount >= byteCount && endpoint.isNear(home), "two lines in a mapped window")
+        precondition(size >= 1 && rounds >= 0, "a barrier has members")
+        let arrivals = endpoint.peerWord(home, at: words.offset)
+        let release = endpoint.peerWord(home, at: words.offset + 64)
+        // Nobody can release this round before this die has arrived, so the word holds the rounds that are over.
+        var round = release.loadAcquiring()
+        let end = round &+ UInt64(rounds)
         let start = Monotonic.now()
-        for round in 1...UInt64(rounds) {
-            let wanted = from &+ round
-            // Releases what this rank did; the last arriver acquires all of it and releases it with the word below.
-            let before = unsafe arrivals.atomic.pointee.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
-            if before &+ 1 == wanted &* size {
-                release.storeReleasing(wanted)
-                continue
-            }
-            while release.loadAcquiring() < wanted {
-                switch form {
-                case .counterYield: sched_yield()
-                case .counterSpin: softpod_pause()
+        while round < end {
+            round &+= 1
+            let arrived = unsafe arrivals.atomic.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
+            if arrived == round &* UInt64(size) {
+                release.storeReleasing(round)
+            } else if spins {
+                var looks = 0
+                while release.loadAcquiring() < round {
+                    looks &+= 1
+                    // On a busy machine two dies may share a core after all; without this each round would take a time
+                    // slice.
+                    if looks < Self.patience { softpod_pause() } else { sched_yield() }
                 }
+            } else {
+                while release.loadAcquiring() < round { sched_yield() }
             }
         }
         return Monotonic.now() - start

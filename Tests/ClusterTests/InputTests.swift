@@ -48,6 +48,28 @@ extension Commands {
                 (["generate", "--model", "x", "--ep", "0"], "--ep"),
                 (["generate", "--model", "x", "--variant", "v"], "--variant"),
                 (["bench", "latency", "--repetitions", "1"], "--repetitions"),
+                (["bench", "collectives", "--op", "allscatter"], "--op must be all or one of barrier"),
+                (["bench", "collectives", "--algorithm", "fast"], "--algorithm must be all"),
+                (["bench", "collectives", "--algorithm", "concurrent:2"], "--algorithm must be all"),
+                (["bench", "collectives", "--fraction", "nan"], "--fraction must be 0 to 1"),
+                (["bench", "collectives", "-b", "0"], "-b and -e must be from 1 to 4G"),
+                (["bench", "collectives", "-b", "2K", "-e", "1K"], "-b not the larger"),
+                (["bench", "collectives", "-e", "9223372036854775807"], "-b and -e must be"),
+                (["bench", "collectives", "-f", "1"], "--step-factor must be 2"),
+                (["bench", "collectives", "-n", "0"], "--iterations must be 1"),
+                (["bench", "collectives", "-w", "-1"], "-w"),
+                (["bench", "collectives", "-c", "2"], "--check must be 0 to 1"),
+                (["bench", "collectives", "--repetitions", "2"], "--repetitions must be 3"),
+                (["bench", "collectives", "--row-seconds", "nan"], "--row-seconds must be"),
+                (["bench", "collectives", "--type", "float8"], "--type must be one of int8"),
+                (["bench", "collectives", "--reduction", "mean"], "--reduction must be sum"),
+                (["bench", "collectives", "--team", "columns"], "columns"),
+                (["bench", "collectives", "--sweep-dies", "0"], "--sweep-dies must be 1 to 4096"),
+                (["bench", "collectives", "--format", "xml"], "xml"),
+                (["bench", "collectives", "--json", "--format", "osu"], "contradict each other"),
+                (["bench", "collectives", "--gains", "--tune", "x"], "are two runs"),
+                (["bench", "collectives", "--gains", "--format", "osu"], "formats table and json"),
+                (["bench", "collectives", "--tune", ""], "--tune needs"),
                 (["verify", "--window", "0"], "--window"),
             ])
         func commandLine(arguments: [String], text: String) throws {
@@ -63,6 +85,38 @@ extension Commands {
                 (["--max-tokens", "3000"], "longer than the model's 2048 positions"),
             ])
         func misfits(options: [String], text: String) throws { try refuse(generate(options), code: 64, naming: text) }
+
+        @Test("Operations and algorithms that leave nothing to measure, and tables that cannot be written")
+        func nothingToMeasure() throws {
+            let bench = ["bench", "collectives", "--dies", "2"]
+            try refuse(
+                bench + ["--op", "sendreceive", "--algorithm", "cooperative"], code: 64,
+                naming: "none of the algorithms")
+            try refuse(bench + ["--gains", "--op", "barrier"], code: 64, naming: "none of the algorithms")
+            try refuse(bench + ["--tune", "/nowhere/table"], code: 66, naming: "/nowhere/table: there is no folder")
+            try refuse(bench + ["--tune", "/"], code: 66, naming: "is a folder")
+        }
+
+        @Test(
+            "Tuning tables that are none, by flag and by variable",
+            arguments: [
+                ("", 65, "table:1: a tuning table starts with"), ("nonsense", 65, "table:1: "),
+                ("softpod-tuning 1\\nbarrier any any any fast", 65, "table:2: algorithm must be"),
+                ("softpod-tuning 1\\n\\377", 65, "table: not UTF-8"),
+            ])
+        func tuning(contents: String, code: Int32, text: String) throws {
+            let setup = "cd $TMPDIR; printf '\(contents)' >table"
+            try refuse(["info", "--tuning", "table"], setup: setup, code: code, naming: text)
+            try refuse(generate(["--tuning", "table"]), setup: setup, code: code, naming: text)
+            try refuse(
+                ["bench", "collectives", "--dies", "2"], setup: setup + "; export SOFTPOD_TUNING=table", code: code,
+                naming: text)
+        }
+
+        @Test("Tuning tables that are no files", arguments: ["/nowhere", "/", "/dev/zero"])
+        func tuningFile(path: String) throws {
+            try refuse(["info", "--tuning", path], code: 66, naming: path)
+        }
 
         @Test(
             "Models that are not there, in whole or in part",

@@ -1,5 +1,5 @@
 internal import Attention
-internal import Collectives
+public import Collectives
 public import Experts
 internal import Fabric
 
@@ -32,6 +32,8 @@ public struct ModelPlacement: Sendable, Equatable {
     public var textLimit: Int
     /// Requests a die may have to keep at the same time.
     public var requestLimit: Int
+    /// Which algorithms the collectives of the step use; the same at every die.
+    public var tuning = TuningTable.standard
 
     /// Tokens of a split and of an attention block: part of the numerics, the same for every layout.
     public static let splitLength = 64

@@ -107,7 +107,7 @@ private struct PlacedBase {
             checkpoint, configuration, precision: precision, experts: placement.experts(of: world.rank, configuration))
         world.endpoint.phase = "placing"
         let group = try world.split2D(width: placement.expertParallel).row
-        collective = Collective(world, try CollectiveWorkspace(world, byteCount: 0))
+        collective = Collective(world, try CollectiveWorkspace(world, byteCount: 0, tuning: placement.tuning))
         exchange = try ExpertExchange(
             world: world, team: group, layout: try placement.expertLayout(configuration, precision))
     }

@@ -4,5 +4,7 @@ internal import ArgumentParser
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure, as ratios to limits taken in the same run.",
-        subcommands: [BenchLatencyCommand.self, BenchOrderingCommand.self])
+        subcommands: [
+            BenchLatencyCommand.self, BenchOrderingCommand.self, BenchCollectivesCommand.self, BenchScaleCommand.self,
+        ])
 }

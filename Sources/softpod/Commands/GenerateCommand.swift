@@ -62,7 +62,7 @@ struct GenerateCommand: ParsableCommand {
         let placement = try place.place(
             opened, dies: cluster.dies, rowLimit: batchRows, textLimit: longest, requests: min(each, batchRows))
         let plan = GenerateWorkload.Plan(
-            model: place.plan(opened, placement),
+            model: try place.plan(opened, placement),
             requests: ids.map { GenerateWorkload.Plan.Request(prompt: $0, maximumTokens: maxTokens) },
             temperature: temperature, topP: topP, seed: seed,
             endTokens: ignoreEnd ? [] : opened.configuration.endTokens)

@@ -31,6 +31,7 @@ struct InfoCommand: ParsableCommand {
             "With --npus: a cluster file (YAML) that says which host runs which dies.", valueName: "file"))
     var cluster: String?
     @Option(help: ArgumentHelp("With --npus: a hostfile; a slot is a die.", valueName: "file")) var hostfile: String?
+    @OptionGroup var tuning: TuningOptions
     @Argument(help: "A topology file (YAML), with --topology or --npus.") var file: String?
 
     func validate() throws {
@@ -52,7 +53,7 @@ struct InfoCommand: ParsableCommand {
             if topology { return try showTopology() }
             if npus { return try showNPUs() }
             if environment { return try showEnvironment() }
-            showMachine()
+            try showMachine()
         }
     }
 
@@ -89,13 +90,15 @@ struct InfoCommand: ParsableCommand {
         Report(json: json).rows(table.variableRows, title: "variables of Ascend")
     }
 
-    private func showMachine() {
+    private func showMachine() throws {
         let shape = Supernode.cloudMatrix384
         let policy = WaitPolicy.census(dies: shape.dieCount)
         let few = WaitPolicy.census(dies: 1)
         let memory = ProcessControl.sharedMemoryFreeByteCount()
         let variables = AscendVariable.present(in: ProcessInfo.processInfo.environment)
-        let row = Row([
+        let chosen = try tuning.chosen()
+        let table = chosen?.table ?? .standard
+        var row = Row([
             "version": .text(RunFacts.commit), "host": .text(ProcessControl.hostName),
             "processor": .text(ProcessControl.processorName), "cores": .integer(WaitPolicy.usableCores),
             "sharedMemoryFree": memory.map { .text(Figures.bytes($0)) } ?? .absent,
@@ -117,9 +120,15 @@ struct InfoCommand: ParsableCommand {
                     + "= \(shape.npuCount) NPUs, \(shape.dieCount) dies"),
             "ascendVariables": variables.isEmpty
                 ? .absent : .text(variables.map(EnvironmentTable.short).joined(separator: "; ")),
+            "comparesCalls": .text(Endpoint.comparesCalls ? "yes (SOFTPOD_COMPARE_CALLS=1)" : "no"),
+            "tuning": .text(chosen.map { $0.path } ?? "the table that ships"),
         ])
-        Report(json: json).facts(row)
+        let report = Report(json: json)
+        if json { row.append("tuningTable", .text(table.text)) }
+        report.facts(row)
         if !json {
+            report.line("tuning: which algorithm carries out a call; the first rule that fits decides")
+            for line in table.text.split(separator: "\n").dropFirst() { report.line("  " + line) }
             Report(json: false).rows(
                 EnvironmentTable.rows(AscendVariable.all, ProcessInfo.processInfo.environment),
                 title: "variables of Ascend, and what becomes of them here")

@@ -32,7 +32,7 @@ struct ModelScore {
         let placement = try command.place.place(
             opened, dies: command.cluster.dies, rowLimit: window, textLimit: window, requests: 1)
         let plan = ScoreWorkload.Plan(
-            model: command.place.plan(opened, placement), tokens: tokens, window: window)
+            model: try command.place.plan(opened, placement), tokens: tokens, window: window)
         // Two models are placed, one in float32; the larger need counts twice.
         let bytes = try [Precision.float32, command.place.precision].map {
             try placement.windowByteCount(opened.configuration, $0)

@@ -25,6 +25,8 @@ struct PlacementOptions: ParsableArguments {
     )
     var variant: String = "attention.amla"
 
+    @OptionGroup var tuning: TuningOptions
+
     func validate() throws {
         guard AttentionCatalog.variant(named: variant) != nil else {
             throw ValidationError(
@@ -62,11 +64,13 @@ struct PlacementOptions: ParsableArguments {
     }
 
     /// The payload's part about the model.
-    func plan(_ opened: OpenedModel, _ placement: ModelPlacement) -> ModelPlan {
-        ModelPlan(
+    func plan(_ opened: OpenedModel, _ placement: ModelPlacement) throws -> ModelPlan {
+        let tuning = try tuning.text()
+        return ModelPlan(
             directory: opened.folder, precision: precision.rawValue, dies: placement.dieCount,
             expertParallel: placement.expertParallel, attention: placement.attention.rawValue, variant: variant,
-            rowLimit: placement.rowLimit, textLimit: placement.textLimit, requestLimit: placement.requestLimit)
+            rowLimit: placement.rowLimit, textLimit: placement.textLimit, requestLimit: placement.requestLimit,
+            tuning: tuning)
     }
 }
 

@@ -7,9 +7,14 @@ struct RunFacts {
     var row: Row
 
     init(cluster: ClusterOptions, outcome: ClusterOutcome) {
+        self.init(cluster: cluster, processes: outcome.processCount)
+    }
+
+    /// The facts of a run that has not ended, for rows that are written while it lasts.
+    init(cluster: ClusterOptions, processes: Int) {
         row = Row([
             "kind": "measured", "host": .text(ProcessControl.hostName), "commit": .text(Self.commit),
-            "dies": .integer(cluster.dies), "processes": .integer(outcome.processCount),
+            "dies": .integer(cluster.dies), "processes": .integer(processes),
             "cores": .integer(WaitPolicy.usableCores),
         ])
     }

@@ -80,15 +80,15 @@ extension LatencyWorkload {
         let endpoint = world.endpoint
         let batch = max(3, min(200, 4000 / world.size))
         let spins = world.size <= WaitPolicy.usableCores
-        let forms: [RawBarrier.Form] = spins ? [.counterSpin, .counterYield] : [.counterYield]
+        // Whether those that wait pause, or give the processor away.
+        let forms = spins ? [true, false] : [false]
         var values = Array(repeating: [Double](), count: forms.count + 1)
-        var passed: UInt64 = 0
         let raw = words.slice(3072, RawBarrier.byteCount)
         for repetition in 0...plan.repetitions {
             for (index, form) in forms.enumerated() {
                 try world.barrier()
-                let time = RawBarrier.run(form, endpoint: endpoint, words: raw, rounds: batch, after: passed)
-                passed += UInt64(batch)
+                let time = RawBarrier.run(
+                    endpoint: endpoint, home: 0, words: raw, size: world.size, rounds: batch, spins: form)
                 if repetition > 0 { values[index].append(Double(time) / Double(batch)) }
             }
             try world.barrier()
@@ -96,7 +96,7 @@ extension LatencyWorkload {
             if repetition > 0 { values[forms.count].append(value) }
         }
         var names = forms.map { form in
-            (form == .counterSpin ? "raw barrier, counter + spin" : "raw barrier, counter + yield", 0, "itself")
+            (form ? "raw barrier, counter + spin" : "raw barrier, counter + yield", 0, "itself")
         }
         names.append(("barrier", 0, names[0].0))
         return Batches.figures(names, values, Array(repeating: batch, count: names.count))

@@ -1,4 +1,5 @@
 internal import Attention
+internal import Collectives
 internal import FoundationEssentials
 internal import Model
 
@@ -13,6 +14,8 @@ struct ModelPlan: Codable, Sendable {
     var rowLimit: Int
     var textLimit: Int
     var requestLimit: Int
+    /// The tuning table as text; nil for the one that ships.
+    var tuning: String?
 
     /// What the plan's words stand for; the command has checked them, so a failure is another build's payload.
     func resolve() throws -> Resolved {
@@ -20,11 +23,11 @@ struct ModelPlan: Codable, Sendable {
             let layout = ModelPlacement.AttentionLayout(rawValue: attention),
             let variant = AttentionCatalog.variant(named: variant)
         else { throw ModelError(.badRow, "this build does not know \(precision), \(attention) or \(variant)") }
-        return Resolved(
-            precision: precision,
-            placement: ModelPlacement(
-                dieCount: dies, expertParallel: expertParallel, attention: layout, rowLimit: rowLimit,
-                textLimit: textLimit, requestLimit: requestLimit), variant: variant)
+        var placement = ModelPlacement(
+            dieCount: dies, expertParallel: expertParallel, attention: layout, rowLimit: rowLimit,
+            textLimit: textLimit, requestLimit: requestLimit)
+        if let tuning { placement.tuning = try TuningTable(text: tuning) }
+        return Resolved(precision: precision, placement: placement, variant: variant)
     }
 
     struct Resolved {

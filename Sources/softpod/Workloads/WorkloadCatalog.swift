@@ -5,6 +5,7 @@ enum WorkloadCatalog {
     static let all: [any Workload.Type] = [
         GenerateWorkload.self,
         IdleWorkload.self,
+        CollectivesWorkload.self,
         LatencyWorkload.self,
         OrderingWorkload.self,
         ScoreWorkload.self,

@@ -1,0 +1,206 @@
+internal import Collectives
+internal import Fabric
+internal import Kernels
+internal import SharedMemory
+internal import Tensors
+
+/// One die's side of measuring what the machine could do: flags, barriers, and bytes moved by bare loops.
+///
+/// Few dies move bytes, as many as there are cores; all others are asleep meanwhile. Every number is the best of some
+/// batches, as a limit is what the machine can do, not what it does beside others; and the same at every die.
+struct LimitBench {
+    /// What a mover does with its bytes.
+    enum Kind: String, CaseIterable {
+        /// `memcpy` from one window into the next, over a working set of which half is read and half is written.
+        case copy
+        /// Elements of one window after the other folded into accumulators.
+        case fold
+        /// The same few cached kilobytes written all over the working set.
+        case fill
+    }
+
+    /// Bytes each window has at least, and those of the words and the cached block.
+    static let windowByteCount = 64 << 10
+    private static let blockByteCount = 8 << 10
+    private static let batches = 7
+    private static let batchNanoseconds: UInt64 = 1_000_000
+    private static let pingPongRounds = 100
+
+    let world: Team
+    let agreement: Collective
+    let area: Region
+    /// The cached block, and behind it lines for the ping-pong, for barriers of two, of a team and of all movers, and
+    /// for a word.
+    let scratch: Region
+    let type: ElementType
+    let reduction: Reduction
+    let tile = ReductionTile()
+
+    /// Takes its scratch memory. Collective over the world.
+    init(_ agreement: Collective, area: Region, type: ElementType, reduction: Reduction) throws {
+        world = agreement.team
+        self.agreement = agreement
+        self.area = area
+        self.type = type
+        self.reduction = reduction
+        scratch = try world.allocate(byteCount: Self.blockByteCount + 5 * 128, alignment: 4096)
+        let endpoint = world.endpoint
+        var words = endpoint.mutableValues(UInt64.self, at: scratch.offset, count: scratch.byteCount / 8)
+        for index in words.indices { words[index] = 0 }
+        try world.barrier()
+    }
+
+    private var endpoint: Endpoint { world.endpoint }
+    private func lines(_ index: Int) -> Region { scratch.slice(Self.blockByteCount + index * 128, 128) }
+
+    /// As many dies as can run at once.
+    var movers: Int { min(world.size, WaitPolicy.usableCores) }
+
+    /// Nanoseconds one flag takes one way between ranks 0 and 1; nil where they cannot both run.
+    func pingPong() throws -> Double? {
+        guard world.size >= 2, WaitPolicy.usableCores >= 2 else { return nil }
+        var best = 0.0
+        try world.barrier()
+        if world.rank < 2 {
+            settle()
+            var isWorthwhile = true
+            var batch = 0
+            while isWorthwhile, batch < Self.batches {
+                batch += 1
+                // Both start from zero: clear, then agree that both are clear.
+                try endpoint.signal(.set, 0, at: world.rank, lines(0).offset)
+                meet(2)
+                let time = RawPingPong.run(
+                    endpoint: endpoint, peer: 1 - world.rank, words: lines(0), rounds: Self.pingPongRounds,
+                    first: world.rank == 0)
+                let each = Double(time) / Double(2 * Self.pingPongRounds)
+                best = batch == 1 ? each : min(best, each)
+                // Two that came to share a core spin for a time slice a turn; rank 0 sees that, and both leave it at
+                // that.
+                if world.rank == 0 { try endpoint.signal(.set, each > 20_000 ? 1 : 0, at: 1, lines(4).offset) }
+                meet(2)
+                isWorthwhile = world.rank == 0 ? each <= 20_000 : try endpoint.fetch(at: 1, lines(4).offset) == 0
+            }
+        }
+        return try agreement.allReduce(world.rank == 0 ? best : 0, .sum)
+    }
+
+    /// Nanoseconds of one raw barrier of a team, all teams at once; the slowest team's.
+    func barrier(_ team: Team?) throws -> Double {
+        func each(_ rounds: Int) throws -> Double {
+            try world.barrier()
+            guard let team else { return 0 }
+            return Double(
+                RawBarrier.run(
+                    endpoint: endpoint, home: team.start, words: lines(2), size: team.size, rounds: rounds,
+                    spins: endpoint.spins)) / Double(rounds)
+        }
+        // Enough rounds to last a millisecond, as many at every die.
+        let first = try agreement.allReduce(try each(3), .max)
+        let rounds = max(3, min(2000, Int(Double(Self.batchNanoseconds) / max(first, 1))))
+        var best = Double.infinity
+        for _ in 0..<Self.batches { best = min(best, try each(rounds)) }
+        return try agreement.allReduce(best, .max)
+    }
+
+    /// Bytes a nanosecond for each kind, by the first `movers` dies together over a working set of `footprint` bytes.
+    func rates(_ kinds: [Kind], footprint: Int, movers: Int) throws -> [Double] {
+        var rates = [Double](repeating: 0, count: kinds.count)
+        let parts = slices(min(footprint, CollectivePlan.footprintLimit), movers)
+        try world.barrier()
+        if world.rank < movers {
+            settle()
+            for (index, kind) in kinds.enumerated() {
+                pass(kind, parts)
+                var values: [Double] = []
+                for _ in 0..<Self.batches {
+                    meet(movers)
+                    let start = Monotonic.now()
+                    var bytes = 0
+                    var time: UInt64 = 0
+                    while time < Self.batchNanoseconds {
+                        bytes += pass(kind, parts)
+                        time = Monotonic.now() - start
+                    }
+                    values.append(Double(bytes) / Double(time))
+                }
+                rates[index] = values.max() ?? 0
+            }
+        }
+        return try rates.map { try agreement.allReduce($0, .sum) }
+    }
+
+    /// Dies that share cores go to sleep only after a while; until then they would take turns with those that measure.
+    private func settle() {
+        guard !endpoint.spins else { return }
+        let start = Monotonic.now()
+        while Monotonic.now() - start < 15_000_000 {}
+    }
+
+    /// The first `size` dies have come this far. A pair of lines counts for one size only, and sizes are 1, 2 or all
+    /// movers.
+    private func meet(_ size: Int) {
+        guard size > 1 else { return }
+        _ = RawBarrier.run(
+            endpoint: endpoint, home: 0, words: lines(size == 2 ? 1 : 3), size: size, rounds: 1, spins: endpoint.spins)
+    }
+
+    /// A part of a window's area.
+    private struct Slice {
+        var window: Int
+        var offset: Int
+        var byteCount: Int
+    }
+
+    /// This mover's share of a working set that lies in as many windows as it fills with a few kilobytes each.
+    private func slices(_ footprint: Int, _ movers: Int) -> [Slice] {
+        guard world.rank < movers else { return [] }
+        let windows = max(1, min(world.size, footprint / 4096))
+        let share = max(128, footprint / windows / movers / 128 * 128)
+        let fits = min(share, area.byteCount / movers / 128 * 128)
+        return (0..<windows).map { Slice(window: $0, offset: area.offset + world.rank * fits, byteCount: fits) }
+    }
+
+    /// Once over the share; returns the bytes copied, folded or written.
+    @discardableResult
+    private func pass(_ kind: Kind, _ parts: [Slice]) -> Int {
+        var bytes = 0
+        let endpoint = endpoint
+        for part in parts {
+            switch kind {
+            case .copy:
+                let half = part.byteCount / 2
+                RawMove.copy(
+                    endpoint: endpoint, from: part.window, at: part.offset, to: (part.window + 1) % world.size,
+                    at: part.offset + half, byteCount: half)
+                bytes += half
+            case .fill:
+                for start in stride(from: 0, to: part.byteCount, by: Self.blockByteCount) {
+                    RawMove.copy(
+                        endpoint: endpoint, from: world.rank, at: scratch.offset, to: part.window,
+                        at: part.offset + start, byteCount: min(Self.blockByteCount, part.byteCount - start))
+                }
+                bytes += part.byteCount
+            case .fold:
+                bytes += fold(part)
+            }
+        }
+        return bytes
+    }
+
+    private func fold(_ part: Slice) -> Int {
+        let chunk = ReductionTile.capacity(type) * type.byteCount
+        let endpoint = endpoint
+        var first = 0
+        for start in stride(from: 0, to: part.byteCount, by: chunk) {
+            let length = min(chunk, part.byteCount - start)
+            guard let bytes = endpoint.peerBytes(part.window, at: part.offset + start, byteCount: length) else {
+                return 0
+            }
+            // The last piece is shorter than the tile, so it begins another.
+            if length != first { tile.load(type, from: bytes) } else { tile.accumulate(type, reduction, from: bytes) }
+            first = length
+        }
+        return part.byteCount
+    }
+}

@@ -1,0 +1,94 @@
+internal import Collectives
+internal import FoundationEssentials
+internal import NodeRuntime
+internal import SharedMemory
+
+/// Turns measured rows into a tuning table, and writes it.
+enum TuningFile {
+    /// An algorithm replaces the one that ships only if it is faster by more than this: less is noise.
+    static let margin = 0.05
+
+    /// Refuses a place that cannot be written, before an hour of measuring is lost.
+    static func check(_ path: String) throws {
+        let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: parent, isDirectory: &isFolder), isFolder else {
+            throw InputError(.noInput, "\(path): there is no folder \(parent)")
+        }
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder {
+            throw InputError(.noInput, "\(path): is a folder")
+        }
+    }
+
+    /// The table of the fastest, operation by operation.
+    ///
+    /// Each cluster's size is the largest its rules fit, the largest of each kind of cores fits all beyond; each
+    /// measured size of a call likewise. Neighbours that say the same become one rule.
+    static func table(_ figures: [(dies: Int, figure: CollectiveFigure)], cores: Int) -> TuningTable {
+        var rules: [TuningTable.Rule] = []
+        for operation in CollectiveOperation.allCases {
+            for kind in [TuningTable.Cores.own, .shared] {
+                let own = figures.filter {
+                    $0.figure.operation == "\(operation)" && ($0.dies > cores) == (kind == .shared)
+                }
+                let clusters = Set(own.map(\.dies)).sorted()
+                for dies in clusters {
+                    let rows = own.filter { $0.dies == dies }.map(\.figure)
+                    rules += bySize(operation, rows, kind, members: dies, isLast: dies == clusters.last)
+                }
+            }
+        }
+        // What was not measured stays as it ships.
+        return TuningTable(rules + TuningTable.standard.rules)
+    }
+
+    private static func bySize(
+        _ operation: CollectiveOperation, _ rows: [CollectiveFigure], _ kind: TuningTable.Cores, members: Int,
+        isLast: Bool
+    ) -> [TuningTable.Rule] {
+        let sizes = Set(rows.map(\.byteCount)).sorted()
+        let sharesSize = operation != .allToAllV && operation != .sendReceive
+        // Where members share no size, all sizes count together.
+        let groups = sharesSize ? sizes.map { size in rows.filter { $0.byteCount == size } } : [rows]
+        var rules: [TuningTable.Rule] = []
+        for (index, group) in groups.enumerated() {
+            let standard = TuningTable.standard.algorithm(
+                for: operation, byteCount: sharesSize ? sizes[index] : nil, members: members,
+                sharesCores: kind == .shared)
+            guard let algorithm = fastest(group, standard) else { continue }
+            if rules.last?.algorithm == algorithm { rules.removeLast() }
+            rules.append(
+                TuningTable.Rule(
+                    operation, byteCount: index == groups.count - 1 ? .max : sizes[index],
+                    members: isLast ? .max : members, cores: kind, algorithm))
+        }
+        return rules
+    }
+
+    /// The algorithm with the least product of medians over the sizes, unless the one that ships is nearly as fast.
+    private static func fastest(_ rows: [CollectiveFigure], _ standard: CollectiveAlgorithm) -> CollectiveAlgorithm? {
+        var times: [(algorithm: CollectiveAlgorithm, time: Double)] = []
+        for row in rows {
+            let text = row.fraction.map { "\(row.algorithm):\($0)" } ?? row.algorithm
+            guard let algorithm = CollectiveAlgorithm(text: text) else { continue }
+            if let index = times.firstIndex(where: { $0.algorithm == algorithm }) {
+                times[index].time *= row.median
+            } else {
+                times.append((algorithm, row.median))
+            }
+        }
+        guard let best = times.min(by: { $0.time < $1.time }) else { return nil }
+        let shipped = times.first { $0.algorithm == standard }?.time ?? .infinity
+        return shipped <= best.time * (1 + margin) ? standard : best.algorithm
+    }
+
+    static func write(_ figures: [(dies: Int, figure: CollectiveFigure)], to path: String) throws {
+        let table = table(figures, cores: WaitPolicy.usableCores)
+        do {
+            try Data(table.text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw InputError(.inputOutput, "\(path): cannot be written: \(error)")
+        }
+        Report.remark("\(table.rules.count) rules written to \(path)")
+    }
+}
