@@ -11,6 +11,16 @@ extension ProcessControl {
         return 0
     }
 
+    /// Bytes of this process's page tables; 0 if the system does not say.
+    public static func pageTableByteCount() -> Int {
+        let text = String(decoding: read("/proc/self/status", limit: 8192), as: UTF8.self)
+        for line in text.split(separator: "\n") where line.hasPrefix("VmPTE:") {
+            let number = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first
+            return (number.flatMap { Int($0) } ?? 0) * 1024
+        }
+        return 0
+    }
+
     /// Bytes of a small file of the system; empty if it cannot be read.
     static func read(_ path: String, limit: Int) -> [UInt8] {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC)

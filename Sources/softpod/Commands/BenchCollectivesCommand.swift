@@ -83,9 +83,10 @@ struct BenchCollectivesCommand: ParsableCommand {
     /// Runs one cluster and writes its rows as they come.
     private func measure(_ plan: CollectivePlan, dies: Int) throws -> [CollectiveFigure] {
         var options = cluster
-        options.dies = dies
+        options.givenDies = dies
+        options.givenNPUs = nil
         options.diesPerProcess = min(cluster.diesPerProcess, dies)
-        let configuration = options.configuration(
+        let configuration = try options.configuration(
             workload: CollectivesWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
             windowByteCount: try plan.windowByteCount(dies: dies))
         var facts = RunFacts(cluster: options, processes: configuration.processCount).row

@@ -26,7 +26,9 @@ struct BenchScaleCommand: ParsableCommand {
         guard (1...10_000).contains(repetitions) else {
             throw ValidationError("--repetitions must be 1 to 10000, not \(repetitions).")
         }
-        guard idle >= 0.1, idle <= 3600 else { throw ValidationError("--idle must be 0.1 to 3600 seconds, not \(idle).") }
+        guard idle >= 0.1, idle <= 3600 else {
+            throw ValidationError("--idle must be 0.1 to 3600 seconds, not \(idle).")
+        }
     }
 
     func run() throws {

@@ -12,6 +12,8 @@ struct VerifyCommand: ParsableCommand {
             Without --model: transports, teams, every collective in every form, expert exchange in every wire format, \
             every attention variant, and the gate, on a live cluster, over every transport. Exit code 1 if anything is wrong.
 
+            With --soak: random collectives for that many seconds, by every algorithm, on many teams, with pauses; every result             judged. Exit code 1 if anything is wrong.
+
             With --model: reads a text in windows (teacher forcing) and prints perplexity, top1 (the share of tokens that \
             were the likeliest) and agreementWithFloat32 (the share of positions where the likeliest token is float32's). \
             The text is --text, or the held-out text of golden.json beside the model.
@@ -24,11 +26,26 @@ struct VerifyCommand: ParsableCommand {
     @OptionGroup(title: "Options with --model") var place: PlacementOptions
     @Option(help: "Decides the made-up data; printed, so that a failure can be replayed.") var seed: UInt64?
     @Option(help: ArgumentHelp("Only entries whose name contains this.", valueName: "text")) var only: String?
+    @Option(help: ArgumentHelp("Run random collectives for this long instead.", valueName: "seconds"))
+    var soak: Double?
+    @Option(help: ArgumentHelp("Bytes of the largest block of --soak.", valueName: "bytes"))
+    var largest = ByteCount(16 << 10)
     @Flag(help: "One JSON object a row instead of a table.") var json = false
+
+    func validate() throws {
+        if let soak, !(soak > 0 && soak <= 86_400) {
+            throw ValidationError("--soak must be more than 0 and at most 86400 seconds, not \(soak).")
+        }
+        guard (8...(16 << 20)).contains(largest.value) else {
+            throw ValidationError("--largest must be 8 to 16M, not \(largest.value).")
+        }
+        if soak != nil, model != nil { throw ValidationError("--soak and --model are two different things to do.") }
+    }
 
     func run() throws {
         try Failure.guarded {
             if let model { return try ModelScore(command: self, folder: model).run() }
+            if let soak { return try SoakRun(command: self, seconds: soak).run() }
             try judgeCatalogs()
         }
     }

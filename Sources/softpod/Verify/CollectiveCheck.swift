@@ -70,6 +70,9 @@ struct CollectiveCheck: Check {
         }
     }
 
+    /// What one member must end with; nil where it gets nothing.
+    static func expected(_ trial: CollectiveTrial, for member: Int) -> [UInt8]? { expected(trial)[member] }
+
     /// What each member must end with; nil where it gets nothing.
     private static func expected(_ trial: CollectiveTrial) -> [[UInt8]?] {
         let inputs = (0..<trial.size).map(trial.input)

@@ -8,8 +8,10 @@ enum WorkloadCatalog {
         CollectivesWorkload.self,
         LatencyWorkload.self,
         OrderingWorkload.self,
+        ScaleWorkload.self,
         ScoreWorkload.self,
         SmokeWorkload.self,
+        SoakWorkload.self,
         VerifyWorkload.self,
     ]
 }
