@@ -42,7 +42,7 @@ extension Endpoint {
     ) throws(FabricError) -> UInt64 {
         let outcome = waiter.wait(
             word(at: offset), at: offset, until: comparison, target, epoch: epoch,
-            deadline: deadline ?? self.deadline(),
+            deadline: deadline, timeout: timeout,
             operation: operation.rawValue, peer: peer)
         switch outcome {
         case .satisfied(let value): return value

@@ -44,10 +44,11 @@ public final class Endpoint {
     ///   - rank: which die of the segment this is.
     ///   - timeout: the longest any wait lasts.
     ///   - policy: how to wait; by default from the census of dies and cores.
+    ///   - cores: cores that dies of this host run on; a test may claim others.
     ///   - route: which transport carries operations; a test may send even near ones through the protocol.
     public init(
         segment: Segment, rank: Int, timeout: Duration, policy: WaitPolicy? = nil,
-        route: TransportCatalog.Entry = TransportCatalog.sharedMemory
+        route: TransportCatalog.Entry = TransportCatalog.sharedMemory, cores: Int = WaitPolicy.usableCores
     ) {
         precondition((0..<segment.plan.dieCount).contains(rank), "no such die in the segment")
         precondition(
@@ -68,6 +69,7 @@ public final class Endpoint {
         unsafe ownBase = segment.window(of: rank).base
         let policy = policy ?? .census(dies: segment.plan.dieCount)
         spins = policy.spinCount >= 100
+        hasManyCores = cores > 8
         waiter = Waiter(
             segment: segment, rank: rank, policy: policy,
             slowWaits: control.counter(OperationCounts.slowWaitIndex),
@@ -84,6 +86,9 @@ public final class Endpoint {
 
     /// Bytes before the heap in each window of this cluster.
     public var reservedByteCount: Int { Self.reservedByteCount(dies: rankCount) }
+
+    /// Whether so many cores run dies that they contend for one counter; the same at every rank of a host.
+    let hasManyCores: Bool
 
     /// Whether dies have a core each, so that a wait may spin for a moment.
     public let spins: Bool

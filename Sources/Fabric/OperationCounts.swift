@@ -12,7 +12,7 @@ public struct OperationCounts: Sendable, Equatable {
     public var calls: [FabricOperation: UInt64] = [:]
     /// Payload bytes put, got, stored and loaded.
     public var bytes: UInt64 = 0
-    /// Waits that had to give the processor away.
+    /// Waits that had to give the processor away more than once.
     public var slowWaits: UInt64 = 0
     /// Times the die went to sleep in the kernel.
     public var sleeps: UInt64 = 0

@@ -21,7 +21,7 @@ internal import Synchronization
 extension Team {
     /// Members of a team that share a counter before the leader's.
     static let groupSize = 16
-    /// Teams larger than this count by groups.
+    /// Teams larger than this count by groups, where many cores would otherwise contend for one line.
     static let flatSize = 64
     static let poison = UInt64.max
 
@@ -68,7 +68,7 @@ extension Team {
     private func countIn() throws(FabricError) -> Bool {
         isMeeting = true
         endpoint.word(at: offset(WindowLayout.arrivedOffset)).storeReleasing(generation)
-        if size > Self.flatSize {
+        if size > Self.flatSize, endpoint.hasManyCores {
             let group = rank / Self.groupSize
             let members = min(Self.groupSize, size - group * Self.groupSize)
             let groups = (size + Self.groupSize - 1) / Self.groupSize
@@ -195,7 +195,7 @@ extension Team {
         if phase < target {
             let outcome = endpoint.waiter.wait(
                 word, at: offset(WindowLayout.phaseOffset), until: .greaterOrEqual, target, epoch: endpoint.epoch,
-                deadline: deadline ?? endpoint.deadline(), operation: operation.rawValue, peer: nil, crowd: crowd)
+                deadline: deadline, timeout: endpoint.timeout, operation: operation.rawValue, peer: nil, crowd: crowd)
             switch outcome {
             case .satisfied(let value): phase = value
             case .epochMoved(let elapsed):

@@ -72,7 +72,7 @@ public struct Waiter: Sendable {
     let control: ControlBlock
     let cluster: ClusterBlock
     let policy: WaitPolicy
-    /// Slow waits (that gave the processor away), and sleeps; for the counters.
+    /// Slow waits (that gave the processor away more than once), and sleeps; for the counters.
     let slowWaits: Word
     let sleeps: Word
 
@@ -90,12 +90,14 @@ public struct Waiter: Sendable {
     /// Acquires what the word's writer released, also when the value was there at once. `epoch` is the epoch the caller
     /// belongs to; the word is checked before the epoch, so a wait that is satisfied never fails.
     ///
+    /// It gives up at `deadline`, or if there is none when `timeout` has passed.
+    ///
     /// A word of the die's own window has one waiter, and its writer looks at that die's doorbell. A word that many dies wait
     /// for (`crowd`) has a count of those who may be asleep, so that its writer looks at doorbells only if there are any.
     @inline(never)
     public func wait(
         _ word: Word, at wordOffset: Int, until comparison: Comparison, _ target: UInt64, epoch: UInt64,
-        deadline: Deadline, operation: UInt64, peer: Int?, crowd: Crowd? = nil
+        deadline: Deadline?, timeout: Duration, operation: UInt64, peer: Int?, crowd: Crowd? = nil
     ) -> Outcome {
         for turn in 0..<policy.spinCount {
             let value = word.loadAcquiring()
@@ -103,7 +105,14 @@ public struct Waiter: Sendable {
             if turn & 255 == 255, cluster.epoch.loadAcquiring() != epoch { break }
             softpod_pause()
         }
+        // Where ranks share cores, most waits end after one turn of the others: no clock is read before.
+        if policy.yieldNanoseconds > 0 {
+            sched_yield()
+            let value = word.loadAcquiring()
+            if comparison.holds(value, target) { return .satisfied(value) }
+        }
         let since = Monotonic.now()
+        let end = deadline?.nanoseconds ?? Deadline(after: timeout).nanoseconds
         slowWaits.storeRelaxed(slowWaits.loadRelaxed() &+ 1)
         var isPublished = false
         defer { if isPublished { control.publish(nil) } }
@@ -112,7 +121,7 @@ public struct Waiter: Sendable {
             if comparison.holds(value, target) { return .satisfied(value) }
             if cluster.epoch.loadAcquiring() != epoch { return .epochMoved(Monotonic.now() - since) }
             let now = Monotonic.now()
-            if now >= deadline.nanoseconds { return .timedOut(now - since) }
+            if now >= end { return .timedOut(now - since) }
             if !isPublished, now - since >= min(Self.quietNanoseconds, policy.yieldNanoseconds) {
                 isPublished = true
                 control.publish(
@@ -127,7 +136,7 @@ public struct Waiter: Sendable {
             _ = unsafe crowd?.sleepers.atomic.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
             defer { _ = unsafe crowd?.sleepers.atomic.pointee.wrappingSubtract(1, ordering: .relaxed) }
             if let outcome = sleepOnce(
-                word, bell, comparison, target, epoch, deadline.nanoseconds - now, inCrowd: crowd != nil)
+                word, bell, comparison, target, epoch, end - now, inCrowd: crowd != nil)
             {
                 return outcome
             }
