@@ -58,9 +58,9 @@ extension CollectiveCall {
             checkOverlap(me == root ? destination.offset == source.offset + me * block : nil)
         case .sendReceive:
             precondition((target == me) == (origin == me), "who sends to itself receives from itself")
-            for partner in [target, origin] {
-                precondition(partner.map((0..<size).contains) ?? true, "partners are members")
-            }
+            precondition(
+                (target.map((0..<size).contains) ?? true) && (origin.map((0..<size).contains) ?? true),
+                "partners are members")
             if target == me { checkLengths(source.byteCount, source.byteCount) }
             checkOverlap(target != nil && origin != nil ? false : nil)
         }
@@ -85,11 +85,14 @@ extension CollectiveCall {
 
     /// Whole elements, aligned to their size.
     private func checkElements() {
-        for region in [source, destination] where region.byteCount > 0 {
-            precondition(
-                region.byteCount % type.byteCount == 0 && region.offset % type.byteCount == 0,
-                "a reduction works on whole elements, aligned to their size")
-        }
+        checkElements(source)
+        checkElements(destination)
+    }
+
+    private func checkElements(_ region: Region) {
+        precondition(
+            region.byteCount % type.byteCount == 0 && region.offset % type.byteCount == 0 || region.byteCount == 0,
+            "a reduction works on whole elements, aligned to their size")
     }
 
     private func checkPlace(_ region: Region, _ workspace: CollectiveWorkspace, _ what: StaticString) {

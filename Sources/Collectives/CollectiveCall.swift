@@ -23,9 +23,23 @@ public struct CollectiveCall: Sendable {
     /// Where in the program the call was made.
     public var site: CallSite
 
-    /// For the v-forms: where the block for or of each member starts, and one past the last end. For an all-gather the same list twice.
-    var sendOffsets: [Int]
-    var receiveOffsets: [Int]
+    /// For the v-forms.
+    private let lists: Lists?
+
+    /// Where the block for or of each member starts, and one past the last end. For an all-gather the second only. In one box, so that
+    /// calls without lists are copied without counting references to two.
+    private final class Lists: Sendable {
+        let send: [Int]
+        let receive: [Int]
+
+        init(send: [Int], receive: [Int]) {
+            self.send = send
+            self.receive = receive
+        }
+    }
+
+    var sendOffsets: [Int] { lists?.send ?? [] }
+    var receiveOffsets: [Int] { lists?.receive ?? [] }
     /// For send/receive.
     var target: Int?
     var origin: Int?
@@ -44,8 +58,9 @@ public struct CollectiveCall: Sendable {
         self.reduction = reduction
         self.algorithm = algorithm
         self.site = site
-        sendOffsets = Self.offsets(sendByteCounts)
-        receiveOffsets = Self.offsets(receiveByteCounts)
+        lists =
+            operation == .allGatherV || operation == .allToAllV
+            ? Lists(send: Self.offsets(sendByteCounts), receive: Self.offsets(receiveByteCounts)) : nil
         self.target = target
         self.origin = origin
     }

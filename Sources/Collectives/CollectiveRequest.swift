@@ -85,7 +85,7 @@ extension Collective {
         while let head = workspace.streams[team.slot]?.first {
             try head.advance(waits: waits)
             guard head.isOver else { return }
-            workspace.streams[team.slot]?.removeFirst()
+            removeHead()
             if head === request { return }
         }
         // A request that is not in its stream has ended, or its workspace has.
@@ -94,7 +94,13 @@ extension Collective {
 
     /// Ends all that were started on this team.
     func settleStream() throws(FabricError) {
+        if workspace.streams.isEmpty { return }
         while let last = workspace.streams[team.slot]?.last { try advanceStream(upTo: last, waits: true) }
+    }
+
+    private func removeHead() {
+        workspace.streams[team.slot]?.removeFirst()
+        if workspace.streams[team.slot]?.isEmpty == true { workspace.streams[team.slot] = nil }
     }
 
     /// Lets the head of the stream arrive, if it can be moved without waiting.
@@ -103,7 +109,7 @@ extension Collective {
             return false
         }
         try head.advance(waits: false)
-        if head.isOver { workspace.streams[team.slot]?.removeFirst() }
+        if head.isOver { removeHead() }
         return head.isOver
     }
 }

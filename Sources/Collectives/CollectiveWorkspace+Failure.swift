@@ -11,7 +11,7 @@ extension CollectiveWorkspace {
     ) throws(FabricError) {
         do throws(FabricError) {
             if let failure { throw failure }
-            if !teams.contains(where: { $0 === team }) { teams.append(team) }
+            if teams.last !== team, !teams.contains(where: { $0 === team }) { teams.append(team) }
             try body()
         } catch {
             endpoint.endFlight(flight, inSuccess: false)

@@ -58,7 +58,7 @@ public final class CollectiveWorkspace {
     /// Events sent to, and expected from, each rank of the cluster.
     var sent: [UInt64]
     var seen: [UInt64]
-    /// Operations started and not ended, by the slot of their team, in order.
+    /// Operations started and not ended, by the slot of their team, in order; empty where no team has any.
     var streams: [Int: [CollectiveRequest]] = [:]
     /// Teams that have used it, to be told when it ends.
     var teams: [Team] = []

@@ -106,12 +106,17 @@ struct Posts {
                     "rank \(team.member(member)) gives \(source) and takes \(destination) bytes, here they are "
                         + "\(lengths.0) and \(lengths.1)")
             }
-            for (word, length) in [(Self.sourceWord, source), (Self.destinationWord, destination)] {
-                let start = team.posted(by: member, word)
-                guard length <= window, start <= window - length else {
-                    throw workspace.error(.corrupt, team.member(member), "its bytes are outside its window")
-                }
-            }
+            try checkPlace(member, Self.sourceWord, source, window)
+            try checkPlace(member, Self.destinationWord, destination, window)
+        }
+    }
+
+    private func checkPlace(
+        _ member: Int, _ word: Int, _ length: UInt64, _ window: UInt64
+    ) throws(FabricError) {
+        let start = team.posted(by: member, word)
+        guard length <= window, start <= window - length else {
+            throw workspace.error(.corrupt, team.member(member), "its bytes are outside its window")
         }
     }
 

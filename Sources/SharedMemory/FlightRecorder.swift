@@ -39,7 +39,7 @@ public struct FlightRecorder: @unchecked Sendable, BitwiseCopyable {
                 | UInt64(truncatingIfNeeded: record.memberCount) << 32)
         word(number, 5).storeRelaxed(UInt64(bitPattern: Int64(record.memberStride)))
         if !record.site.isEmpty {
-            // The end of a path says more than its start.
+            // The end of a path says more than its start. Only a mode for finding mistakes gives a place.
             let text = Array(record.site.utf8.suffix(Self.textByteCount))
             unsafe PackedText.write(
                 text, to: base + Int(number % UInt64(Self.capacity)) * Self.recordByteCount + 56,

@@ -18,8 +18,9 @@ internal import Tensors
 struct Cooperative {
     let team: Team
     let workspace: CollectiveWorkspace
-    let call: CollectiveCall
     let posts: Posts
+    /// What is carried out.
+    var call: CollectiveCall { _read { yield posts.call } }
     let size: Int
     /// Whether the blocks ride in the posts.
     let isInline: Bool
@@ -48,7 +49,6 @@ struct Cooperative {
     init(_ collective: Collective, _ call: CollectiveCall) {
         team = collective.team
         workspace = collective.workspace
-        self.call = call
         size = team.size
         posts = Posts(collective, call, algorithm: CollectiveAlgorithm.cooperative.digest)
         isInline =

@@ -26,7 +26,7 @@ struct Work {
     /// Work that moves at most this many bytes in all is done by the last arriver alone: two members would pass more lines.
     static let soloByteCount = 64 << 10
     /// Work that moves more than this is not shared: each member does its own part, and touches no pages of others but those it must.
-    static let sharedByteCount = 1 << 20
+    static let sharedByteCount = 2 << 20
 
     /// Cuts the work of a call.
     ///
