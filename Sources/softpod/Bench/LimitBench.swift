@@ -22,7 +22,9 @@ struct LimitBench {
     /// Bytes each window has at least, and those of the words and the cached block.
     static let windowByteCount = 64 << 10
     private static let blockByteCount = 8 << 10
-    private static let batches = 7
+    private static let batches = 9
+    /// A library copies differently by length, and which way is faster depends on the machine: batches try all of these.
+    private static let copyByteCounts = [Int.max, 1 << 20, 256 << 10]
     private static let batchNanoseconds: UInt64 = 1_000_000
     private static let pingPongRounds = 100
 
@@ -111,15 +113,15 @@ struct LimitBench {
         if world.rank < movers {
             settle()
             for (index, kind) in kinds.enumerated() {
-                pass(kind, parts)
+                pass(kind, parts, at: 0)
                 var values: [Double] = []
-                for _ in 0..<Self.batches {
+                for batch in 0..<Self.batches {
                     meet(movers)
                     let start = Monotonic.now()
                     var bytes = 0
                     var time: UInt64 = 0
                     while time < Self.batchNanoseconds {
-                        bytes += pass(kind, parts)
+                        bytes += pass(kind, parts, at: batch)
                         time = Monotonic.now() - start
                     }
                     values.append(Double(bytes) / Double(time))
@@ -161,18 +163,22 @@ struct LimitBench {
         return (0..<windows).map { Slice(window: $0, offset: area.offset + world.rank * fits, byteCount: fits) }
     }
 
-    /// Once over the share; returns the bytes copied, folded or written.
+    /// Once over the share, in the way of a batch; returns the bytes copied, folded or written.
     @discardableResult
-    private func pass(_ kind: Kind, _ parts: [Slice]) -> Int {
+    private func pass(_ kind: Kind, _ parts: [Slice], at batch: Int) -> Int {
         var bytes = 0
+        let chunk = Self.copyByteCounts[batch % Self.copyByteCounts.count]
         let endpoint = endpoint
         for part in parts {
             switch kind {
             case .copy:
                 let half = part.byteCount / 2
-                RawMove.copy(
-                    endpoint: endpoint, from: part.window, at: part.offset, to: (part.window + 1) % world.size,
-                    at: part.offset + half, byteCount: half)
+                for start in stride(from: 0, to: half, by: min(chunk, half)) {
+                    RawMove.copy(
+                        endpoint: endpoint, from: part.window, at: part.offset + start,
+                        to: (part.window + 1) % world.size, at: part.offset + half + start,
+                        byteCount: min(chunk, half - start))
+                }
                 bytes += half
             case .fill:
                 for start in stride(from: 0, to: part.byteCount, by: Self.blockByteCount) {
