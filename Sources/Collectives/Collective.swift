@@ -65,6 +65,9 @@ public struct Collective {
     }
 
     /// The algorithm a call will be carried out by. A pure function of what is the same at every member.
+    ///
+    /// Members whose sizes differ by mistake may so come to different algorithms; what one of them throws is then
+    /// `.timedOut` instead of `.mismatch`.
     public func resolve(_ call: CollectiveCall) -> CollectiveAlgorithm {
         var algorithm = call.algorithm
         if algorithm == .automatic {

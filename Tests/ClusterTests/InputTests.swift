@@ -61,6 +61,7 @@ extension Commands {
                 (["bench", "collectives", "-c", "2"], "--check must be 0 to 1"),
                 (["bench", "collectives", "--repetitions", "2"], "--repetitions must be 3"),
                 (["bench", "collectives", "--row-seconds", "nan"], "--row-seconds must be"),
+                (["bench", "collectives", "--row-seconds", "3600"], "at most half of --deadline"),
                 (["bench", "collectives", "--type", "float8"], "--type must be one of int8"),
                 (["bench", "collectives", "--reduction", "mean"], "--reduction must be sum"),
                 (["bench", "collectives", "--team", "columns"], "columns"),

@@ -53,6 +53,10 @@ struct BenchCollectivesCommand: ParsableCommand {
         if gains, tune != nil { throw ValidationError("--gains and --tune are two runs.") }
         if gains, chosenFormat.isBySection { throw ValidationError("--gains has the formats table and json.") }
         if gains, !sweep.algorithm.isEmpty { throw ValidationError("--gains chooses the algorithms itself.") }
+        if let seconds = sweep.rowSeconds, seconds / Double(max(sweep.repetitions, 1)) > cluster.deadline / 2 {
+            // Dies outside a team wait for the batch.
+            throw ValidationError("--row-seconds over --repetitions must be at most half of --deadline.")
+        }
         if tune == "" { throw ValidationError("--tune needs the name of a file.") }
         if tune != nil, sweep.team != .world { throw ValidationError("--tune measures the world.") }
     }
