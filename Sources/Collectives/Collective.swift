@@ -38,6 +38,7 @@ public struct Collective {
             case .cooperative, .automatic:
                 var work = Cooperative(self, call)
                 try work.run()
+            case .ring, .twoLevel, .trampoline: try runSchedule(call, algorithm)
             }
         }
     }
@@ -46,7 +47,17 @@ public struct Collective {
     public func resolve(_ call: CollectiveCall) -> CollectiveAlgorithm {
         var algorithm = call.algorithm
         if algorithm == .automatic { algorithm = call.operation == .sendReceive ? .push : .cooperative }
-        if algorithm == .cooperative, call.operation == .sendReceive || !team.isNear { algorithm = .pull }
-        return algorithm
+        if algorithm == .cooperative, !team.isNear { algorithm = .pull }
+        return algorithm.carries(call.operation) ? algorithm : .pull
+    }
+
+    private func runSchedule(_ call: CollectiveCall, _ algorithm: CollectiveAlgorithm) throws(FabricError) {
+        var runner = ScheduleRunner(self, call, algorithm)
+        let shape = runner.shape
+        switch algorithm {
+        case .twoLevel(let group): try runner.run(GroupedSchedule(shape, group: group, isSpread: false))
+        case .trampoline(let group): try runner.run(GroupedSchedule(shape, group: group, isSpread: true))
+        default: try runner.run(RingSchedule(shape))
+        }
     }
 }
