@@ -56,7 +56,9 @@ public struct Collective {
         let shape = runner.shape
         switch algorithm {
         case .twoLevel(let group): try runner.run(GroupedSchedule(shape, group: group, isSpread: false))
-        case .trampoline(let group): try runner.run(GroupedSchedule(shape, group: group, isSpread: true))
+        case .trampoline(let group):
+            let schedule = GroupedSchedule(shape, group: group, isSpread: true)
+            if call.operation == .allToAllV { try runner.runByTable(schedule) } else { try runner.run(schedule) }
         default: try runner.run(RingSchedule(shape))
         }
     }

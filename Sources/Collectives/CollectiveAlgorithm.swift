@@ -60,8 +60,9 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
             case .allToAll, .allToAllV, .gather, .scatter, .sendReceive: false
             default: true
             }
-        // Who hands on must know the lengths, which with differing ones only the two ends do.
-        case .twoLevel, .trampoline: operation != .sendReceive && operation != .allToAllV
+        // Leaders put blocks of all their members together, so each would have to know all lengths of its group.
+        case .twoLevel: operation != .sendReceive && operation != .allToAllV
+        case .trampoline: operation != .sendReceive
         }
     }
 

@@ -24,6 +24,7 @@ struct Program: StepSink {
     init(_ schedule: some Schedule, _ me: Int, size: Int, announces: Bool) {
         let partners = (0..<size).filter { $0 != me && schedule.arePartners(me, $0) }
         if announces { instructions = partners.map { .announce($0) } } else { met = Set(0..<size) }
+        met.insert(me)
         schedule.emit(me, &self)
         guard announces else { return }
         for member in partners {
@@ -75,17 +76,25 @@ struct ScheduleChecker {
     var taken: [Int]
     var wrong: [String] = []
 
-    init(_ shape: ScheduleShape, _ schedule: some Schedule, isInPlace: Bool) {
+    /// Bytes from each to each, for an all-to-all of differing lengths.
+    let lengths: [[Int]]
+
+    /// - Parameter schedule: gives a member's.
+    init(
+        _ shape: ScheduleShape, isInPlace: Bool, lengths: [[Int]] = [], _ schedule: (Int) -> some Schedule
+    ) {
         let size = shape.size
         self.shape = shape
+        self.lengths = lengths
         programs = (0..<size).map {
-            Program(schedule, $0, size: size, announces: shape.operation != .barrier)
+            Program(schedule($0), $0, size: size, announces: shape.operation != .barrier)
         }
         var bases: [(Int, Int, Int)] = []
         memory = []
         for member in 0..<size {
-            let source = shape.sourceByteCount(member)
-            let destination = shape.destinationByteCount(member)
+            let source = lengths.isEmpty ? shape.sourceByteCount(member) : lengths[member].reduce(0, +)
+            let destination =
+                lengths.isEmpty ? shape.destinationByteCount(member) : lengths.reduce(0) { $0 + $1[member] }
             let shift = isInPlace ? Self.shift(shape, member) : nil
             let start = shift.map { max(0, -$0) } ?? 0
             let place = shift.map { start + $0 } ?? source
@@ -268,15 +277,15 @@ struct ScheduleChecker {
 
     /// The caller has its own again: looks at the destination, and writes everywhere.
     private mutating func judge(_ me: Int) {
-        for index in 0..<shape.destinationByteCount(me) {
+        for index in 0..<destinationByteCount(me) {
             let value = read(me, at: me, destinations[me] + index)
             if value != expected(me, index) {
                 wrong.append("byte \(index) of the destination of \(me) is \(value), not \(expected(me, index))")
             }
         }
-        if destinations[me] >= sources[me] + shape.sourceByteCount(me) {
-            for index in 0..<shape.sourceByteCount(me) where memory[me][sources[me] + index].value != .source(me, index)
-            {
+        let sourceByteCount = shape.sourceByteCount(me)
+        if destinations[me] >= sources[me] + sourceByteCount {
+            for index in 0..<sourceByteCount where memory[me][sources[me] + index].value != .source(me, index) {
                 wrong.append("byte \(index) of the source of \(me) was changed")
             }
         }
@@ -284,6 +293,10 @@ struct ScheduleChecker {
         if shape.operation == .barrier, clocks[me].contains(0) {
             wrong.append("member \(me) leaves the barrier before another has come")
         }
+    }
+
+    private func destinationByteCount(_ me: Int) -> Int {
+        lengths.isEmpty ? shape.destinationByteCount(me) : lengths.reduce(0) { $0 + $1[me] }
     }
 
     private func expected(_ me: Int, _ index: Int) -> Symbol {
@@ -298,7 +311,17 @@ struct ScheduleChecker {
         case .allToAll: return .source(index / block, me * block + index % block)
         case .reduceScatter: return .result(me * block + index)
         case .allReduce, .reduce: return .result(index)
-        case .barrier, .allToAllV, .sendReceive: return .nothing
+        case .allToAllV:
+            var start = 0
+            for sender in 0..<shape.size {
+                let byteCount = lengths[sender][me]
+                if index < start + byteCount {
+                    return .source(sender, lengths[sender][..<me].reduce(0, +) + index - start)
+                }
+                start += byteCount
+            }
+            return .nothing
+        case .barrier, .sendReceive: return .nothing
         }
     }
 }

@@ -1,16 +1,12 @@
-// A block from each to each: inside a group directly, to another group by one member of it.
+// A block from each to each by two levels: inside a group directly, to another group from leader to leader.
 
 extension GroupedSchedule {
     /// Bytes of a block that go in a round, by what staging holds.
-    static func exchangePiece(_ shape: ScheduleShape, _ groups: Grouping, _ isSpread: Bool) -> Int {
-        let places =
-            isSpread
-            ? groups.count * ScheduleShape.quotient(groups.width, groups.smallest) * groups.width
-            : 2 * groups.width * groups.width
-        return min(shape.staging / places, shape.pieceLimit, max(shape.block, 1))
+    static func exchangePiece(_ shape: ScheduleShape, _ groups: Grouping) -> Int {
+        min(shape.staging / (2 * groups.width * groups.width), shape.pieceLimit, max(shape.block, 1))
     }
 
-    private var piece: Int { Self.exchangePiece(shape, groups, isSpread) }
+    private var piece: Int { Self.exchangePiece(shape, groups) }
 
     private func source(_ member: Int, _ start: Int) -> Place { .source(member * shape.block + start) }
     private func place(_ member: Int, _ start: Int) -> Place { .destination(member * shape.block + start) }
@@ -35,52 +31,6 @@ extension GroupedSchedule {
             try sink.take(.copy(from: from, to: place, byteCount: byteCount))
         } else {
             try sink.take(.put(member, from: from, to: place, byteCount: byteCount))
-        }
-    }
-
-    /// Where a relay keeps what a member outside has for its group: a place for each that it relays for.
-    private func area(_ member: Int, _ group: Int) -> Int {
-        let each = ScheduleShape.quotient(groups.width, groups.smallest)
-        let index = groups.group(of: member) * each + groups.index(of: member) / groups.members(group).count
-        return index * groups.width * piece
-    }
-
-    /// Trampoline: a member's blocks for a group, which lie side by side, go to one member of it.
-    ///
-    /// A place of staging is written again after the event that says that the last round's blocks have been handed on. Two members may
-    /// relay for each other; the order of events is then blocks, event, blocks, event on both sides.
-    func spreadExchange<Sink: StepSink>(_ me: Int, _ sink: inout Sink) throws(Sink.Failure) {
-        let home = groups.group(of: me)
-        let rounds = shape.rounds(limit: piece)
-        for round in 0..<rounds {
-            let (start, byteCount) = shape.piece(shape.block, round, limit: piece)
-            for step in 1..<max(groups.count, 1) {
-                let group = (home + step) % groups.count
-                let relay = relay(me, group)
-                if round > 0 { try sink.take(.wait(relay)) }
-                let area = area(me, group)
-                for member in groups.members(group) {
-                    try sink.take(
-                        .put(
-                            relay, from: source(member, start),
-                            to: .staging(area + groups.index(of: member) * byteCount), byteCount: byteCount))
-                }
-                try sink.take(.signal(relay))
-            }
-            try exchangeInside(me, start, byteCount, &sink)
-            for step in 1..<max(groups.count, 1) {
-                for sender in groups.members((home + groups.count - step) % groups.count)
-                where relay(sender, home) == me {
-                    try sink.take(.wait(sender))
-                    let area = area(sender, home)
-                    for member in groups.members(home) {
-                        try deliver(
-                            me, member, from: .staging(area + groups.index(of: member) * byteCount),
-                            to: place(sender, start), byteCount: byteCount, &sink)
-                    }
-                    if round + 1 < rounds { try sink.take(.signal(sender)) }
-                }
-            }
         }
     }
 

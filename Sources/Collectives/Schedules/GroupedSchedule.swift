@@ -6,7 +6,7 @@
 /// Inside a group everybody deals with everybody.
 package struct GroupedSchedule: Schedule {
     let shape: ScheduleShape
-    let groups: Grouping
+    package let groups: Grouping
     /// Whether partners are spread over the members of a group, as in the trampoline form.
     let isSpread: Bool
 
@@ -14,9 +14,9 @@ package struct GroupedSchedule: Schedule {
         self.shape = shape
         self.isSpread = isSpread
         var groups = Grouping(size: shape.size, group: group)
-        if shape.operation == .allToAll {
-            // Wide groups of a large team would leave no room for pieces of a useful length.
-            while groups.width > 1, Self.exchangePiece(shape, groups, isSpread) < min(16, shape.block) {
+        if shape.operation == .allToAll, !isSpread {
+            // Wide groups would leave no room for pieces of a useful length.
+            while groups.width > 1, Self.exchangePiece(shape, groups) < min(16, shape.block) {
                 groups = Grouping(size: shape.size, group: groups.width - 1)
             }
         }
@@ -24,7 +24,7 @@ package struct GroupedSchedule: Schedule {
     }
 
     /// The member of a group that takes what a member outside sends there.
-    func relay(_ member: Int, _ group: Int) -> Int {
+    package func relay(_ member: Int, _ group: Int) -> Int {
         groups.member(group, at: isSpread ? groups.index(of: member) : 0)
     }
 
@@ -67,7 +67,11 @@ package struct GroupedSchedule: Schedule {
         case .gather: try gather(me, &sink)
         case .scatter: try scatter(me, &sink)
         case .allToAll:
-            if isSpread { try spreadExchange(me, &sink) } else { try leaderExchange(me, &sink) }
+            if isSpread {
+                try TrampolineExchange(self, EqualBlocks(byteCount: shape.block)).emit(me, &sink)
+            } else {
+                try leaderExchange(me, &sink)
+            }
         case .allReduce, .reduceScatter, .reduce: try GroupedFold(self).emit(me, &sink)
         default: preconditionFailure("the catalog says what groups carry")
         }

@@ -15,9 +15,9 @@ package struct Grouping: Sendable, Equatable {
     /// Members of the last group, which is the smallest.
     var smallest: Int { size - (count - 1) * width }
 
-    func group(of member: Int) -> Int { member / width }
+    package func group(of member: Int) -> Int { member / width }
     func index(of member: Int) -> Int { member % width }
-    func members(_ group: Int) -> Range<Int> { group * width..<min(size, (group + 1) * width) }
+    package func members(_ group: Int) -> Range<Int> { group * width..<min(size, (group + 1) * width) }
     func areTogether(_ first: Int, _ second: Int) -> Bool { group(of: first) == group(of: second) }
 
     /// The member of a group at an index, round and round.

@@ -32,8 +32,21 @@ struct ScheduleRunner: StepSink {
 
     /// From the announcements to the last events.
     mutating func run<Plan: Schedule>(_ schedule: Plan) throws(FabricError) {
-        let me = team.rank
         try open(schedule)
+        try carryOut(schedule)
+    }
+
+    /// An all-to-all of differing lengths: what is to be handed on is known when tables have been read.
+    ///
+    /// Allocates the table: about 16 bytes for each member of the team.
+    mutating func runByTable(_ schedule: GroupedSchedule) throws(FabricError) {
+        try workspace.publishTable(call, team.size, me: team.rank)
+        try open(schedule)
+        try carryOut(TrampolineExchange(schedule, readTable(schedule)))
+    }
+
+    private mutating func carryOut<Plan: Schedule>(_ schedule: Plan) throws(FabricError) {
+        let me = team.rank
         try schedule.emit(me, &self)
         try flush()
         guard announces else { return }
@@ -70,6 +83,35 @@ struct ScheduleRunner: StepSink {
             workspace.legs[member].outByteCount = shape.destinationByteCount(member)
             try workspace.announce(team.member(member), digest, mine)
         }
+    }
+
+    /// Who sends how much to members of this one's group by this one, and where it goes.
+    ///
+    /// - Throws: `.mismatch` where the tables of both ends contradict each other.
+    private func readTable(_ schedule: GroupedSchedule) throws(FabricError) -> ExchangeTable {
+        let me = team.rank
+        let home = schedule.groups.group(of: me)
+        let mine = schedule.groups.members(home)
+        var table = ExchangeTable(me, schedule.groups, sendOffsets: call.sendOffsets)
+        for member in mine { if member != me { try meet(member) } }
+        for sender in 0..<team.size {
+            guard sender == me || !mine.contains(sender) && schedule.relay(sender, home) == me else { continue }
+            if sender != me { try meet(sender) }
+            for member in mine {
+                let sent = try workspace.sent(by: team.member(sender), to: member)
+                let taken = try workspace.taken(by: team.member(member), from: sender)
+                let base = member == me ? call.destination.offset : workspace.legs[member].remoteDestination
+                guard sent.byteCount == taken.byteCount, taken.byteCount >= 0, taken.start >= 0,
+                    taken.byteCount <= endpoint.windowByteCount - base,
+                    taken.start <= endpoint.windowByteCount - base - taken.byteCount
+                else {
+                    throw workspace.tableMismatch(
+                        team.member(sender), sent.byteCount, team.member(member), taken.byteCount)
+                }
+                table.set(from: sender, to: member, byteCount: taken.byteCount, place: taken.start)
+            }
+        }
+        return table
     }
 
     /// Waits for a member's announcement, once.
