@@ -5,7 +5,13 @@ import Testing
 /// Schedules without data: what every member's steps come to, whoever runs when.
 @Suite("Schedules")
 struct ScheduleTests {
-    static let groups = [1, 2, 3, 4, 7, 16]
+    #if DEBUG
+        static let groups = [1, 3, 16]
+        static let sizes = [1, 2, 3, 4, 5, 8, 13]
+    #else
+        static let groups = [1, 2, 3, 4, 7, 16]
+        static let sizes = Array(1...20)
+    #endif
 
     /// A shape with pieces so short that there are many.
     static func shape(
@@ -86,9 +92,9 @@ struct ScheduleTests {
             + Self.groups.flatMap { [CollectiveAlgorithm.twoLevel(group: $0), .trampoline(group: $0)] }
         var wrong: [String] = []
         for algorithm in algorithms where algorithm.carries(operation) {
-            for size in 1...20 {
+            for size in Self.sizes {
                 // Blocks of one piece, of no byte, and of so many pieces that staging is used again and again.
-                for (block, limit) in [(4, 64), (0, 64), (14, 4)] {
+                for (block, limit) in [(4, 64), (0, 64), (operation.isReduction ? 80 : 14, 4)] {
                     let shape = Self.shape(operation, size, block: block, limit: limit, random: &random)
                     let isInPlace = Bool.random(using: &random)
                     wrong += Self.check(algorithm, shape, isInPlace: isInPlace, random: &random).prefix(1)
@@ -96,6 +102,74 @@ struct ScheduleTests {
             }
         }
         #expect(wrong.isEmpty, "seed \(seed): \(wrong.count) wrong, \(wrong.prefix(3))")
+    }
+
+    @Test("The documented numbers of partners, events and bytes are what the steps come to", arguments: [1, 3, 5])
+    func costs(p: Int) {
+        let (n, w, g) = (12, 3, 4)
+        let inside = w - 1 + g - 1
+        let most = max(0, p - 2)
+        let s = p * (g - 1)
+        let b = 4 * p
+        // Algorithm, operation, partners, own events, bytes put where they are simple. A reduction here has 2 bytes of elements a unit.
+        let rows: [(CollectiveAlgorithm, CollectiveOperation, Int, Int, Int?)] = [
+            (.ring, .barrier, 0, 2, 0), (.ring, .broadcast, 2, p, b), (.ring, .allGather, 2, (n - 2) * p, (n - 1) * b),
+            (.ring, .allReduce, 2, 2 * p + most, 3 * b), (.ring, .reduce, 3, p + most, 2 * b),
+            (.ring, .reduceScatter, n - 1, 2 * n * p - 2, 2 * n * b),
+            (.twoLevel(group: w), .barrier, 0, inside, 0),
+            (.twoLevel(group: w), .broadcast, inside, s, inside * b),
+            (.twoLevel(group: w), .allGather, inside, s, (w - 1 + (g - 1) * w + (w - 1) * (n - w)) * b),
+            (.twoLevel(group: w), .allToAll, inside, s * (w + 1) - w, (w - 1 + (2 * w - 1) * (n - w)) * b),
+            (.twoLevel(group: w), .gather, inside, max(p, (w - 1) * most), nil),
+            (.twoLevel(group: w), .scatter, inside, s, (n - 1) * b),
+            (.twoLevel(group: w), .allReduce, inside, s + most, nil),
+            (.twoLevel(group: w), .reduce, w + 1, p + most, nil),
+            (.twoLevel(group: w), .reduceScatter, n - 1, 2 * n * p - 2, nil),
+            (.trampoline(group: w), .barrier, 0, inside, 0),
+            (.trampoline(group: w), .broadcast, inside, s, inside * b),
+            (.trampoline(group: w), .allGather, inside, s, (n - 1) * b),
+            (.trampoline(group: w), .allToAll, inside, (2 * w * p - 1) * (g - 1), (n - 1 + (w - 1) * (g - 1)) * b),
+            (.trampoline(group: w), .gather, inside, max(p, (w - 1) * most), nil),
+            (.trampoline(group: w), .scatter, inside, s, (n - 1) * b),
+            (.trampoline(group: w), .reduce, 2 * w + 1, (p + w - 1) / w + max(0, (p + w - 1) / w - 2), nil),
+            (.trampoline(group: w), .reduceScatter, inside, 2 * g * p - 2, nil),
+        ]
+        for (algorithm, operation, partners, events, bytes) in rows {
+            var shape = ScheduleShape(operation: operation, size: n, root: 5, block: b, staging: 2752)
+            shape.pieceLimit = 4
+            if operation.isReduction {
+                shape.element = 2
+                shape.accumulator = 4
+                shape.block = 2 * p
+            }
+            let found: [(partners: Int, events: Int, bytes: Int)] = (0..<n).map { me in
+                switch algorithm {
+                case .ring: Self.cost(RingSchedule(shape), me, n)
+                case .twoLevel(let group): Self.cost(GroupedSchedule(shape, group: group, isSpread: false), me, n)
+                case .trampoline(let group): Self.cost(GroupedSchedule(shape, group: group, isSpread: true), me, n)
+                default: (0, 0, 0)
+                }
+            }
+            let name = "\(operation) by \(algorithm), \(p) pieces"
+            if operation != .barrier { #expect(found.map(\.partners).max() == partners, "\(name)") }
+            #expect(found.map(\.events).max() == events, "\(name)")
+            if let bytes { #expect(found.map(\.bytes).max() == (operation.isReduction ? bytes / 2 : bytes), "\(name)") }
+        }
+    }
+
+    /// Partners of a member, events it sends beside announcements and the last ones, and bytes it puts.
+    static func cost(_ schedule: some Schedule, _ me: Int, _ size: Int) -> (partners: Int, events: Int, bytes: Int) {
+        let program = Program(schedule, me, size: size, announces: false)
+        var events = 0
+        var bytes = 0
+        for case .step(let step) in program.instructions {
+            switch step {
+            case .signal: events += 1
+            case .put(_, _, _, let byteCount): bytes += byteCount
+            case .wait, .copy, .fold: break
+            }
+        }
+        return ((0..<size).count { $0 != me && schedule.arePartners($0, me) }, events, bytes)
     }
 }
 

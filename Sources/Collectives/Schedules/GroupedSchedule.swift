@@ -16,7 +16,8 @@ package struct GroupedSchedule: Schedule {
         var groups = Grouping(size: shape.size, group: group)
         if shape.operation == .allToAll, !isSpread {
             // Wide groups would leave no room for pieces of a useful length.
-            while groups.width > 1, Self.exchangePiece(shape, groups) < min(16, shape.block) {
+            let useful = min(16, shape.block, shape.pieceLimit)
+            while groups.width > 1, Self.exchangePiece(shape, groups) < useful {
                 groups = Grouping(size: shape.size, group: groups.width - 1)
             }
         }
