@@ -125,6 +125,10 @@ struct CollectiveFailureTests {
             let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(60)) { world in
                 let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 4096))
                 let area = try world.allocate(byteCount: 4096)
+                // Whoever finds a difference ends the team's meetings, so all must have left that of the allocation before.
+                let endpoint = world.endpoint
+                for peer in 0..<3 { try endpoint.signal(.add, 1, at: peer, area.offset) }
+                try endpoint.wait(at: area.offset, until: .equal, 3)
                 try difference(collective, area, world.rank == 1)
             }
             #expect(outcome.fabricErrors.count >= 2, "difference \(index): \(outcome.errors)")
