@@ -19,8 +19,7 @@ internal import Kernels
 ///   56   failure       u64   code, milliseconds, and 1 + the rank to blame
 /// 64 x ranks      one row of 32 bytes for each rank, written by this die: offset and length of what it sends to a member and of
 ///                 what it takes from it, for an all-to-all of differing lengths that all may carry out
-/// 96 x ranks      slots: what others push for a reduction until this die folds it in, where a team of n cuts them into n; and the
-///                 staging of schedules, cut as each schedule says
+/// 96 x ranks      slots: what others push for a reduction until this die folds it in; a team of n cuts them into n
 /// ```
 ///
 /// ## Protocol

@@ -96,20 +96,35 @@ extension Cooperative {
     private func fillByTable(_ member: Int, _ range: Range<Int>) throws(FabricError) {
         let into = destination(member)
         for producer in 0..<size {
-            let taken = try workspace.taken(by: team.member(member), from: producer)
-            let sent = try workspace.sent(by: team.member(producer), to: member)
-            guard taken.start >= 0, taken.byteCount >= 0, sent.start >= 0, taken.byteCount == sent.byteCount,
-                taken.start <= Int(clamping: team.posted(by: member, Post.destinationByteCount)) - taken.byteCount,
-                sent.start <= Int(clamping: team.posted(by: producer, Post.sourceByteCount)) - sent.byteCount
+            let taken = try row(of: member, for: producer)
+            let sent = try row(of: producer, for: member)
+            guard taken.place >= 0, taken.length >= 0, sent.start >= 0, taken.length == sent.count,
+                taken.place <= Int(clamping: team.posted(by: member, Post.destinationByteCount)) - taken.length,
+                sent.start <= Int(clamping: team.posted(by: producer, Post.sourceByteCount)) - sent.count
             else {
-                throw workspace.tableMismatch(
-                    team.member(producer), sent.byteCount, team.member(member), taken.byteCount)
+                throw workspace.error(
+                    .mismatch, team.member(producer),
+                    "rank \(team.member(producer)) sends \(sent.count) bytes to rank \(team.member(member)), which "
+                        + "takes \(taken.length)")
             }
-            let low = max(range.lowerBound, taken.start)
-            let high = min(range.upperBound, taken.start + taken.byteCount)
+            let low = max(range.lowerBound, taken.place)
+            let high = min(range.upperBound, taken.place + taken.length)
             copy(
-                from: producer, source(producer) + sent.start + low - taken.start, to: member, into + low, high - low)
+                from: producer, source(producer) + sent.start + low - taken.place, to: member, into + low, high - low)
         }
+    }
+
+    /// A member's row of its table.
+    private func row(
+        of member: Int, for other: Int
+    ) throws(FabricError) -> (start: Int, count: Int, place: Int, length: Int) {
+        let endpoint = workspace.endpoint
+        let peer = team.member(member)
+        let row = workspace.row(other)
+        return (
+            try endpoint.load(Int.self, from: peer, at: row), try endpoint.load(Int.self, from: peer, at: row + 8),
+            try endpoint.load(Int.self, from: peer, at: row + 16), try endpoint.load(Int.self, from: peer, at: row + 24)
+        )
     }
 
     /// A range of the sources, folded in member order and written wherever it is wanted.

@@ -68,7 +68,7 @@ struct Cooperative {
     ///
     /// - Returns: whether the meeting is over already: this member was the last, and there was little to do.
     mutating func begin() throws(FabricError) -> Bool {
-        if call.operation == .allToAllV { try workspace.publishTable(call, size, me: team.rank) }
+        if call.operation == .allToAllV { try publishTable() }
         let words: [7 of UInt64] = [
             call.digest(size, CollectiveAlgorithm.cooperative.digest), UInt64(call.source.offset),
             UInt64(call.destination.offset), UInt64(call.source.byteCount), UInt64(call.destination.byteCount), 0, 0,
@@ -202,5 +202,17 @@ struct Cooperative {
         }
         var answer = team.mutableAnswerBytes(byteCount: byteCount)
         workspace.tile.store(call.type, into: &answer)
+    }
+
+    /// Says in this die's own window what goes to and comes from each member: any member may have to carry it out.
+    private func publishTable() throws(FabricError) {
+        for member in 0..<size {
+            let out = call.outgoing(to: member, size, me: team.rank)
+            let into = call.incoming(from: member, size, me: team.rank)
+            let words: [4 of Int64] = [
+                Int64(out.start), Int64(out.byteCount), Int64(into.start), Int64(into.byteCount),
+            ]
+            try endpoint.put(words.span, to: endpoint.rank, at: workspace.row(member))
+        }
     }
 }
