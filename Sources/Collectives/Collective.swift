@@ -61,6 +61,7 @@ public struct Collective {
             }
             var work = Cooperative(self, call)
             try work.run()
+        case .ring, .twoLevel, .trampoline: try runSchedule(call, algorithm)
         }
     }
 
@@ -75,7 +76,7 @@ public struct Collective {
                 for: call.operation, byteCount: call.sharedByteCount(team.size), members: team.size,
                 sharesCores: !endpoint.spins)
         }
-        if algorithm == .cooperative, call.operation == .sendReceive || !team.isNear { algorithm = .pull }
-        return algorithm
+        if algorithm == .cooperative, !team.isNear { algorithm = .pull }
+        return algorithm.carries(call.operation) ? algorithm : .pull
     }
 }

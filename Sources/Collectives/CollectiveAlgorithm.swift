@@ -8,6 +8,15 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
     /// Members post what they have, the last to arrive opens the work, and whoever runs does pieces of it for all.
     /// Only where all windows are mapped; elsewhere it is a pull.
     case cooperative
+    /// Everything goes from each member to the next, piece by piece.
+    case ring
+    /// Between groups of at most `group` neighbouring members, the dies of a server, everything goes from leader to leader.
+    case twoLevel(group: Int)
+    /// What is for another group goes to one member of it, another for each sender, which hands it on inside.
+    case trampoline(group: Int)
+
+    /// Dies of a server: the group of ``twoLevel(group:)`` and ``trampoline(group:)`` that fits the modelled cluster.
+    public static let serverDieCount = 16
 
     /// The producer writes.
     public static let push = CollectiveAlgorithm.pairwise(.push)
@@ -24,13 +33,19 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
         case .automatic: "automatic"
         case .pairwise(let form): form.name
         case .cooperative: "cooperative"
+        case .ring: "ring"
+        case .twoLevel: "twolevel"
+        case .trampoline: "trampoline"
         }
     }
 
-    /// The name, with the fraction where there is one.
+    /// The name, with the fraction or the group where there is one.
     public var description: String {
-        if case .pairwise(let form) = self { return form.description }
-        return name
+        switch self {
+        case .pairwise(let form): form.description
+        case .twoLevel(let group), .trampoline(let group): "\(name)(\(group))"
+        default: name
+        }
     }
 
     /// Whether the algorithm knows how to do an operation.
@@ -39,6 +54,15 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
         case .automatic, .pairwise: true
         // Two members that talk are no team that meets.
         case .cooperative: operation != .sendReceive
+        // Nothing is sent round that is for one member only.
+        case .ring:
+            switch operation {
+            case .allToAll, .allToAllV, .gather, .scatter, .sendReceive: false
+            default: true
+            }
+        // Leaders put blocks of all their members together, so each would have to know all lengths of its group.
+        case .twoLevel: operation != .sendReceive && operation != .allToAllV
+        case .trampoline: operation != .sendReceive
         }
     }
 
@@ -50,6 +74,9 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
         case .pairwise(.pull): 2
         case .pairwise(.concurrent): 3
         case .cooperative: 4
+        case .ring: 5
+        case .twoLevel: 6
+        case .trampoline: 7
         }
     }
 
@@ -64,11 +91,18 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
         case .automatic: 0
         case .pairwise(let form): form.digest
         case .cooperative: 3
+        case .ring: 4
+        case .twoLevel(let group): group << 4 | 5
+        case .trampoline(let group): group << 4 | 6
         }
     }
 
-    /// A fraction is a number from 0 to 1.
+    /// A fraction is a number from 0 to 1, a group has members.
     func check() {
-        if case .pairwise(let form) = self { form.check() }
+        switch self {
+        case .pairwise(let form): form.check()
+        case .twoLevel(let group), .trampoline(let group): precondition(group > 0, "a group has members")
+        case .automatic, .cooperative, .ring: break
+        }
     }
 }

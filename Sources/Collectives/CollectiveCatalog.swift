@@ -35,6 +35,8 @@ public enum CollectiveCatalog {
     /// The algorithms there are, `automatic` aside.
     public static let algorithms: [CollectiveAlgorithm] = [
         .push, .pull, .concurrent(fraction: CollectiveForm.balancedFraction), .cooperative,
+        .ring, .twoLevel(group: CollectiveAlgorithm.serverDieCount),
+        .trampoline(group: CollectiveAlgorithm.serverDieCount),
     ]
 
     /// Every operation by every algorithm that can carry it out.

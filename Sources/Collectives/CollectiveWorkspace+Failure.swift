@@ -29,25 +29,30 @@ extension CollectiveWorkspace {
 
     /// Finds who is really to blame for a time-out: the peer may itself wait for somebody, or have just given up.
     ///
-    /// Dies of one operation time out at about the same moment, even by the same tick of the kernel's timer, so a peer may be
-    /// between its wait and its message. It is looked at many times in a tenth of a second, with short waits for the
-    /// message in between whose length depends on the rank, so that two dies do not keep step.
+    /// Dies of one operation time out at about the same moment, even by the same tick of the kernel's timer, so a peer, or one that
+    /// it waits for in turn, may be between its wait and its message. All of them are looked at many times in a tenth of a second,
+    /// with short waits for the peer's message in between whose length depends on the rank, so that two dies do not keep step. Whoever
+    /// has given up is believed; else the end of the longest chain seen is to blame.
     private func trace(_ error: FabricError) -> FabricError {
         guard error.code == .timedOut, error.peers.count == 1, let direct = error.peers.first else { return error }
         let pause = 2 + endpoint.rank % 7
+        var error = error
+        var longest = 0
         for _ in 0..<max(1, 100 / pause) {
             var culprit = direct
-            for _ in 0..<endpoint.rankCount {
+            var length = 0
+            while length < endpoint.rankCount {
+                if endpoint.hasReached(Self.poison, at: line(culprit)) { return told(by: culprit) }
                 guard let next = endpoint.rankAwaited(by: culprit), next != endpoint.rank, next != culprit else {
                     break
                 }
                 culprit = next
+                length += 1
             }
-            if culprit != direct {
-                var error = error
+            if length > longest {
+                longest = length
                 error.peers = [culprit]
                 error.context = "rank \(direct) waits for it"
-                return error
             }
             // A time-out here means that the peer has nothing to say yet.
             let said = try? endpoint.wait(  // as said above

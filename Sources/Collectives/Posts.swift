@@ -34,7 +34,7 @@ struct Posts {
     /// Everybody says it to everybody, and it fits together.
     func exchange() throws(FabricError) {
         let deadline = workspace.deadline()
-        if call.operation == .allToAllV { try publishTable() }
+        if call.operation == .allToAllV { try workspace.publishTable(call, team.size, me: team.rank) }
         if team.meetsByFlags {
             try team.exchange(words(), deadline: deadline, operation: .collective)
             return try compare()
@@ -120,28 +120,13 @@ struct Posts {
         }
     }
 
-    /// Says in this die's own window what goes to and comes from each member: any member may have to carry it out.
-    func publishTable() throws(FabricError) {
-        let endpoint = workspace.endpoint
-        for member in 0..<team.size {
-            let out = call.outgoing(to: member, team.size, me: team.rank)
-            let into = call.incoming(from: member, team.size, me: team.rank)
-            let words: [4 of Int] = [out.start, out.byteCount, into.start, into.byteCount]
-            try endpoint.put(words.span, to: endpoint.rank, at: workspace.row(member))
-        }
-    }
-
     /// A member's row of its table, inside what it posted.
     func row(
         of member: Int, for other: Int
     ) throws(FabricError) -> (start: Int, count: Int, place: Int, length: Int) {
-        let endpoint = workspace.endpoint
         let peer = team.member(member)
-        let row = workspace.row(other)
-        let start = try endpoint.load(Int.self, from: peer, at: row)
-        let count = try endpoint.load(Int.self, from: peer, at: row + 8)
-        let place = try endpoint.load(Int.self, from: peer, at: row + 16)
-        let length = try endpoint.load(Int.self, from: peer, at: row + 24)
+        let (start, count) = try workspace.sent(by: peer, to: other)
+        let (place, length) = try workspace.taken(by: peer, from: other)
         let source = Int(clamping: team.posted(by: member, Self.sourceByteCountWord))
         let destination = Int(clamping: team.posted(by: member, Self.destinationByteCountWord))
         guard start >= 0, count >= 0, place >= 0, length >= 0, start <= source, count <= source - start,

@@ -57,7 +57,7 @@ extension Team {
     public func hasExchanged(_ operation: FabricOperation) throws(FabricError) -> Bool {
         for other in 0..<size where other != rank {
             let flag = endpoint.word(at: flagRecord(other)).loadAcquiring()
-            if flag == Self.poison { throw givenUp(operation) }
+            if flag == Self.poison, !hadArrived(other) { throw givenUp(operation) }
             if flag < flagRound { return false }
         }
         isMeeting = false
@@ -81,6 +81,11 @@ extension Team {
     ) throws(FabricError) {
         try beginExchange(words, payload: payload)
         try awaitExchange(deadline, operation)
+    }
+
+    /// Whether a member had arrived at this round before it gave up.
+    private func hadArrived(_ index: Int) -> Bool {
+        endpoint.peerWord(member(index), at: offset(WindowLayout.faultOffset) + 16).loadSequentially() >= flagRound
     }
 
     /// Everybody tells everybody seven words, by flags or on the board; on return all have.
@@ -116,7 +121,9 @@ extension Team {
                 throw blame(
                     error, (0..<size).filter { $0 != rank && !endpoint.hasReached(flagRound, at: flagRecord($0)) })
             }
-            if endpoint.word(at: flagRecord(other)).loadRelaxed() == Self.poison { throw givenUp(operation) }
+            if endpoint.word(at: flagRecord(other)).loadRelaxed() == Self.poison, !hadArrived(other) {
+                throw givenUp(operation)
+            }
         }
         isMeeting = false
     }

@@ -170,7 +170,7 @@ extension Team {
     /// Whether the meeting is over. Throws if a member has given up.
     public func isOver() throws(FabricError) -> Bool {
         let phase = phaseWord.loadAcquiring()
-        guard phase != Self.poison else { throw givenUp(.collective) }
+        guard phase != Self.poison || wasOver(generation) else { throw givenUp(.collective) }
         guard phase >= generation &* 2 else { return false }
         isMeeting = false
         return true
@@ -203,8 +203,13 @@ extension Team {
             case .timedOut(let elapsed): throw overdue(operation, elapsed)
             }
         }
-        if phase == Self.poison { throw givenUp(operation) }
+        if phase == Self.poison, !wasOver(generation) { throw givenUp(operation) }
         return phase
+    }
+
+    /// Whether a meeting was over when the first member gave up.
+    private func wasOver(_ meeting: UInt64) -> Bool {
+        endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).loadSequentially() > meeting
     }
 
     /// Who is missing: whoever has not arrived; if all have, somebody took a piece and does not finish it.
@@ -241,13 +246,22 @@ extension Team {
     /// Gives up on the team and tells the others whom this member blames. The first to do so is the one believed.
     public func fail(_ error: FabricError) {
         failure = failure ?? error
+        let wasMeeting = isMeeting
         isMeeting = false
         guard alive, isNear, error.code != .membershipChanged else { return }
         let code: UInt64 = error.code == .timedOut ? 1 : error.code == .mismatch ? 2 : 3
         let milliseconds = min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
         let blamed = UInt64((error.peers.first ?? endpoint.rank) + 1) & 0xFF_FFFF
-        _ = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).atomic.pointee.compareExchange(
-            expected: 0, desired: code << 56 | blamed << 32 | milliseconds, ordering: .sequentiallyConsistent)
+        let isFirst = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).atomic.pointee
+            .compareExchange(
+                expected: 0, desired: code << 56 | blamed << 32 | milliseconds, ordering: .sequentiallyConsistent
+            ).exchanged
+        // Members that still leave a meeting that was over before must not take its end for the failure.
+        let over = wasMeeting ? generation &- 1 : generation
+        if isFirst {
+            endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).storeSequentially(over &+ 1)
+        }
+        endpoint.word(at: offset(WindowLayout.faultOffset) + 16).storeSequentially(flagRound)
         if meetsByFlags {
             // Both halves: whoever is a round behind hears as well.
             for peer in 0..<size where peer != rank {

@@ -23,6 +23,8 @@ internal import SharedMemory
 /// 448  completed   u64   leader: pieces finished (fetch-add by all); cleared by the last arriver
 /// 768  answer      8 x u64   leader: what the last arriver or the completer found
 /// 832  fault       u64   leader: code, milliseconds and whom to blame (first compare-exchange wins)
+///      seen        u64   leader: meetings that were over for the member that gave up first, plus one; written by it
+///      flagged     u64   this member's own: flag rounds it had arrived at when it gave up
 /// 896  board       u64   leader: offset of the team's board, written once when the team is made
 /// 960  groups      u64   member 16 k of a large team: arrivals of its group of sixteen (fetch-add by the group)
 /// 1024 flags       4 records: record k is written by member k of a team of at most four that spins, into every member's window

@@ -33,6 +33,9 @@ public final class ReductionTile {
         }
     }
 
+    /// Bytes of one accumulator of a type: more than the element's where sums of it are rounded only once, at the end.
+    public static func accumulatorByteCount(_ type: ElementType) -> Int { byteCount / capacity(type) }
+
     /// Starts with the elements of the first rank: at most ``capacity(_:)``, aligned to their size.
     public func load(_ type: ElementType, from source: RawSpan) {
         count = source.byteCount / type.byteCount
@@ -63,6 +66,30 @@ public final class ReductionTile {
             guard let start = bytes.baseAddress else { return }
             Self.checkAlignment(type, UInt(bitPattern: start))
             unsafe softpod_reduce_store(avx2, Int32(type.rawValue), start, accumulators, count)
+        }
+    }
+
+    /// Starts with the accumulators of a fold that another rank began: its ``storeAccumulators(_:into:)``, at most
+    /// ``capacity(_:)``, aligned to their size.
+    public func loadAccumulators(_ type: ElementType, from source: RawSpan) {
+        let each = Self.accumulatorByteCount(type)
+        count = source.byteCount / each
+        precondition(count <= Self.capacity(type), "a tile holds only so many elements")
+        precondition(source.byteCount == count * each, "every rank gives the same number of whole elements")
+        unsafe source.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            unsafe accumulators.copyMemory(from: start, byteCount: bytes.count)
+        }
+    }
+
+    /// Writes the accumulators as they are, not rounded, for ``loadAccumulators(_:from:)``.
+    public func storeAccumulators(_ type: ElementType, into destination: inout MutableRawSpan) {
+        precondition(
+            destination.byteCount == count * Self.accumulatorByteCount(type),
+            "every rank gives the same number of whole elements")
+        unsafe destination.withUnsafeMutableBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            unsafe start.copyMemory(from: accumulators, byteCount: bytes.count)
         }
     }
 

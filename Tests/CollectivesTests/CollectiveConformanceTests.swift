@@ -14,12 +14,16 @@ struct CollectiveConformanceTests {
             .strided(dies: 8, start: 1, stride: 2, size: 3), .strided(dies: 8, start: 7, stride: -3, size: 3),
             .strided(dies: 3, start: 2, stride: 1, size: 1), .rowsAndColumns(dies: 8, width: 3),
         ]
+    static let schedules: [CollectiveAlgorithm] = [
+        .ring, .twoLevel(group: 3), .twoLevel(group: 16), .trampoline(group: 3), .trampoline(group: 16),
+    ]
     // Without optimisation, and under ThreadSanitizer, the oracle takes most of the time.
     #if DEBUG
         static let counts = [0, 1, 129]
         static let longCount = 1501
         static let longWorkspace = 1024
-        static let algorithms: [CollectiveAlgorithm] = [.push, .pull, .concurrent(fraction: 0.4), .cooperative]
+        static let algorithms: [CollectiveAlgorithm] =
+            [.push, .pull, .concurrent(fraction: 0.4), .cooperative] + schedules
         static let typeCounts = [33, 1051]
     #else
         static let counts = [0, 1, 7, 511, 512, 513, 4096]
@@ -27,6 +31,7 @@ struct CollectiveConformanceTests {
         static let longWorkspace = 16 << 10
         static let algorithms: [CollectiveAlgorithm] =
             [.push, .pull, .cooperative] + [0, 0.25, 0.4, 0.5, 1].map { CollectiveAlgorithm.concurrent(fraction: $0) }
+            + schedules
         // The shorter goes in one shot for the narrow types, the longer in slices for most.
         static let typeCounts = [513, 4099]
     #endif
@@ -77,7 +82,7 @@ struct CollectiveConformanceTests {
     @Test("Long odd lengths go in many rounds and pieces and equal the oracle", arguments: routes, [3, 8])
     func large(route: String, dies: Int) throws {
         let seed = UInt64.random(in: .min ... .max)
-        let algorithms = [CollectiveAlgorithm.push, .pull, .concurrent(fraction: 0.4), .cooperative]
+        let algorithms = [CollectiveAlgorithm.push, .pull, .concurrent(fraction: 0.4), .cooperative] + Self.schedules
         let wrong = try judge(
             .world(dies), route: Self.route(route), workspace: Self.longWorkspace, algorithms: algorithms
         ) {

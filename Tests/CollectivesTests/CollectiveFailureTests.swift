@@ -94,6 +94,26 @@ struct CollectiveFailureTests {
                     receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 })
             },
             { (collective, area, odd) in
+                let block = odd ? 64 : 128
+                try collective.allGather(area.slice(0, block), into: area.slice(1024, 3 * block), algorithm: .ring)
+            },
+            { (collective, area, odd) in
+                try collective.allReduce(
+                    area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum,
+                    algorithm: .twoLevel(group: 2))
+            },
+            { (collective, area, odd) in
+                try collective.allToAll(
+                    area.slice(0, 192), into: area.slice(192, 192), algorithm: .trampoline(group: odd ? 1 : 2))
+            },
+            { (collective, area, odd) in
+                let send = odd ? [8, 8, 8] : [16, 16, 16]
+                try collective.allToAllV(
+                    area.slice(0, send.reduce(0, +)), sendByteCounts: send, into: area.slice(512, send[0] + 32),
+                    receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 },
+                    algorithm: .trampoline(group: 2))
+            },
+            { (collective, area, odd) in
                 if odd {
                     _ = try collective.allReduce(UInt64(1), .sum)
                 } else {
@@ -105,6 +125,10 @@ struct CollectiveFailureTests {
             let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(60)) { world in
                 let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 4096))
                 let area = try world.allocate(byteCount: 4096)
+                // Whoever finds a difference ends the team's meetings, so all must have left that of the allocation before.
+                let endpoint = world.endpoint
+                for peer in 0..<3 { try endpoint.signal(.add, 1, at: peer, area.offset) }
+                try endpoint.wait(at: area.offset, until: .equal, 3)
                 try difference(collective, area, world.rank == 1)
             }
             #expect(outcome.fabricErrors.count >= 2, "difference \(index): \(outcome.errors)")

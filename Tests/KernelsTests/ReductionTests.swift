@@ -71,4 +71,37 @@ struct ReductionTests {
             }
         }
     }
+
+    @Test("A fold handed on as accumulators gives the same bits as one in one place", arguments: ElementType.allCases)
+    func handedOn(type: ElementType) {
+        let seed = UInt64.random(in: .min ... .max)
+        var random = SeededGenerator(seed: seed)
+        let each = ReductionTile.accumulatorByteCount(type)
+        for reduction in Reduction.allCases {
+            for count in [8, 88, 2048] {
+                let columns = (0..<4).map { _ in (0..<count / 8 * type.byteCount).map { _ in random.next() } }
+                let expected = Self.fold(type, reduction, columns, portable: false)
+                // Each member has a tile of its own, in which something else was folded before.
+                var passed = [UInt8](repeating: 0, count: count * each)
+                var result = columns[0]
+                for (index, column) in columns.enumerated() {
+                    let tile = ReductionTile()
+                    let bytes = unsafe column.span.bytes
+                    tile.load(type, from: bytes)
+                    if index > 0 {
+                        let carried = unsafe passed.span.bytes
+                        tile.loadAccumulators(type, from: carried)
+                        tile.accumulate(type, reduction, from: bytes)
+                    }
+                    var span = passed.mutableSpan
+                    var accumulators = unsafe span.mutableBytes
+                    tile.storeAccumulators(type, into: &accumulators)
+                    var last = result.mutableSpan
+                    var rounded = unsafe last.mutableBytes
+                    tile.store(type, into: &rounded)
+                }
+                #expect(result == expected, "\(reduction), \(count) elements, seed \(seed)")
+            }
+        }
+    }
 }

@@ -104,7 +104,7 @@ struct Cooperative {
     /// Posts and arrives. The last of a team that meets on a board sees to the rest.
     private mutating func arrive() throws(FabricError) {
         stage = .arrived
-        if call.operation == .allToAllV { try posts.publishTable() }
+        if call.operation == .allToAllV { try workspace.publishTable(call, size, me: team.rank) }
         let endpoint = endpoint
         let byteCount = isInline ? call.source.byteCount : 0
         let payload = endpoint.bytes(at: byteCount > 0 ? call.source.offset : 0, byteCount: byteCount)

@@ -53,7 +53,9 @@ struct BenchCollectivesCommand: ParsableCommand {
         if gains, tune != nil { throw ValidationError("--gains and --tune are two runs.") }
         if gains, chosenFormat.isBySection { throw ValidationError("--gains has the formats table and json.") }
         if gains, !sweep.algorithm.isEmpty { throw ValidationError("--gains chooses the algorithms itself.") }
-        if let seconds = sweep.rowSeconds, seconds / Double(max(sweep.repetitions, 1)) > cluster.deadline / 2 {
+        if let seconds = sweep.rowSeconds,
+            seconds / Double(max(sweep.repetitions, 1)) > (cluster.givenDeadline ?? 60) / 2
+        {
             // Dies outside a team wait for the batch.
             throw ValidationError("--row-seconds over --repetitions must be at most half of --deadline.")
         }

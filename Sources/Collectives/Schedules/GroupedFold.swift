@@ -1,0 +1,133 @@
+/// A reduction by groups: one member of each group folds the elements of all of it, and accumulators go from group to group in member
+/// order, so the bits are those of any other algorithm.
+///
+/// In the two-level form the leaders do that. In the trampoline form units are dealt out to lanes: lane l goes through
+/// member l of each group (round and round in a smaller last group), so that all members fold and each has one partner
+/// in the next group. A unit's result goes from the last group's folder to its owner (reduce, reduce-scatter, where the lane of a block is
+/// its owner's index), or to the lane's member of each group, which hands it on inside (all-reduce).
+///
+/// ## Staging of each member
+/// For each lane it may serve two areas for accumulators that arrive, of alternating units; then one for those that leave, and one
+/// for what is fetched of other members' sources where those cannot be loaded.
+struct GroupedFold {
+    let shape: ScheduleShape
+    let groups: Grouping
+    let lanes: Int
+    /// Lanes that a member of the smallest group serves.
+    let lanesEach: Int
+    let units: FoldUnits
+
+    init(_ schedule: GroupedSchedule) {
+        shape = schedule.shape
+        groups = schedule.groups
+        lanes = schedule.isSpread ? groups.width : 1
+        lanesEach = ScheduleShape.quotient(lanes, groups.smallest)
+        units = FoldUnits(shape, areas: 2 * lanesEach + 2)
+    }
+
+    private var lastGroup: Int { groups.count - 1 }
+    private var outgoing: Place { .staging(2 * lanesEach * units.areaByteCount) }
+    private var scratch: Place { .staging((2 * lanesEach + 1) * units.areaByteCount) }
+
+    /// The lane that a unit goes by, and its number in that lane.
+    private func lane(_ index: Int) -> (lane: Int, ordinal: Int) {
+        guard shape.operation == .reduceScatter, lanes > 1 else { return (index % lanes, index / lanes) }
+        let block = index / units.unitsPerBlock
+        return (groups.index(of: block), groups.group(of: block) * units.unitsPerBlock + index % units.unitsPerBlock)
+    }
+
+    /// Units that go by a lane.
+    private func count(_ lane: Int) -> Int {
+        guard shape.operation == .reduceScatter, lanes > 1 else {
+            return lane < units.count ? (units.count - lane - 1) / lanes + 1 : 0
+        }
+        return (lane < groups.smallest ? groups.count : lastGroup) * units.unitsPerBlock
+    }
+
+    private func folder(_ lane: Int, _ group: Int) -> Int { groups.member(group, at: lane) }
+
+    /// The lane by which members of two groups deal, if there is one. At most one of the groups is smaller than there are lanes.
+    private func shareLane(_ first: Int, _ second: Int) -> Bool {
+        let lane = max(groups.index(of: first), groups.index(of: second))
+        return lane < lanes && folder(lane, groups.group(of: first)) == first
+            && folder(lane, groups.group(of: second)) == second
+    }
+
+    /// The last group's folder of a lane, and the member that takes its results.
+    private func delivers(_ first: Int, _ second: Int) -> Bool {
+        guard groups.group(of: first) == lastGroup else { return false }
+        switch shape.operation {
+        case .allReduce: return shareLane(first, second)
+        case .reduceScatter: return folder(lanes > 1 ? groups.index(of: second) : 0, lastGroup) == first
+        default: return second == shape.root && groups.index(of: first) < lanes
+        }
+    }
+
+    func arePartners(_ first: Int, _ second: Int) -> Bool {
+        if delivers(first, second) || delivers(second, first) { return true }
+        if groups.areTogether(first, second) { return min(groups.index(of: first), groups.index(of: second)) < lanes }
+        return abs(groups.group(of: first) - groups.group(of: second)) == 1 && shareLane(first, second)
+    }
+
+    func emit<Sink: StepSink>(_ me: Int, _ sink: inout Sink) throws(Sink.Failure) {
+        let home = groups.group(of: me)
+        for index in 0..<units.count where folder(lane(index).lane, home) == me { try fold(me, index, &sink) }
+        guard shape.operation == .allReduce else { return }
+        for index in 0..<units.count where folder(lane(index).lane, home) == me { try spread(me, index, &sink) }
+    }
+
+    private func fold<Sink: StepSink>(_ me: Int, _ index: Int, _ sink: inout Sink) throws(Sink.Failure) {
+        let home = groups.group(of: me)
+        let mine = groups.members(home)
+        let unit = units.unit(index)
+        let (lane, ordinal) = lane(index)
+        let owner = shape.operation == .reduceScatter ? unit.block : shape.operation == .reduce ? shape.root : me
+        let result = Place.destination(unit.start)
+        let isLast = home == lastGroup
+        if home > 0 { try sink.take(.wait(folder(lane, home - 1))) }
+        try sink.take(
+            .fold(
+                FoldStep(
+                    carry: home > 0 ? incoming(lane, ordinal, home) : nil, members: mine,
+                    start: unit.block * units.block + unit.start, byteCount: unit.byteCount,
+                    into: isLast && owner == me ? result : outgoing, isFinal: isLast, scratch: scratch)))
+        if home > 0, ordinal + 2 < count(lane) { try sink.take(.signal(folder(lane, home - 1))) }
+        if !isLast {
+            let next = folder(lane, home + 1)
+            if ordinal >= 2 { try sink.take(.wait(next)) }
+            try sink.take(
+                .put(
+                    next, from: outgoing, to: incoming(lane, ordinal, home + 1),
+                    byteCount: units.accumulatorByteCount(unit.byteCount)))
+            try sink.take(.signal(next))
+        } else if owner != me {
+            try sink.take(.put(owner, from: outgoing, to: result, byteCount: unit.byteCount))
+        }
+    }
+
+    private func incoming(_ lane: Int, _ ordinal: Int, _ group: Int) -> Place {
+        .staging((2 * (lane / groups.members(group).count) + ordinal % 2) * units.areaByteCount)
+    }
+
+    /// A unit of the result to all members: to each group once, then inside.
+    private func spread<Sink: StepSink>(_ me: Int, _ index: Int, _ sink: inout Sink) throws(Sink.Failure) {
+        let home = groups.group(of: me)
+        let mine = groups.members(home)
+        let unit = units.unit(index)
+        let lane = lane(index).lane
+        let place = Place.destination(unit.start)
+        if home == lastGroup {
+            for group in 0..<lastGroup {
+                let other = folder(lane, group)
+                try sink.take(.put(other, from: place, to: place, byteCount: unit.byteCount))
+                if groups.members(group).count > 1 { try sink.take(.signal(other)) }
+            }
+        } else if mine.count > 1 {
+            try sink.take(.wait(folder(lane, lastGroup)))
+        }
+        for step in 1..<max(mine.count, 1) {
+            let member = mine.lowerBound + (me - mine.lowerBound + step) % mine.count
+            try sink.take(.put(member, from: place, to: place, byteCount: unit.byteCount))
+        }
+    }
+}

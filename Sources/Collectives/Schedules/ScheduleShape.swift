@@ -1,0 +1,115 @@
+/// The numbers a schedule is a function of: equal at all members.
+package struct ScheduleShape: Sendable {
+    /// The operation.
+    package var operation: CollectiveOperation
+    /// Members of the team.
+    package var size: Int
+    /// The member that plays another part, in rooted operations.
+    package var root: Int
+    /// Bytes of a plain block; for an all-reduce, reduce or broadcast all there is.
+    package var block: Int
+    /// Where blocks start in the destination of an all-gather of differing lengths, and one past the last end.
+    package var offsets: [Int] = []
+    /// Bytes of an element and of its accumulator, where elements are folded.
+    package var element = 1
+    package var accumulator = 1
+    /// Bytes of staging at each member.
+    package var staging: Int
+    /// The longest piece that is handed on at once.
+    package var pieceLimit = 128 << 10
+
+    package init(operation: CollectiveOperation, size: Int, root: Int, block: Int, staging: Int) {
+        self.operation = operation
+        self.size = size
+        self.root = root
+        self.block = block
+        self.staging = staging
+    }
+
+    /// Where the block of a member starts among all blocks in member order, and how long it is.
+    func block(of member: Int) -> (start: Int, byteCount: Int) {
+        guard operation == .allGatherV else { return (member * block, block) }
+        return (offsets[member], offsets[member + 1] - offsets[member])
+    }
+
+    /// The part of a block that belongs to a round, if pieces have at most so many bytes: its start in the block, and its length.
+    func piece(_ byteCount: Int, _ round: Int, limit: Int) -> (start: Int, byteCount: Int) {
+        let start = min(byteCount, round * limit)
+        return (start, min(limit, byteCount - start))
+    }
+
+    /// Rounds it takes until all pieces of all blocks are through.
+    func rounds(limit: Int) -> Int {
+        var longest = block
+        if operation == .allGatherV {
+            longest = 0
+            for member in 0..<size { longest = max(longest, block(of: member).byteCount) }
+        }
+        return Self.quotient(longest, limit)
+    }
+
+    /// A quotient rounded up.
+    static func quotient(_ dividend: Int, _ divisor: Int) -> Int {
+        dividend / divisor + (dividend % divisor == 0 ? 0 : 1)
+    }
+
+    /// Bytes of a member's source, at which the operation looks.
+    package func sourceByteCount(_ member: Int) -> Int {
+        switch operation {
+        case .barrier, .sendReceive, .allToAllV: 0
+        case .broadcast: member == root ? block : 0
+        case .allGather, .allReduce, .reduce, .gather: block
+        case .allGatherV: block(of: member).byteCount
+        case .reduceScatter, .allToAll: size * block
+        case .scatter: member == root ? size * block : 0
+        }
+    }
+
+    /// Bytes of a member's destination.
+    package func destinationByteCount(_ member: Int) -> Int {
+        switch operation {
+        case .barrier, .sendReceive, .allToAllV: 0
+        case .broadcast, .allReduce, .reduceScatter, .scatter: block
+        case .allGather, .allToAll: size * block
+        case .allGatherV: offsets[size]
+        case .reduce: member == root ? block : 0
+        case .gather: member == root ? size * block : 0
+        }
+    }
+}
+
+/// Elements to be folded, cut into units that are handed on as accumulators.
+struct FoldUnits {
+    /// Blocks that belong to different members; 1 where all elements have one owner.
+    let blocks: Int
+    let block: Int
+    /// Source bytes of a unit but the last of a block.
+    let unitByteCount: Int
+    let unitsPerBlock: Int
+    let element: Int
+    let accumulator: Int
+    /// Bytes of staging for the accumulators of one unit.
+    let areaByteCount: Int
+
+    /// Units whose accumulators fit `areas` times into the staging.
+    init(_ shape: ScheduleShape, areas: Int) {
+        blocks = shape.operation == .reduceScatter ? shape.size : 1
+        block = shape.block
+        element = shape.element
+        accumulator = shape.accumulator
+        areaByteCount = shape.staging / areas / 64 * 64
+        precondition(areaByteCount >= 64, "a workspace has 512 bytes for each member")
+        unitByteCount = min(areaByteCount, shape.pieceLimit) / accumulator * element
+        unitsPerBlock = ScheduleShape.quotient(block, unitByteCount)
+    }
+
+    var count: Int { blocks * unitsPerBlock }
+
+    /// The block a unit belongs to, where it starts in that block, and how long it is.
+    func unit(_ index: Int) -> (block: Int, start: Int, byteCount: Int) {
+        let start = index % unitsPerBlock * unitByteCount
+        return (index / unitsPerBlock, start, min(unitByteCount, block - start))
+    }
+
+    func accumulatorByteCount(_ byteCount: Int) -> Int { byteCount / element * accumulator }
+}
