@@ -59,7 +59,7 @@ let package = Package(
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["CKernels", "CLinux", "SharedMemory"],
+            dependencies: ["CKernels", "CLinux", "SharedMemory", "Workers"],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),

@@ -51,6 +51,9 @@ public final class CollectiveWorkspace {
     /// rank. By default what the environment's `SOFTPOD_COMPARE_CALLS=1` asks for.
     public var comparesCalls = Endpoint.comparesCalls
 
+    /// The die's second lane, if it has one: pushes and pulls of one step then move at once instead of in turns.
+    public var lane: Lane?
+
     /// Where this die says what it calls, in every window.
     let comparison: Region
     let slots: Region

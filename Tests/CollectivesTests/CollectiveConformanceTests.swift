@@ -79,6 +79,16 @@ struct CollectiveConformanceTests {
         }
     }
 
+    @Test("Dies with two lanes equal the oracle, whatever share is pushed", arguments: routes, [2, 5])
+    func lanes(route: String, dies: Int) throws {
+        let seed = UInt64.random(in: .min ... .max)
+        let wrong = try judge(
+            .world(dies), route: Self.route(route), workspace: Self.longWorkspace,
+            algorithms: [0, 0.4, 1].map { .concurrent(fraction: $0) }, lanes: 2
+        ) { size in Self.sample(size, counts: [3, Self.longCount], seed: seed) }
+        #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
+    }
+
     @Test("Long odd lengths go in many rounds and pieces and equal the oracle", arguments: routes, [3, 8])
     func large(route: String, dies: Int) throws {
         let seed = UInt64.random(in: .min ... .max)

@@ -112,7 +112,7 @@ enum TeamShape: CustomStringConvertible, Sendable {
 /// Starts a cluster, runs trials back to back on every team by all given algorithms, and returns what was wrong.
 func judge(
     _ shape: TeamShape, route: TransportCatalog.Entry = TransportCatalog.sharedMemory, workspace: Int = 16 << 10,
-    algorithms: [CollectiveAlgorithm], policy: WaitPolicy? = nil, compares: Bool = false,
+    algorithms: [CollectiveAlgorithm], policy: WaitPolicy? = nil, compares: Bool = false, lanes: Int = 1,
     trials: @Sendable (_ size: Int) -> [CollectiveTrial]
 ) throws -> [String] {
     let judged = Dictionary(uniqueKeysWithValues: shape.sizes.map { ($0, trials($0).map(JudgedTrial.init)) })
@@ -123,6 +123,7 @@ func judge(
     ) { world in
         let space = try CollectiveWorkspace(world, byteCount: workspace)
         space.comparesCalls = compares
+        if lanes > 1 { space.lane = try Lane(world.endpoint) }
         let heap = try world.allocate(byteCount: area)
         var wrong: [String] = []
         for team in try shape.teams(world) {

@@ -40,7 +40,7 @@ struct Exchange {
             let origin = (me + size - step) % size
             let push = try outgoing(target)
             let pull = try incoming(origin)
-            try Transfer.interleave(endpoint, push: push, pull: pull)
+            try Transfer.interleave(endpoint, workspace.lane, push: push, pull: pull)
             // Towards a member k places on, bytes are pushed at step k and pulled at step n - k.
             if 2 * step >= size, !meets {
                 if workspace.legs[target].isPartner { try workspace.signal(team.member(target)) }

@@ -169,7 +169,7 @@ struct Fold {
                         byteCount: mine.byteCount - mine.pushed)
                 }
             }
-            try Transfer.interleave(endpoint, push: push, pull: pull)
+            try Transfer.interleave(endpoint, workspace.lane, push: push, pull: pull)
             // Releases the slot's bytes; acquired in run before the fold.
             if form.pushes, !meets, let target { try workspace.signal(team.member(target)) }
         }
@@ -191,7 +191,7 @@ struct Fold {
             let push = Transfer(
                 peer: peer, source: result + mine.start,
                 destination: workspace.legs[member].remoteDestination + mine.start, byteCount: mine.pushed)
-            try Transfer.interleave(endpoint, push: push, pull: Transfer())
+            try Transfer.interleave(endpoint, workspace.lane, push: push, pull: Transfer())
             if !meets { try workspace.signal(peer) }
         }
         if meets, form.fraction < 1 { try settle() }
@@ -202,7 +202,7 @@ struct Fold {
             let pull = Transfer(
                 peer: peer, source: workspace.legs[member].remoteDestination + start, destination: result + start,
                 byteCount: piece.byteCount - piece.pushed)
-            try Transfer.interleave(endpoint, push: Transfer(), pull: pull)
+            try Transfer.interleave(endpoint, workspace.lane, push: Transfer(), pull: pull)
         }
     }
 

@@ -14,10 +14,19 @@ struct Transfer {
     /// still there.
     static let pieceByteCount = 128 << 10
 
-    /// Moves both to the end, a piece of each in turn.
+    /// With two lanes the second does the reads of pairs at least this long; shorter ones are done before it wakes.
+    static let laneByteCount = 16 << 10
+
+    /// Moves both to the end: at once, where the die has a second lane and both are long enough; else a piece of each in turn.
     static func interleave(
-        _ endpoint: Endpoint, push: consuming Transfer, pull: consuming Transfer
+        _ endpoint: Endpoint, _ lane: Lane?, push: consuming Transfer, pull: consuming Transfer
     ) throws(FabricError) {
+        if let lane, min(push.byteCount, pull.byteCount) >= laneByteCount, endpoint.isNear(pull.peer) {
+            lane.begin(
+                from: pull.peer, at: pull.source, byteCount: pull.byteCount, to: endpoint.rank, at: pull.destination)
+            defer { lane.finish() }
+            return try interleave(endpoint, nil, push: push, pull: Transfer())
+        }
         while push.byteCount > 0 || pull.byteCount > 0 {
             if push.byteCount > 0 {
                 let piece = min(push.byteCount, pieceByteCount)

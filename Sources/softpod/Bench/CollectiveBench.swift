@@ -33,6 +33,7 @@ final class CollectiveBench {
         let tuning = try plan.tuning.map { text throws(TuningError) in try TuningTable(text: text) } ?? .standard
         let workspace = try CollectiveWorkspace(
             world, byteCount: CollectivePlan.workspaceByteCount, tuning: tuning)
+        if plan.lanes > 1 { workspace.lane = try Lane(die.endpoint) }
         agreement = Collective(world, workspace)
         team = try plan.team.team(world, seed: plan.seed)
         collective = team.map { Collective($0, workspace) }

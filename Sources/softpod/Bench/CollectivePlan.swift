@@ -24,6 +24,8 @@ struct CollectivePlan: Codable, Sendable {
     var type: String
     var reduction: String
     var isInPlace: Bool
+    /// Lanes of each die.
+    var lanes: Int
     var team: BenchTeam
     var seed: UInt64
     var tuning: String?

@@ -38,6 +38,7 @@ struct CollectiveSweep: ParsableArguments {
     var type = "float32"
     @Option(help: "sum, max, min or product.") var reduction = "sum"
     @Flag(help: "Source and destination share memory, where the operation allows that.") var inPlace = false
+    @Option(help: "Lanes of each die: with 2 a thread more does the reads of push and pull at once.") var lanes = 1
     @Option(help: "world; rows (equal rows, all at once); random (some dies, drawn from the seed).")
     var team: BenchTeam = .world
     @Option(help: "Instead of --dies, one cluster after the other; may be given several times.")
@@ -47,6 +48,7 @@ struct CollectiveSweep: ParsableArguments {
     private static let largest = 4 << 30
 
     func validate() throws {
+        guard (1...2).contains(lanes) else { throw ValidationError("--lanes must be 1 or 2, not \(lanes).") }
         try checkNames()
         let sizes = (minBytes?.value ?? 1024, maxBytes?.value ?? max(minBytes?.value ?? 0, 1 << 20))
         guard sizes.0 >= 1, sizes.0 <= sizes.1, sizes.1 <= Self.largest else {
@@ -102,7 +104,7 @@ struct CollectiveSweep: ParsableArguments {
         var plan = CollectivePlan(
             groups: [], iterations: iterations, warmUp: warmUp, repetitions: repetitions,
             rowSeconds: rowSeconds ?? (mode == .tuning ? 0.2 : 1), checks: check == 1, type: type,
-            reduction: reduction, isInPlace: inPlace, team: team, seed: seed)
+            reduction: reduction, isInPlace: inPlace, lanes: lanes, team: team, seed: seed)
         let members = team.shapes(dies: dies, seed: seed)[0].size
         for operation in chosenOperations where mode == .rows || operation != .barrier {
             let algorithms = chosenAlgorithms(mode).filter { text in
