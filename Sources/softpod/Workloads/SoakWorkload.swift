@@ -57,6 +57,8 @@ struct SoakWorkload: Workload {
         let teams = try self.teams(world)
         let all = Collective(world, workspace)
         var finding = Finding()
+        die.setPhase("soak")
+        if world.rank == 0 { die.report(Array("under way".utf8)) }
         let start = Monotonic.now()
         let end = start + UInt64(plan.seconds * 1e9)
         var told = start
