@@ -55,7 +55,7 @@ public struct Collective {
     func carryOut(_ call: CollectiveCall, _ algorithm: CollectiveAlgorithm) throws(FabricError) {
         switch algorithm {
         case .pairwise(let form): try Pairwise(collective: self, form: form).run(call)
-        case .cooperative, .automatic:
+        case .cooperative, .automatic, .tuned:
             if call.operation == .barrier {
                 return try team.sync(deadline: workspace.deadline(), operation: .collective)
             }
@@ -75,6 +75,11 @@ public struct Collective {
             algorithm = workspace.tuning.algorithm(
                 for: call.operation, byteCount: call.sharedByteCount(team.size), members: team.size,
                 sharesCores: !endpoint.spins)
+        }
+        if algorithm == .tuned {
+            algorithm = .concurrent(
+                fraction: CollectiveForm.tunedFraction(
+                    call.operation, byteCount: call.sharedByteCount(team.size) ?? .max))
         }
         if algorithm == .cooperative, !team.isNear { algorithm = .pull }
         return algorithm.carries(call.operation) ? algorithm : .pull

@@ -18,6 +18,9 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
     /// Dies of a server: the group of ``twoLevel(group:)`` and ``trampoline(group:)`` that fits the modelled cluster.
     public static let serverDieCount = 16
 
+    /// Push, pull or both at once, with the fraction that is best for the operation: ``CollectiveForm/tunedFraction(_:byteCount:)``.
+    case tuned
+
     /// The producer writes.
     public static let push = CollectiveAlgorithm.pairwise(.push)
     /// The consumer reads.
@@ -31,6 +34,7 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
     public var name: String {
         switch self {
         case .automatic: "automatic"
+        case .tuned: "tuned"
         case .pairwise(let form): form.name
         case .cooperative: "cooperative"
         case .ring: "ring"
@@ -51,7 +55,7 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
     /// Whether the algorithm knows how to do an operation.
     public func carries(_ operation: CollectiveOperation) -> Bool {
         switch self {
-        case .automatic, .pairwise: true
+        case .automatic, .tuned, .pairwise: true
         // Two members that talk are no team that meets.
         case .cooperative: operation != .sendReceive
         // Nothing is sent round that is for one member only.
@@ -69,7 +73,7 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
     /// The code in flight records.
     var code: UInt8 {
         switch self {
-        case .automatic: 0
+        case .automatic, .tuned: 0
         case .pairwise(.push): 1
         case .pairwise(.pull): 2
         case .pairwise(.concurrent): 3
@@ -88,7 +92,7 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
     /// Bits that tell algorithms apart, for the digest members compare.
     var digest: Int {
         switch self {
-        case .automatic: 0
+        case .automatic, .tuned: 0
         case .pairwise(let form): form.digest
         case .cooperative: 3
         case .ring: 4
@@ -102,7 +106,7 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .pairwise(let form): form.check()
         case .twoLevel(let group), .trampoline(let group): precondition(group > 0, "a group has members")
-        case .automatic, .cooperative, .ring: break
+        case .automatic, .tuned, .cooperative, .ring: break
         }
     }
 }

@@ -15,6 +15,23 @@ public enum CollectiveForm: Sendable, Equatable, CustomStringConvertible {
     /// local leg of 0.58 of a remote read (`cloudmatrix.md` 4.3, derived).
     public static let balancedFraction = 0.4
 
+    /// The fraction that is best where windows are mapped on one host and loads cost what stores do: no queue is left idle by moving all
+    /// bytes one way, so only what else a direction costs decides.
+    ///
+    /// - Long reductions: what is pushed goes through a slot and is read again, so nothing is pushed.
+    /// - A root that has all the bytes, or wants them: the others do the work, at once.
+    /// - All-gather: a source that is pushed is read from memory once and written n times.
+    /// - Else half: each of a pair moves one half of a block, so that a block that only two deal with takes half the time.
+    public static func tunedFraction(_ operation: CollectiveOperation, byteCount: Int) -> Double {
+        switch operation {
+        // Short enough to stay in the slots' caches: two meetings instead of three.
+        case .allReduce where byteCount <= 128 << 10: 1
+        case .reduceScatter, .allReduce, .reduce, .broadcast, .scatter: 0
+        case .gather, .allGather, .allGatherV, .barrier: 1
+        case .allToAll, .allToAllV, .sendReceive: 0.5
+        }
+    }
+
     /// What is used where the caller does not say. Among windows mapped here a load and a store cost the same and one core
     /// does both; a pulled reduction needs no slots and no rounds, and a moved block is as fast either way.
     public static let standard = CollectiveForm.pull

@@ -155,8 +155,12 @@ extension CollectiveAlgorithm {
         return name
     }
 
-    /// An algorithm of the catalog by its name; `concurrent` alone has ``CollectiveForm/balancedFraction``.
+    /// An algorithm of the catalog by its name, or `tuned`; `concurrent` alone has ``CollectiveForm/balancedFraction``.
     public init?(text: String) {
+        if text == CollectiveAlgorithm.tuned.name {
+            self = .tuned
+            return
+        }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard let name = parts.first, let match = CollectiveCatalog.algorithms.first(where: { $0.name == name }) else {
             return nil

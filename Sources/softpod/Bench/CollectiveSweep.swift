@@ -11,7 +11,7 @@ struct CollectiveSweep: ParsableArguments {
     @Option(name: [.customLong("op")], help: "Operation, or all; may be given several times.")
     var operations: [String] = []
     @Option(
-        help: "Algorithm (concurrent:0.4 with a fraction), automatic, or all; may be given several times.")
+        help: "Algorithm (concurrent:0.4 with a fraction), tuned, automatic, or all; may be given several times.")
     var algorithm: [String] = []
     @Option(help: "Fraction pushed by concurrent, 0 to 1; may be given several times.") var fraction: [Double] = []
     @Option(
@@ -133,7 +133,7 @@ struct CollectiveSweep: ParsableArguments {
         let isAll = algorithm.isEmpty || algorithm.contains("all")
         let names =
             mode == .gains
-            ? ["pull", "push", "concurrent"]
+            ? ["pull", "push", "concurrent", "tuned"]
             : isAll ? CollectiveCatalog.algorithms.map(\.name) : algorithm
         var texts: [String] = []
         for name in names {

@@ -11,6 +11,8 @@ struct GainsTable {
         var pull: CollectiveFigure
         var push: CollectiveFigure
         var concurrent: [CollectiveFigure]
+        /// With the fraction that is tuned for the operation.
+        var tuned: CollectiveFigure?
 
         var better: Double { min(pull.median, push.median) }
         var best: CollectiveFigure? { concurrent.min { $0.median < $1.median } }
@@ -34,7 +36,9 @@ struct GainsTable {
             }.map(\.figure)
             guard let push = same.first(where: { $0.algorithm == "push" }) else { continue }
             lines.append(
-                Line(dies: dies, pull: pull, push: push, concurrent: same.filter { $0.algorithm == "concurrent" }))
+                Line(
+                    dies: dies, pull: pull, push: push, concurrent: same.filter { $0.algorithm == "concurrent" },
+                    tuned: same.first { $0.algorithm == "tuned" }))
         }
         self.lines = lines
     }
@@ -53,6 +57,7 @@ struct GainsTable {
         for figure in line.concurrent {
             row.append("percent:\(Figures.decimal(figure.fraction ?? 0, 2))", .number(Self.tenths(line.gain(figure))))
         }
+        row.append("tunedPercent", line.tuned.map { .number(Self.tenths(line.gain($0))) } ?? .absent)
         row.append("bestFraction", line.best?.fraction.map { .number($0) } ?? .absent)
         row.append("bestPercent", line.best.map { .number(Self.tenths(line.gain($0))) } ?? .absent)
         row.append("verdict", .text(line.verdict))
@@ -77,11 +82,16 @@ struct GainsTable {
             }.joined(separator: ", ")
         }
         let margin = Figures.decimal(Self.margin * 100, 0)
+        func tuned(_ isSo: (Double) -> Bool) -> Int {
+            lines.filter { line in line.tuned.map { isSo(line.gain($0)) } ?? false }.count
+        }
         let helps = lines.filter { $0.verdict == "helps" }.count
         let costs = lines.filter { $0.verdict == "costs" }.count
         return [
             "With the best of its fractions, picked after the fact, concurrent is faster by more than \(margin) % in "
                 + "\(helps) of \(lines.count) rows, slower by more than \(margin) % in \(costs), and the same in the others.",
+            "With the fraction tuned for the operation, which may be none or all, it is faster by more than \(margin) % in "
+                + "\(tuned { $0 > Self.margin }) rows and slower by more than \(margin) % in \(tuned { $0 < -Self.margin }).",
             "It helps: " + (helps == 0 ? "nowhere." : places("helps") + "."),
             "It costs: " + (costs == 0 ? "nowhere." : places("costs") + "."),
         ]
