@@ -6,22 +6,31 @@ import Testing
 @Suite("Teams")
 struct TeamTests {
     static func clean<Value: Sendable>(
-        _ dies: Int, _ body: @escaping @Sendable (Team) throws -> Value
+        _ dies: Int, cores: Int = WaitPolicy.usableCores, _ body: @escaping @Sendable (Team) throws -> Value
     ) throws -> [Value] {
-        let outcome = try ThreadCluster.run(dies: dies, body)
+        let outcome = try ThreadCluster.run(dies: dies, cores: cores, body)
         #expect(outcome.errors.isEmpty, "\(outcome.errors)")
         return outcome.values.compactMap { $0 }
     }
 
+    @Test("Large teams on many cores count by groups, and nobody leaves early", arguments: [64, 65, 80, 83])
+    func groups(dies: Int) throws {
+        try barrier(dies, cores: 16)
+    }
+
     @Test("Nobody leaves a barrier before everybody has come", arguments: [1, 2, 3, 8, 33])
     func barrier(dies: Int) throws {
-        let early = try Self.clean(dies) { world in
+        try barrier(dies, cores: WaitPolicy.usableCores)
+    }
+
+    private func barrier(_ dies: Int, cores: Int) throws {
+        let early = try Self.clean(dies, cores: cores) { world in
             let area = try world.allocate(byteCount: 64)
             var early = 0
-            for round in 1...100 {
-                try world.endpoint.signal(.set, UInt64(round), at: world.rank, area.offset)
+            for round in 1...UInt64(dies > 33 ? 10 : 100) {
+                try world.endpoint.signal(.set, round, at: world.rank, area.offset)
                 try world.barrier()
-                for peer in 0..<dies where try world.endpoint.fetch(at: peer, area.offset) < UInt64(round) {
+                for peer in 0..<dies where try world.endpoint.fetch(at: peer, area.offset) < round {
                     early += 1
                 }
             }
