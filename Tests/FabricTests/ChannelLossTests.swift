@@ -71,7 +71,9 @@ struct ChannelLossTests {
                     trouble.steps.arm(world.rank)
                 }
             }
-            #expect(outcome.fabricErrors[lost]?.context == "stopped", "step \(step)")
+            // Where this run has fewer steps than the one counted, nobody is stopped, and all ends well.
+            if outcome.fabricErrors[lost] == nil { #expect(step > 0 && outcome.errors.isEmpty, "step \(step)") }
+            if let error = outcome.fabricErrors[lost] { #expect(error.context == "stopped", "step \(step): \(error)") }
             if let error = outcome.fabricErrors[1 - lost] {
                 #expect(error.code == .membershipChanged && error.peers == [lost], "step \(step): \(error)")
             }
@@ -98,7 +100,7 @@ struct ChannelLossTests {
                 } catch let error as FabricError {
                     failure = error
                 }
-                trouble.steps.disarm(world.rank)
+                let made = trouble.steps.disarm(world.rank)
                 // Both come back, as the next life of the cluster would have them.
                 try world.barrier()
                 try Self.traffic(world, region, next) {
@@ -111,12 +113,16 @@ struct ChannelLossTests {
                     }
                 }
                 try world.barrier()
-                return failure.map { "\($0.code) \($0.peers)" } ?? "none"
+                // How many flags a reader sees depends on who runs when: in this run there may be fewer steps than in the one counted.
+                return failure.map { "\($0.code) \($0.peers)" } ?? (made <= step ? "not reached" : "none")
             }
             #expect(outcome.errors.isEmpty, "step \(step): \(outcome.errors)")
-            #expect(outcome.values[lost] == "unsupported []", "step \(step)")
+            let own = outcome.values[lost] ?? ""
+            #expect(own == "unsupported []" || step > 0 && own == "not reached", "step \(step): \(own)")
             let other = outcome.values[1 - lost]
-            #expect(other == "timedOut [\(lost)]" || other == "none", "step \(step): \(other ?? "nothing")")
+            #expect(
+                other == "timedOut [\(lost)]" || other == "none" || other == "not reached",
+                "step \(step): \(other ?? "nothing")")
         }
     }
 
