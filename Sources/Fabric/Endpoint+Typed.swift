@@ -39,6 +39,8 @@ extension Endpoint {
         precondition(count >= 0, "a get has no negative count")
         let byteCount = count * MemoryLayout<Value>.stride
         check(peer, offset, byteCount)
+        // The storage of all empty arrays is one, and filling it would write to it.
+        if count == 0 { return [] }
         var failure: FabricError?
         let values = unsafe [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
             var bytes = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
