@@ -59,7 +59,7 @@ let package = Package(
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["CLinux", "SharedMemory"],
+            dependencies: ["CKernels", "CLinux", "Messaging", "SharedMemory"],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
@@ -106,7 +106,7 @@ let package = Package(
         .plugin(name: "StampCommit", capability: .buildTool()),
         .target(
             name: "TestKit",
-            dependencies: ["Launching", "NodeRuntime", "Fabric", "Workers", "SharedMemory"],
+            dependencies: ["Launching", "NodeRuntime", "Fabric", "Messaging", "Workers", "SharedMemory"],
             swiftSettings: house),
         // Tests: one folder a target, and those that cross targets.
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),

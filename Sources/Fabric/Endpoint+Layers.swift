@@ -33,7 +33,7 @@ extension Endpoint {
 
     /// The rank that a rank of this host waits for at this moment, if it waits for one; to find who is to blame.
     public func rankAwaited(by rank: Int) -> Int? {
-        guard rank >= 0, rank < segment.plan.dieCount else { return nil }
+        guard segment.plan.ranks.contains(rank) else { return nil }
         return segment.control(of: rank).waiting?.peer
     }
 }

@@ -3,6 +3,7 @@
 
 #include "attention.h"
 #include "cpu.h"
+#include "crc32c.h"
 #include "dense.h"
 #include "quantise.h"
 #include "reduce.h"
