@@ -106,7 +106,7 @@ let package = Package(
         .plugin(name: "StampCommit", capability: .buildTool()),
         .target(
             name: "TestKit",
-            dependencies: ["Launching", "NodeRuntime", "Fabric", "Messaging", "Workers", "SharedMemory"],
+            dependencies: ["Launching", "NodeRuntime", "Fabric", "Workers", "SharedMemory"],
             swiftSettings: house),
         // Tests: one folder a target, and those that cross targets.
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
@@ -114,7 +114,7 @@ let package = Package(
             name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
         .testTarget(name: "MessagingTests", dependencies: ["Messaging"], swiftSettings: house),
         .testTarget(
-            name: "FabricTests", dependencies: ["Fabric", "SharedMemory", "Workers", "TestKit"], swiftSettings: house),
+            name: "FabricTests", dependencies: ["Fabric", "Launching", "Messaging", "SharedMemory", "Workers", "TestKit"], swiftSettings: house),
         .testTarget(
             name: "KernelsTests", dependencies: ["Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
         .testTarget(

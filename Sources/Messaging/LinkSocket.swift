@@ -59,10 +59,15 @@ public final class LinkSocket {
     /// Takes an address, such as `tcp://127.0.0.1:*`, and returns it as others are to write it.
     public func bind(_ address: String) throws(MessagingError) -> String {
         guard unsafe zmq_bind(handle, address) == 0 else { throw Socket.failure("bind \(address)") }
+        return try unsafe Self.boundAddress(handle)
+    }
+
+    @unsafe
+    static func boundAddress(_ handle: UnsafeMutableRawPointer) throws(MessagingError) -> String {
         var text = [CChar](repeating: 0, count: 256)
         var size = text.count
         guard unsafe zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, &text, &size) == 0 else {
-            throw Socket.failure("address of \(address)")
+            throw Socket.failure("address")
         }
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

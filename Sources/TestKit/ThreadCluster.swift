@@ -1,5 +1,6 @@
 public import Fabric
 internal import Foundation
+public import Launching
 public import SharedMemory
 internal import Synchronization
 internal import Workers
@@ -37,12 +38,15 @@ public enum ThreadCluster {
             let cluster = try SplitCluster(split, windowByteCount: windowByteCount)
             defer { cluster.stop() }
             let outcome = try run(cluster, timeout: timeout, policy: policy, body)
-            guard cluster.drain(timeout: timeout) else { throw ClusterUnderTest.HarnessError("a switch does not come to rest") }
+            guard cluster.drain(timeout: timeout) else {
+                throw ClusterUnderTest.HarnessError("a switch does not come to rest")
+            }
             return outcome
         }
         let segment = try Segment.create(SegmentPlan(dieCount: dies, windowByteCount: windowByteCount))
         return try run(
-            (0..<dies).map { _ in segment }, timeout: timeout, route: route.crossesHosts ? nil : route, policy: policy, body)
+            (0..<dies).map { _ in segment }, timeout: timeout, route: route.crossesHosts ? nil : route, policy: policy,
+            body)
     }
 
     /// Runs `body` once on each die of a cluster over several hosts, and leaves its switches running.
@@ -51,7 +55,8 @@ public enum ThreadCluster {
         _ body: @escaping @Sendable (Team) throws -> Value
     ) throws -> Outcome<Value> {
         try run(
-            (0..<cluster.plan.rankCount).map { cluster.segments[cluster.plan.host(of: $0)] }, timeout: timeout, route: nil,
+            (0..<cluster.plan.rankCount).map { cluster.segments[cluster.plan.host(of: $0)] }, timeout: timeout,
+            route: nil,
             policy: policy, body)
     }
 
@@ -71,7 +76,8 @@ public enum ThreadCluster {
         let results = Mutex<[Result<Value, any Error>?]>(Array(repeating: nil, count: dies))
         let workers = try (0..<dies).map { rank in
             try Worker.start(name: "die \(rank)") {
-                let endpoint = Endpoint(segment: segments[rank], rank: rank, timeout: timeout, policy: policy, route: route)
+                let endpoint = Endpoint(
+                    segment: segments[rank], rank: rank, timeout: timeout, policy: policy, route: route)
                 let result = Result { try body(Team.world(endpoint)) }
                 results.withLock { $0[rank] = result }
                 endpoint.leave()

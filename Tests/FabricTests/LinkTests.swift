@@ -1,4 +1,5 @@
 import Fabric
+import Launching
 import SharedMemory
 import TestKit
 import Testing
@@ -27,7 +28,9 @@ struct LinkTests {
             for peer in 0..<dies {
                 try endpoint.wait(at: words.offset + peer * 64, until: .equal, 1, peer: peer)
                 let got = endpoint.values(UInt64.self, at: area.offset + peer * 128, count: 16)
-                for index in got.indices where got[index] != UInt64(peer * 1000 + world.rank * 100 + index) { wrong += 1 }
+                for index in got.indices where got[index] != UInt64(peer * 1000 + world.rank * 100 + index) {
+                    wrong += 1
+                }
             }
             try world.barrier()
             return wrong

@@ -66,7 +66,8 @@ final class HostLink {
         let now = Monotonic.now()
         deadline = now
         lastHeard = now
-        contactDeadline = now + UInt64(timing.contact.components.seconds) * 1_000_000_000
+        contactDeadline =
+            now + UInt64(timing.contact.components.seconds) * 1_000_000_000
             + UInt64(timing.contact.components.attoseconds / 1_000_000_000)
     }
 

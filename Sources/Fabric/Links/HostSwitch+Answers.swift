@@ -94,7 +94,9 @@ extension HostSwitch {
     func hear(_ record: LinkRecord, _ payload: UnsafeRawBufferPointer) {
         guard let code = Verdict.Code(rawValue: record.operand) else { return }
         let rank = Int(Int64(bitPattern: record.comparand))
-        let text = unsafe String(decoding: payload.prefix(152), as: UTF8.self)
+        // It ends on somebody's terminal: no control characters.
+        let text = unsafe String(
+            decoding: payload.prefix(152).map { $0 < 0x20 || $0 == 0x7F ? 0x3F : $0 }, as: UTF8.self)
         segment.publish(
             Verdict(
                 code, rank: (0..<plan.rankCount).contains(rank) ? rank : nil,

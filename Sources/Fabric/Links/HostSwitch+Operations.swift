@@ -17,35 +17,24 @@ extension HostSwitch {
             throw LinkBreach("an operation of rank \(source) on rank \(target), which are not these hosts'")
         }
         switch operation {
-        case .put: try unsafe put(record, payload, place)
-        case .putStrided: try unsafe putStrided(record, payload)
-        case .signal:
-            guard let signal = SignalOperation(rawValue: record.detail) else { throw LinkBreach("an unknown signal") }
-            shared.signal(signal, record.operand, at: target, try offset(record, 8, alignment: 8))
-        case .atomic64, .atomic32: try change(record, operation, link)
-        case .get:
-            guard record.byteCount <= UInt32(LinkLimits.attachmentByteCount) else { throw LinkBreach("a get too long") }
-            _ = try offset(record, Int(record.byteCount))
-            try answerLater(record, link)
-        case .getStrided:
-            _ = try shape(record)
-            try answerLater(record, link)
-        case .bytesReply: try unsafe bytesReply(record, payload)
+        case .bytesReply: return try unsafe bytesReply(record, payload)
         case .valueReply:
             // Released by the signal behind it, acquired in ZeroMQTransport.settle.
             shared.word(target, wordsOffset + LinkWords.value).storeRelaxed(record.operand)
-            shared.signal(.add, 1, at: target, wordsOffset + LinkWords.replies)
-        case .verdict: break
+            return shared.signal(.add, 1, at: target, wordsOffset + LinkWords.replies)
+        default: break
         }
-    }
-
-    /// The record's offset, if so many bytes from it lie in a window.
-    private func offset(_ record: LinkRecord, _ byteCount: Int, alignment: UInt64 = 1) throws(LinkBreach) -> Int {
-        let window = segment.plan.windowByteCount
-        guard byteCount <= window, record.offset <= UInt64(window - byteCount), record.offset % alignment == 0 else {
-            throw LinkBreach("an operation outside the window: \(byteCount) bytes at \(record.offset)")
+        if let fault = record.fault(windowByteCount: segment.plan.windowByteCount) { throw LinkBreach(fault) }
+        switch operation {
+        case .put: try unsafe put(record, payload, place)
+        case .putStrided: try unsafe putStrided(record, payload)
+        case .signal:
+            shared.signal(
+                SignalOperation(rawValue: record.detail) ?? .set, record.operand, at: target, Int(record.offset))
+        case .atomic64, .atomic32: try change(record, operation, link)
+        case .get, .getStrided: try answerLater(record, link)
+        case .bytesReply, .valueReply, .verdict: break
         }
-        return Int(record.offset)
     }
 
     @unsafe
@@ -53,7 +42,7 @@ extension HostSwitch {
         _ record: LinkRecord, _ payload: UnsafeRawBufferPointer, _ place: LinkRecord.Place
     ) throws(LinkBreach) {
         let count = Int(record.byteCount)
-        let address = unsafe shared.address(Int(record.target), try offset(record, count))
+        let address = unsafe shared.address(Int(record.target), Int(record.offset))
         guard place == .operands else {
             guard let start = payload.baseAddress, payload.count == count else {
                 if count == 0 { return }
@@ -61,7 +50,6 @@ extension HostSwitch {
             }
             return unsafe shared.copyBytes(start, address, count)
         }
-        guard count <= 16 else { throw LinkBreach("a short put of \(count) bytes") }
         let words = (record.operand.littleEndian, record.comparand.littleEndian)
         unsafe withUnsafeBytes(of: words) { bytes in
             guard let start = bytes.baseAddress else { return }
@@ -74,44 +62,32 @@ extension HostSwitch {
         }
     }
 
-    /// A strided shape whose elements lie in the window, and whose payload fits one message.
-    private func shape(_ record: LinkRecord) throws(LinkBreach) -> (offset: Int, count: Int, element: Int, stride: Int) {
-        let window = segment.plan.windowByteCount
-        let count = Int(record.count)
-        let element = Int(record.elementByteCount)
-        guard element > 0, count > 0, record.stride >= UInt64(element), record.stride <= UInt64(window),
-            count <= window / element, count * element <= LinkLimits.inlineByteCount,
-            UInt32(count * element) == record.byteCount, (count - 1) <= window / Int(record.stride)
-        else { throw LinkBreach("strided elements that cannot be") }
-        let extent = (count - 1) * Int(record.stride) + element
-        return (try offset(record, extent), count, element, Int(record.stride))
-    }
-
     @unsafe
     private func putStrided(_ record: LinkRecord, _ payload: UnsafeRawBufferPointer) throws(LinkBreach) {
-        let (offset, count, element, stride) = try shape(record)
+        let count = Int(record.count)
+        let element = Int(record.elementByteCount)
         guard let start = payload.baseAddress, payload.count == count * element else {
             throw LinkBreach("a strided put without its payload")
         }
-        let address = unsafe shared.address(Int(record.target), offset)
+        let address = unsafe shared.address(Int(record.target), Int(record.offset))
         for index in 0..<count {
-            unsafe shared.copyBytes(start + index * element, address + index * stride, element)
+            unsafe shared.copyBytes(start + index * element, address + index * Int(record.stride), element)
         }
     }
 
     private func change(_ record: LinkRecord, _ operation: LinkOperation, _ link: HostLink) throws(LinkBreach) {
-        guard let atomic = AtomicOperation(rawValue: record.detail) else { throw LinkBreach("an unknown atomic") }
+        let atomic = AtomicOperation(rawValue: record.detail) ?? .fetch
         let target = Int(record.target)
         var reply = LinkRecord(.valueReply, target: Int(record.source))
         if operation == .atomic64 {
             reply.operand = shared.atomic64(
-                atomic, record.operand, comparand: record.comparand, at: target, try offset(record, 8, alignment: 8))
+                atomic, record.operand, comparand: record.comparand, at: target, Int(record.offset))
         } else {
             reply.operand = UInt64(
                 shared.atomic32(
                     atomic, UInt32(truncatingIfNeeded: record.operand),
                     comparand: UInt32(truncatingIfNeeded: record.comparand), at: target,
-                    try offset(record, 4, alignment: 4)))
+                    Int(record.offset)))
         }
         reply.source = record.target
         try answerLater(reply, link)
@@ -127,13 +103,13 @@ extension HostSwitch {
     @unsafe
     private func bytesReply(_ record: LinkRecord, _ payload: UnsafeRawBufferPointer) throws(LinkBreach) {
         let target = Int(record.target)
+        guard payload.count == Int(record.byteCount),
+            record.hasPlaceForReply(payload.count, windowByteCount: segment.plan.windowByteCount)
+        else { throw LinkBreach("an answer that fits nowhere") }
         let isStaging = record.token & ReplyPlace.staging != 0
         let place = record.token & ~ReplyPlace.staging
-        let room = isStaging ? PortLayout.stagingByteCount : segment.plan.windowByteCount
-        guard payload.count <= room, place <= UInt64(room - payload.count) else {
-            throw LinkBreach("an answer that fits nowhere")
-        }
-        let address = unsafe isStaging
+        let address =
+            unsafe isStaging
             ? segment.port(of: target).staging + Int(place) : shared.address(target, Int(place))
         if let start = payload.baseAddress { unsafe shared.copyBytes(start, address, payload.count) }
         // Releases the bytes to the die, which acquires in ZeroMQTransport.settle.

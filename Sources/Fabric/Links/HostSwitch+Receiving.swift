@@ -92,7 +92,9 @@ extension HostSwitch {
         var hasAttachment = false
         guard let start = bytes.baseAddress else { return .failure(LinkBreach("an empty message")) }
         for _ in 0..<recordCount {
-            guard bytes.count - place >= LinkRecord.byteCount else { return .failure(LinkBreach("a record is cut off")) }
+            guard bytes.count - place >= LinkRecord.byteCount else {
+                return .failure(LinkBreach("a record is cut off"))
+            }
             let record = unsafe LinkRecord(from: start + place)
             place += LinkRecord.byteCount
             let length = record.inlineByteCount
@@ -100,7 +102,8 @@ extension HostSwitch {
             var payload = unsafe UnsafeRawBufferPointer(start: start + place, count: length)
             place += min((length + 7) & ~7, bytes.count - place)
             if record.place == LinkRecord.Place.attachment.rawValue {
-                guard let attachment = unsafe attachment, !hasAttachment, attachment.count == Int(record.byteCount) else {
+                guard let attachment = unsafe attachment, !hasAttachment, attachment.count == Int(record.byteCount)
+                else {
                     return .failure(LinkBreach("an attachment is missing or of another length"))
                 }
                 hasAttachment = true

@@ -16,9 +16,13 @@ extension HostSwitch {
             // Acquires what the die wrote before it counted the descriptor in (ZeroMQTransport.post).
             let posted = port.posted.loadAcquiring()
             var next = consumed[index]
+            isBlocked[index] = false
             let end = min(posted, next &+ Self.turn)
             while next < end {
-                guard take(unsafe LinkRecord(from: port.entry(next)), of: rank, port) else { break }
+                guard take(unsafe LinkRecord(from: port.entry(next)), of: rank, port) else {
+                    isBlocked[index] = true
+                    break
+                }
                 next += 1
             }
             guard next != consumed[index] else { continue }
@@ -41,29 +45,37 @@ extension HostSwitch {
             return true
         }
         let payload = Int(record.byteCount)
+        let window = segment.plan.windowByteCount
+        guard record.fault(windowByteCount: window) == nil else { return refuse(rank) }
         switch LinkRecord.Place(rawValue: record.place) {
         case .staging:
-            guard payload <= LinkLimits.inlineByteCount, record.token <= UInt64(PortLayout.stagingByteCount - payload)
+            guard payload <= LinkLimits.inlineByteCount, record.token <= UInt64(PortLayout.stagingByteCount - payload),
+                isPut(record)
             else { return refuse(rank) }
             return unsafe copy(record, from: port.staging + Int(record.token), to: link)
         case .window:
-            guard payload <= LinkLimits.attachmentByteCount, payload <= segment.plan.windowByteCount,
-                record.token <= UInt64(segment.plan.windowByteCount - payload)
+            guard payload <= LinkLimits.attachmentByteCount, payload <= window, isPut(record),
+                record.token <= UInt64(window - payload)
             else { return refuse(rank) }
             let source = unsafe UnsafeRawPointer(shared.address(rank, Int(record.token)))
             if payload <= LinkLimits.inlineByteCount { return unsafe copy(record, from: source, to: link) }
             return unsafe lend(record, UnsafeRawBufferPointer(start: source, count: payload), to: link)
         case .operands, .inline:
-            guard LinkOperation(rawValue: record.operation) != .bytesReply,
-                LinkOperation(rawValue: record.operation) != .valueReply,
-                LinkOperation(rawValue: record.operation) != .verdict,
-                record.place == LinkRecord.Place.operands.rawValue || record.inlineByteCount == 0
+            let operation = LinkOperation(rawValue: record.operation)
+            let answers = operation == .get || operation == .getStrided
+            guard record.place == LinkRecord.Place.operands.rawValue || record.inlineByteCount == 0,
+                !answers || record.hasPlaceForReply(payload, windowByteCount: window)
             else { return refuse(rank) }
             guard link.hasRoom(payload: 0) else { return false }
             _ = unsafe link.batch.append(record, payload: 0)
             return sent(rank, link)
         case .attachment, nil: return refuse(rank)
         }
+    }
+
+    /// Whether the descriptor is one that has a payload elsewhere; only the plain form may have one too long to be copied.
+    private func isPut(_ record: LinkRecord) -> Bool {
+        record.operation == LinkOperation.put.rawValue || record.operation == LinkOperation.putStrided.rawValue
     }
 
     private func sent(_ rank: Int, _ link: HostLink) -> Bool {

@@ -20,12 +20,15 @@ public final class HostSwitch: @unchecked Sendable {
     let options: LinkOptions
     private let context: MessageContext
     private let digest: UInt64
+    var linkDigest: UInt64 { digest }
     private let bell: SwitchBell
     private var router: LinkSocket?
     /// By host; nil for this one.
     var links: [HostLink?]
     /// Descriptors taken from each die's ring.
     var consumed: [UInt64]
+    /// Dies whose next descriptor has no room on its link: only an acknowledgement changes that.
+    var isBlocked: [Bool]
     let wordsOffset: Int
     var otherStatistics = LinkStatistics()
     private let phase: UnsafeMutablePointer<Atomic<UInt32>>
@@ -39,7 +42,9 @@ public final class HostSwitch: @unchecked Sendable {
     }
 
     /// A switch for a host of a plan, and its segment, which must agree.
-    public init(segment: Segment, plan: LinkPlan, host: Int, context: MessageContext, options: LinkOptions = LinkOptions()) {
+    public init(
+        segment: Segment, plan: LinkPlan, host: Int, context: MessageContext, options: LinkOptions = LinkOptions()
+    ) {
         precondition(plan.hosts.indices.contains(host), "no such host in the plan")
         precondition(
             plan.hosts[host].ranks == segment.plan.ranks && plan.rankCount == segment.plan.rankCount,
@@ -55,6 +60,7 @@ public final class HostSwitch: @unchecked Sendable {
         digest = plan.digest(segment.plan)
         links = Array(repeating: nil, count: plan.hosts.count)
         consumed = Array(repeating: 0, count: segment.plan.dieCount)
+        isBlocked = Array(repeating: false, count: segment.plan.dieCount)
         wordsOffset = WindowLayout.linkWordsOffset(dies: plan.rankCount)
         unsafe phase = .allocate(capacity: 1)
         unsafe phase.initialize(to: Atomic(Phase.running))
@@ -83,7 +89,7 @@ public final class HostSwitch: @unchecked Sendable {
         links[other] = link(to: other, socket)
     }
 
-    private func link(to other: Int, _ socket: LinkSocket) -> HostLink {
+    func link(to other: Int, _ socket: LinkSocket) -> HostLink {
         HostLink(host: other, own: host, digest: digest, socket: socket, options: options)
     }
 
@@ -111,7 +117,6 @@ public final class HostSwitch: @unchecked Sendable {
             idlePasses += 1
             if idlePasses > 1 { sleep() }
         }
-        otherStatistics.messages += 0
         for index in links.indices { links[index].map { add($0.statistics) } }
         links = Array(repeating: nil, count: plan.hosts.count)
         router = nil
@@ -120,7 +125,8 @@ public final class HostSwitch: @unchecked Sendable {
 
     private func advance(from old: UInt32, to new: UInt32) {
         // Releases what the switch has done; acquired in `settle`.
-        if unsafe phase.pointee.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged {
+        if unsafe phase.pointee.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
+        {
             _ = unsafe softpod_futex_wake(phase, Int32.max)  // Nobody asleep is as good as one woken.
         }
     }
@@ -173,7 +179,9 @@ public final class HostSwitch: @unchecked Sendable {
         defer { bell.announceAwake() }
         // Looked at once more after the announcement: who posted before it did not ring.
         guard !hasPosted, !sockets.contains(where: \.isReadable) else { return }
-        if segment.cluster.epoch.loadSequentially() > 0, links.contains(where: { $0.map(owesVerdict) ?? false }) { return }
+        if segment.cluster.epoch.loadSequentially() > 0, links.contains(where: { $0.map(owesVerdict) ?? false }) {
+            return
+        }
         let now = Monotonic.now()
         let until = links.reduce(UInt64.max) { min($0, $1?.nextTick ?? .max) }
         guard until > now else { return }
@@ -191,7 +199,8 @@ public final class HostSwitch: @unchecked Sendable {
 
     private var hasPosted: Bool {
         segment.plan.ranks.contains { rank in
-            segment.port(of: rank).posted.loadSequentially() != consumed[rank - segment.plan.firstRank]
+            let index = rank - segment.plan.firstRank
+            return !isBlocked[index] && segment.port(of: rank).posted.loadSequentially() != consumed[index]
         }
     }
 

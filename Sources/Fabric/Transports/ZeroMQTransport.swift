@@ -86,6 +86,16 @@ final class ZeroMQTransport: Transport {
         bell.ring()
     }
 
+    /// Posts eight words as they are, whatever they say, to the second host at most: how the switch's reading of rings is tested.
+    func postDirect(_ words: [UInt64]) throws(FabricError) {
+        precondition(words.count == 8, "a descriptor has eight words")
+        var record = LinkRecord(.put, target: 0)
+        unsafe words.withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress { unsafe record = LinkRecord(from: start) }
+        }
+        try post(record, .put)
+    }
+
     /// Bytes of staging in one piece, free to be written.
     private func stage(_ byteCount: Int, _ operation: FabricOperation, _ peer: Int) throws(FabricError) -> Int {
         let size = UInt64(PortLayout.stagingByteCount)
@@ -173,7 +183,8 @@ final class ZeroMQTransport: Transport {
                         from: start + (done + index) * shape.sourceStride, byteCount: element)
                 }
                 var record = LinkRecord(
-                    .putStrided, target: peer, offset: offset + done * shape.destinationStride, byteCount: count * element,
+                    .putStrided, target: peer, offset: offset + done * shape.destinationStride,
+                    byteCount: count * element,
                     place: .staging)
                 record.token = UInt64(staged)
                 record.count = UInt32(count)

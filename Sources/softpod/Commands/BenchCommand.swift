@@ -7,7 +7,7 @@ internal import NodeRuntime
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure, as ratios to limits taken in the same run.",
-        subcommands: [BenchLatencyCommand.self])
+        subcommands: [BenchLatencyCommand.self, BenchLinkCommand.self])
 }
 
 /// Latencies of the fabric.
