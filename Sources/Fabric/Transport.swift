@@ -17,6 +17,9 @@ public protocol Transport: AnyObject {
     /// Copies bytes into a peer's window. The source may be reused on return.
     func put(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError)
 
+    /// Copies bytes of the die's own window into a peer's, at the latest by the next `quiet`; the source stays as it is until then.
+    func putDeferred(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError)
+
     /// Copies bytes out of a peer's window; they are there on return.
     func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError)
 

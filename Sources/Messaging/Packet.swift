@@ -27,6 +27,12 @@ public final class Packet {
         precondition(code == 0, "no memory for a packet")
     }
 
+    /// A packet of one byte again and again.
+    public convenience init(repeating byte: UInt8, byteCount: Int) {
+        self.init(byteCount: byteCount)
+        _ = unsafe withMutableBytes { bytes in unsafe bytes.initializeMemory(as: UInt8.self, repeating: byte) }
+    }
+
     /// A packet of bytes that lie elsewhere and are read until the library has sent them.
     ///
     /// - Parameter keeper: kept alive as long as the library may read the bytes; released from its I/O thread.

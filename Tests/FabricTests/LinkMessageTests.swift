@@ -140,15 +140,15 @@ struct LinkMessageTests {
     @Test("The checksum has the published values, and the fast form is the portable one at every length and place")
     func checksum() {
         // RFC 3720, appendix B.4.
-        #expect(Checksum.crc32c([UInt8](repeating: 0, count: 32).span.bytes) == 0x8A91_36AA)
-        #expect(Checksum.crc32c([UInt8](repeating: 0xFF, count: 32).span.bytes) == 0x62A8_AB43)
-        #expect(Checksum.crc32c((0..<32).map { UInt8($0) }.span.bytes) == 0x46DD_794E)
-        #expect(Checksum.crc32c((0..<32).map { UInt8(31 - $0) }.span.bytes) == 0x113F_DB5C)
-        #expect(Checksum.crc32c(Array("123456789".utf8).span.bytes) == 0xE306_9283)
+        #expect(Checksum.crc32c([UInt8](repeating: 0, count: 32).span) == 0x8A91_36AA)
+        #expect(Checksum.crc32c([UInt8](repeating: 0xFF, count: 32).span) == 0x62A8_AB43)
+        #expect(Checksum.crc32c((0..<32).map { UInt8($0) }.span) == 0x46DD_794E)
+        #expect(Checksum.crc32c((0..<32).map { UInt8(31 - $0) }.span) == 0x113F_DB5C)
+        #expect(Checksum.crc32c(Array("123456789".utf8).span) == 0xE306_9283)
         let bytes = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 3) }
         for (start, count) in (0..<300).map({ ($0 % 9, $0) }) + [(0, 3071), (1, 3072), (3, 6145), (5, 9995)] {
             let part = bytes[start..<start + count]
-            let span = part.span.bytes
+            let span = part.span
             let whole = Checksum.crc32c(span)
             #expect(whole == Checksum.crc32c(span, portable: true), "\(count) bytes from \(start)")
             let half = Checksum.crc32c(span.extracting(0..<count / 2))

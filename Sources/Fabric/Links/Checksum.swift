@@ -9,7 +9,7 @@ public enum Checksum {
     }
 
     /// The checksum of a span, by the fast form or by the portable one that defines it.
-    public static func crc32c(_ bytes: RawSpan, continuing checksum: UInt32 = 0, portable: Bool = false) -> UInt32 {
+    public static func crc32c(_ bytes: Span<UInt8>, continuing checksum: UInt32 = 0, portable: Bool = false) -> UInt32 {
         unsafe bytes.withUnsafeBytes { bytes in
             unsafe portable
                 ? softpod_crc32c_portable(checksum, bytes.baseAddress, UInt64(bytes.count))

@@ -23,6 +23,9 @@ public final class HostSwitch: @unchecked Sendable {
     var linkDigest: UInt64 { digest }
     private let bell: SwitchBell
     private var router: LinkSocket?
+    /// What messages come by, and what is slept on: the bell and those.
+    private var sockets: [LinkSocket] = []
+    private var descriptors: [Int32] = []
     /// By host; nil for this one.
     var links: [HostLink?]
     /// Descriptors taken from each die's ring.
@@ -97,6 +100,8 @@ public final class HostSwitch: @unchecked Sendable {
     public func run() {
         precondition(
             links.indices.allSatisfy { $0 == host || links[$0] != nil }, "bind and connect come before run")
+        sockets = links.indices.compactMap { $0 < host ? links[$0]?.socket : nil } + (router.map { [$0] } ?? [])
+        descriptors = [bell.descriptor] + sockets.map(\.descriptor)
         var idlePasses = 0
         while true {
             let asked = unsafe phase.pointee.load(ordering: .acquiring)
@@ -120,6 +125,7 @@ public final class HostSwitch: @unchecked Sendable {
         for index in links.indices { links[index].map { add($0.statistics) } }
         links = Array(repeating: nil, count: plan.hosts.count)
         router = nil
+        sockets = []
         advance(from: Phase.stopping, to: Phase.ended)
     }
 
@@ -186,15 +192,10 @@ public final class HostSwitch: @unchecked Sendable {
         let until = links.reduce(UInt64.max) { min($0, $1?.nextTick ?? .max) }
         guard until > now else { return }
         let left = min(until - now, 3_600_000_000_000)
-        let descriptors = [bell.descriptor] + sockets.map(\.descriptor)
         otherStatistics.sleeps += 1
         // However it ends, everything is looked at.
         _ = unsafe softpod_poll_readable(descriptors, Int32(descriptors.count), Int64(left))
         softpod_clear_event(bell.descriptor)
-    }
-
-    private var sockets: [LinkSocket] {
-        links.indices.compactMap { $0 < host ? links[$0]?.socket : nil } + (router.map { [$0] } ?? [])
     }
 
     private var hasPosted: Bool {

@@ -117,12 +117,25 @@ final class ZeroMQTransport: Transport {
     // MARK: Puts
 
     func put(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
-        try unsafe source.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(FabricError) in
-            guard let start = bytes.baseAddress, bytes.count > 0 else { return }
-            if bytes.count <= 16 { return try unsafe putShort(bytes, to: peer, at: offset) }
+        if try send(source, to: peer, at: offset) { _ = try settle(LinkWords.acknowledged, posted, .put, peer) }
+    }
+
+    func putDeferred(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
+        _ = try send(source, to: peer, at: offset)
+    }
+
+    /// Posts what carries the bytes. Whether it leaves from the window, so that the source is needed until it is acknowledged.
+    private func send(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) -> Bool {
+        try unsafe source.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(FabricError) -> Bool in
+            guard let start = bytes.baseAddress, bytes.count > 0 else { return false }
+            if bytes.count <= 16 {
+                try unsafe putShort(bytes, to: peer, at: offset)
+                return false
+            }
             let distance = unsafe start - UnsafeRawPointer(window.base)
             if bytes.count > LinkLimits.inlineByteCount, distance >= 0, distance <= window.byteCount - bytes.count {
-                return try putFromWindow(distance, bytes.count, to: peer, at: offset)
+                try putFromWindow(distance, bytes.count, to: peer, at: offset)
+                return true
             }
             var done = 0
             while done < bytes.count {
@@ -134,6 +147,7 @@ final class ZeroMQTransport: Transport {
                 try post(record, .put)
                 done += count
             }
+            return false
         }
     }
 
@@ -148,7 +162,7 @@ final class ZeroMQTransport: Transport {
         try post(record, .put)
     }
 
-    /// Long payloads leave from the window; the caller may use it again when they have been carried out.
+    /// Long payloads leave from the window, which must stay as it is until they have been carried out.
     private func putFromWindow(_ source: Int, _ byteCount: Int, to peer: Int, at offset: Int) throws(FabricError) {
         var done = 0
         while done < byteCount {
@@ -158,7 +172,6 @@ final class ZeroMQTransport: Transport {
             try post(record, .put)
             done += count
         }
-        _ = try settle(LinkWords.acknowledged, posted, .put, peer)
     }
 
     func putStrided(_ source: RawSpan, _ shape: StridedShape, to peer: Int, at offset: Int) throws(FabricError) {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Launching
+internal import Telemetry
 
 /// What a link between two hosts gives, beside the library's own sockets.
 struct BenchLinkCommand: ParsableCommand {
@@ -8,7 +9,7 @@ struct BenchLinkCommand: ParsableCommand {
         abstract: "Puts between two hosts on this machine, beside bare ZeroMQ sockets.",
         discussion: """
             Two segments and two switches in this process, one die each, linked by tcp over loopback and by ipc. Bandwidth is \
-            of puts from the window that have been carried out, its limit a bare PUSH/PULL of the same payload that nobody \
+            of puts from the window until all have been carried out, deferred (the next may follow at once) or not; its limit is a bare PUSH/PULL of the same payload that nobody \
             stores; latency is of a put of 8 bytes until it has been carried out, its limit a bare DEALER/ROUTER round trip of \
             8 bytes; the rate is of puts of 8 bytes, its limit the same with a message each. Fabric and limit take turns; \
             figures are medians, with the 10th and 90th percentile.
@@ -46,7 +47,12 @@ struct BenchLinkCommand: ParsableCommand {
             var rows: [Row] = []
             for carrier in carrier.compactMap(HostSplit.Carrier.init(rawValue:)) {
                 let bench = LinkBench(carrier: carrier, repetitions: repetitions)
-                for figure in try counts.map(bench.bandwidth) + [try bench.latency(), try bench.rate()] {
+                for figure in try counts.flatMap({
+                    [
+                        try bench.bandwidth(byteCount: $0, deferred: true),
+                        try bench.bandwidth(byteCount: $0, deferred: false),
+                    ]
+                }) + [try bench.latency(), try bench.rate()] {
                     rows.append(row(figure, carrier))
                 }
             }

@@ -25,20 +25,28 @@ struct LinkBench {
     private static let timeout = Duration.seconds(60)
 
     /// Payload of puts from the window, in GB/s, beside PUSH/PULL.
-    func bandwidth(byteCount: Int) throws -> Figure {
+    ///
+    /// - Parameter deferred: whether a put may follow another before that one has been carried out.
+    func bandwidth(byteCount: Int, deferred: Bool) throws -> Figure {
         let count = max((64 << 20) / byteCount, 2)
         let total = Double(count * byteCount)
         var limits: [Double] = []
         let values = try measure(windowByteCount: byteCount + (1 << 18)) { endpoint, place in
             let start = Monotonic.now()
-            for _ in 0..<count { try endpoint.put(from: place, byteCount: byteCount, to: 1, at: place) }
+            for _ in 0..<count {
+                if deferred {
+                    try endpoint.putDeferred(from: place, byteCount: byteCount, to: 1, at: place)
+                } else {
+                    try endpoint.put(from: place, byteCount: byteCount, to: 1, at: place)
+                }
+            }
             try endpoint.quiet()
             return total / Double(Monotonic.now() - start)
         } between: {
             limits.append(total / Double(try bareStream(byteCount, count)))
         }
         return Figure(
-            operation: "put", byteCount: byteCount, unit: "GB/s", values: Sample(values), limit: "bare PUSH/PULL",
+            operation: deferred ? "put deferred" : "put", byteCount: byteCount, unit: "GB/s", values: Sample(values), limit: "bare PUSH/PULL",
             limits: Sample(limits), batch: count)
     }
 
@@ -145,8 +153,7 @@ extension LinkBench {
             }
             end.withLock { $0 = result }
         }
-        let payload = Packet(byteCount: byteCount)
-        payload.withMutableBytes { $0.initializeMemory(as: UInt8.self, repeating: 1) }
+        let payload = Packet(repeating: 1, byteCount: byteCount)
         // The first waits for the connection and is not measured.
         let sent = Result { try push.send(payload) }
         let start = Monotonic.now()
@@ -154,7 +161,7 @@ extension LinkBench {
         worker.join()
         try sent.get()
         try rest.get()
-        guard let finished = try end.withLock({ $0 })?.get() else { throw ExitStatus.rankLost }
+        guard let finished = try end.withLock({ $0 })?.get() else { throw SystemError(rule: "the bare receiver did not end") }
         return finished - start
     }
 
@@ -163,33 +170,35 @@ extension LinkBench {
         let context = try MessageContext()
         let router = try BareSocket(.router, in: context)
         let bound = try router.bind(address())
-        let worker = try Worker.start(name: "router") {
-            // A failure here leaves the dealer without an answer, and it says so.
-            try? Self.echo(router, count + 1)  // as said above
+        let worker = try Worker.start(name: "dealer") {
+            // A failure here leaves the router without an answer, and it says so.
+            try? Self.echo(context, bound, count)  // as said above
         }
-        let dealer = try BareSocket(.dealer, in: context)
         let result = Result {
-            try dealer.connect(bound)
-            let payload = Packet(byteCount: 8)
-            try dealer.send(payload)
-            _ = try dealer.receive()
+            let name = try router.receive()
+            let payload = try router.receive()
             let start = Monotonic.now()
             for _ in 0..<count {
-                try dealer.send(payload)
-                _ = try dealer.receive()
+                try router.send(name, more: true)
+                try router.send(payload)
+                _ = try router.receive()
+                _ = try router.receive()
             }
-            return Monotonic.now() - start
+            let time = Monotonic.now() - start
+            try router.send(name, more: true)
+            try router.send(payload)
+            return time
         }
         worker.join()
         return try result.get()
     }
 
-    private static func echo(_ router: BareSocket, _ count: Int) throws {
-        for _ in 0..<count {
-            let name = try router.receive()
-            let payload = try router.receive()
-            try router.send(name, more: true)
-            try router.send(payload)
-        }
+    private static func echo(_ context: MessageContext, _ address: String, _ count: Int) throws {
+        let dealer = try BareSocket(.dealer, in: context)
+        try dealer.connect(address)
+        try dealer.send(Packet(repeating: 1, byteCount: 8))
+        for _ in 0..<count { try dealer.send(try dealer.receive()) }
+        // Linger is zero: the socket stays until the router has had the last message, and says so.
+        _ = try dealer.receive()
     }
 }
