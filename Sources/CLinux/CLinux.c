@@ -121,5 +121,5 @@ int softpod_poll_readable(const int32_t *descriptors, int count, int64_t timeout
         set[index] = (struct pollfd){.fd = descriptors[index], .events = POLLIN, .revents = 0};
     struct timespec time = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
     int ready = ppoll(set, (nfds_t)count, &time, NULL);
-    return ready >= 0 ? ready : -errno;
+    return ready >= 0 ? ready > 0 && set[0].revents != 0 : -errno;
 }

@@ -65,7 +65,8 @@ public final class Endpoint {
         nearEnd = route.carriesNear ? plan.firstRank : plan.firstRank + plan.dieCount
         unsafe counters = control.counters.assumingMemoryBound(to: UInt64.self)
         unsafe ownBase = segment.window(of: rank).base
-        let policy = policy ?? .census(dies: segment.plan.dieCount)
+        // The switch and the I/O thread of its sockets need a core as well.
+        let policy = policy ?? .census(dies: plan.dieCount + (plan.hasFarRanks ? 2 : 0))
         spins = policy.spinCount >= 100
         waiter = Waiter(
             segment: segment, rank: rank, policy: policy,
@@ -74,10 +75,19 @@ public final class Endpoint {
         let reserved = Self.reservedByteCount(dies: plan.rankCount)
         heap = SymmetricHeap(offset: reserved, byteCount: plan.windowByteCount - reserved)
         boards = BoardSpace(dies: plan.rankCount)
-        far = route.makeFar(FarPlace(segment: segment, rank: rank, waiter: waiter, timeout: timeout))
+        // An answer from another host needs several threads to run before it comes: who waits for it soon sleeps.
+        let patience = WaitPolicy(
+            spinCount: policy.spinCount, yieldNanoseconds: min(policy.yieldNanoseconds, Self.farYieldNanoseconds))
+        let farWaiter = Waiter(
+            segment: segment, rank: rank, policy: patience,
+            slowWaits: control.counter(OperationCounts.slowWaitIndex),
+            sleeps: control.counter(OperationCounts.sleepIndex))
+        far = route.makeFar(FarPlace(segment: segment, rank: rank, waiter: farWaiter, timeout: timeout))
         freeTeamSlots = ~1  // Slot 0 is the world's.
         control.state = .running
     }
+
+    private static let farYieldNanoseconds: UInt64 = 5_000
 
     /// Bytes a window of a cluster needs besides the heap. Most are never touched.
     public static func reservedByteCount(dies: Int) -> Int { WindowLayout.heapOffset(dies: dies) }

@@ -67,8 +67,16 @@ public struct SwitchBell: Sendable {
     /// Says that the switch is about to sleep. It looks at its work once more before it does.
     public func announceSleep() { word.storeSequentially(1) }
 
-    /// Says that the switch is awake again, and takes the ring back.
-    public func announceAwake() {
-        if unsafe word.atomic.pointee.exchange(0, ordering: .sequentiallyConsistent) == 0 { softpod_clear_event(event) }
+    /// Says that the switch is awake again. Who rang just before raises the event once more than needed, which costs one look.
+    public func announceAwake() { word.storeSequentially(0) }
+
+    /// Sleeps until the bell is rung, one of the other descriptors can be read, or the time is over.
+    ///
+    /// - Parameter descriptors: the bell's own first.
+    public func sleep(_ descriptors: [Int32], nanoseconds: UInt64) {
+        let rung = unsafe softpod_poll_readable(
+            descriptors, Int32(descriptors.count), Int64(min(nanoseconds, 3_600_000_000_000)))
+        // However it ended, everything is looked at; the event stays raised until it is taken back.
+        if rung > 0 { softpod_clear_event(event) }
     }
 }

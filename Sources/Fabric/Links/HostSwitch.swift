@@ -102,7 +102,6 @@ public final class HostSwitch: @unchecked Sendable {
             links.indices.allSatisfy { $0 == host || links[$0] != nil }, "bind and connect come before run")
         sockets = links.indices.compactMap { $0 < host ? links[$0]?.socket : nil } + (router.map { [$0] } ?? [])
         descriptors = [bell.descriptor] + sockets.map(\.descriptor)
-        var idlePasses = 0
         while true {
             let asked = unsafe phase.pointee.load(ordering: .acquiring)
             if asked == Phase.stopping { break }
@@ -112,15 +111,11 @@ public final class HostSwitch: @unchecked Sendable {
             for link in links { if let link, link.state != .lost { answer(link) } }
             tellVerdict()
             tickAll()
-            if worked {
-                idlePasses = 0
-                continue
-            }
+            if worked { continue }
             if asked == Phase.draining, links.allSatisfy({ $0?.isIdle ?? true }) {
                 advance(from: Phase.draining, to: Phase.drained)
             }
-            idlePasses += 1
-            if idlePasses > 1 { sleep() }
+            sleep()
         }
         for index in links.indices { links[index].map { add($0.statistics) } }
         links = Array(repeating: nil, count: plan.hosts.count)
@@ -191,11 +186,8 @@ public final class HostSwitch: @unchecked Sendable {
         let now = Monotonic.now()
         let until = links.reduce(UInt64.max) { min($0, $1?.nextTick ?? .max) }
         guard until > now else { return }
-        let left = min(until - now, 3_600_000_000_000)
         otherStatistics.sleeps += 1
-        // However it ends, everything is looked at.
-        _ = unsafe softpod_poll_readable(descriptors, Int32(descriptors.count), Int64(left))
-        softpod_clear_event(bell.descriptor)
+        bell.sleep(descriptors, nanoseconds: until - now)
     }
 
     private var hasPosted: Bool {
