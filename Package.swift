@@ -114,7 +114,9 @@ let package = Package(
             name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
         .testTarget(name: "MessagingTests", dependencies: ["Messaging"], swiftSettings: house),
         .testTarget(
-            name: "FabricTests", dependencies: ["Fabric", "Launching", "Messaging", "SharedMemory", "Workers", "TestKit"], swiftSettings: house),
+            name: "FabricTests",
+            dependencies: ["Fabric", "Launching", "Messaging", "SharedMemory", "Workers", "TestKit"],
+            swiftSettings: house),
         .testTarget(
             name: "KernelsTests", dependencies: ["Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
         .testTarget(

@@ -20,4 +20,7 @@ extension Transport {
     public func putDeferred(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
         try put(source, to: peer, at: offset)
     }
+
+    /// A transport between mapped windows has nobody to ask.
+    public func rankAwaited(by rank: Int) throws(FabricError) -> Int? { nil }
 }

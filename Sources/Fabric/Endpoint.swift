@@ -45,10 +45,9 @@ public final class Endpoint {
     ///   - route: which transport carries operations; a test may send even near ones through the protocol.
     public init(
         segment: Segment, rank: Int, timeout: Duration, policy: WaitPolicy? = nil,
-        route: TransportCatalog.Entry? = nil
+        route: TransportCatalog.Entry = TransportCatalog.standard
     ) {
         let plan = segment.plan
-        let route = route ?? TransportCatalog.standard(for: plan)
         precondition(plan.ranks.contains(rank), "no such die in the segment")
         precondition(
             plan.windowByteCount >= Self.reservedByteCount(dies: plan.rankCount),

@@ -44,6 +44,9 @@ public protocol Transport: AnyObject {
     /// Releases everything put before to the same peer, then sets or adds to the word, then wakes its waiter.
     func signal(_ operation: SignalOperation, _ value: UInt64, at peer: Int, _ offset: Int) throws(FabricError)
 
+    /// The rank that a rank of another host waits for at this moment, if it waits for one.
+    func rankAwaited(by rank: Int) throws(FabricError) -> Int?
+
     /// Orders earlier puts, signals and atomics before later ones, for each peer.
     func fence() throws(FabricError)
 

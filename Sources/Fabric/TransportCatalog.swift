@@ -34,11 +34,11 @@ public enum TransportCatalog {
         carriesNear: false, crossesHosts: true,
         makeFar: { place in place.segment.plan.hasFarRanks ? ZeroMQTransport(place) : nil })
 
+    /// What a cluster uses where nobody asks for another: links where it has several hosts, else only loads and stores.
+    public static let standard = zeroMQ
+
     /// Every transport, by name.
     public static let all: [Entry] = [sharedMemory, sharedMemoryByProtocol, zeroMQ]
-
-    /// What a cluster uses where nobody asks for another.
-    static func standard(for plan: SegmentPlan) -> Entry { plan.hasFarRanks ? zeroMQ : sharedMemory }
 }
 
 /// Where a transport for far ranks stands.

@@ -45,7 +45,7 @@ public enum ThreadCluster {
         }
         let segment = try Segment.create(SegmentPlan(dieCount: dies, windowByteCount: windowByteCount))
         return try run(
-            (0..<dies).map { _ in segment }, timeout: timeout, route: route.crossesHosts ? nil : route, policy: policy,
+            (0..<dies).map { _ in segment }, timeout: timeout, route: route, policy: policy,
             body)
     }
 
@@ -56,7 +56,7 @@ public enum ThreadCluster {
     ) throws -> Outcome<Value> {
         try run(
             (0..<cluster.plan.rankCount).map { cluster.segments[cluster.plan.host(of: $0)] }, timeout: timeout,
-            route: nil,
+            route: TransportCatalog.standard,
             policy: policy, body)
     }
 
@@ -69,7 +69,7 @@ public enum ThreadCluster {
     }
 
     private static func run<Value: Sendable>(
-        _ segments: [Segment], timeout: Duration, route: TransportCatalog.Entry?, policy: WaitPolicy?,
+        _ segments: [Segment], timeout: Duration, route: TransportCatalog.Entry, policy: WaitPolicy?,
         _ body: @escaping @Sendable (Team) throws -> Value
     ) throws -> Outcome<Value> {
         let dies = segments.count

@@ -90,7 +90,8 @@ final class HostLink {
         var header = LinkHeader(
             digest: digest, sequence: sequence, acknowledged: expected,
             limit: expected - 1 + UInt64(LinkLimits.windowMessageCount), source: own, target: host)
-        if sawGap { header.flags = LinkHeader.gapFlag }
+        if sawGap { header.flags |= LinkHeader.gapFlag }
+        if state == .waiting { header.flags |= LinkHeader.greetingFlag }
         return header
     }
 

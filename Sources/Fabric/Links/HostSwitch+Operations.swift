@@ -33,6 +33,12 @@ extension HostSwitch {
                 SignalOperation(rawValue: record.detail) ?? .set, record.operand, at: target, Int(record.offset))
         case .atomic64, .atomic32: try change(record, operation, link)
         case .get, .getStrided: try answerLater(record, link)
+        case .awaited:
+            var reply = LinkRecord(.valueReply, target: source)
+            reply.source = record.target
+            let peer = segment.control(of: target).waiting?.peer
+            reply.operand = peer.map { UInt64(clamping: $0) } ?? .max
+            try answerLater(reply, link)
         case .bytesReply, .valueReply, .verdict: break
         }
     }

@@ -22,10 +22,9 @@ extension HostSwitch {
         }
         let now = Monotonic.now()
         link.lastHeard = now
-        if link.state == .waiting {
-            link.state = .up
-            link.owesAcknowledgement = true
-        }
+        link.state = .up
+        // Answered every time: the answer before may have been lost.
+        if header.flags & LinkHeader.greetingFlag != 0 { link.owesAcknowledgement = true }
         link.peerLimit = max(link.peerLimit, header.limit)
         let hasGap = header.flags & LinkHeader.gapFlag != 0
         guard let completions = link.acknowledged(before: header.acknowledged, hasGap: hasGap, now) else {

@@ -24,6 +24,7 @@ extension LinkRecord {
             guard AtomicOperation(rawValue: detail) != nil else { return "an unknown atomic" }
             let width = operation == LinkOperation.atomic64.rawValue ? 8 : 4
             return lies(width, in: window, alignment: UInt64(width)) ? nil : outside(width)
+        case .awaited: return nil
         case .bytesReply, .valueReply, .verdict, nil: return "no request"
         }
     }

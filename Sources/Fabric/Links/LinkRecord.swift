@@ -20,6 +20,8 @@ enum LinkOperation: UInt8, Sendable, CaseIterable {
     case valueReply
     /// Tells that the membership has changed, and why.
     case verdict
+    /// Asks which rank the target waits for.
+    case awaited
 }
 
 /// One operation on its way: a descriptor in a die's ring, and, with a source, a record between hosts.

@@ -322,6 +322,11 @@ final class ZeroMQTransport: Transport {
         return UInt32(truncatingIfNeeded: try change(record, peer: peer))
     }
 
+    func rankAwaited(by rank: Int) throws(FabricError) -> Int? {
+        let answer = try change(LinkRecord(.awaited, target: rank), peer: rank)
+        return answer == .max ? nil : Int(clamping: answer)
+    }
+
     func signal(_ operation: SignalOperation, _ value: UInt64, at peer: Int, _ offset: Int) throws(FabricError) {
         var record = LinkRecord(.signal, target: peer, offset: offset)
         record.detail = operation.rawValue

@@ -46,7 +46,8 @@ struct LinkBench {
             limits.append(total / Double(try bareStream(byteCount, count)))
         }
         return Figure(
-            operation: deferred ? "put deferred" : "put", byteCount: byteCount, unit: "GB/s", values: Sample(values), limit: "bare PUSH/PULL",
+            operation: deferred ? "put deferred" : "put", byteCount: byteCount, unit: "GB/s", values: Sample(values),
+            limit: "bare PUSH/PULL",
             limits: Sample(limits), batch: count)
     }
 
@@ -161,7 +162,9 @@ extension LinkBench {
         worker.join()
         try sent.get()
         try rest.get()
-        guard let finished = try end.withLock({ $0 })?.get() else { throw SystemError(rule: "the bare receiver did not end") }
+        guard let finished = try end.withLock({ $0 })?.get() else {
+            throw SystemError(rule: "the bare receiver did not end")
+        }
         return finished - start
     }
 
