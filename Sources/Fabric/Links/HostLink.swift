@@ -92,6 +92,7 @@ final class HostLink {
             limit: expected - 1 + UInt64(LinkLimits.windowMessageCount), source: own, target: host)
         if sawGap { header.flags |= LinkHeader.gapFlag }
         if state == .waiting { header.flags |= LinkHeader.greetingFlag }
+        if state == .lost { header.flags |= LinkHeader.farewellFlag }
         return header
     }
 

@@ -58,6 +58,8 @@ extension HostSwitch {
     func lose(_ link: HostLink, _ reason: String) {
         guard link.state != .lost else { return }
         link.state = .lost
+        // If the other end still hears, it need not find out by itself.
+        link.acknowledge()
         link.unacknowledged.removeAll()
         link.answers.removeAll()
         let names = [host, link.host].map { String(plan.hosts[$0].name.prefix(24)) }

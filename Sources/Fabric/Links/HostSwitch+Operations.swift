@@ -19,6 +19,7 @@ extension HostSwitch {
         switch operation {
         case .bytesReply: return try unsafe bytesReply(record, payload)
         case .valueReply:
+            answered(target)
             // Released by the signal behind it, acquired in ZeroMQTransport.settle.
             shared.word(target, wordsOffset + LinkWords.value).storeRelaxed(record.operand)
             return shared.signal(.add, 1, at: target, wordsOffset + LinkWords.replies)
@@ -99,6 +100,10 @@ extension HostSwitch {
         try answerLater(reply, link)
     }
 
+    private func answered(_ rank: Int) {
+        asked[rank - segment.plan.firstRank] = max(asked[rank - segment.plan.firstRank] - 1, 0)
+    }
+
     private func answerLater(_ record: LinkRecord, _ link: HostLink) throws(LinkBreach) {
         guard link.answers.count < plan.hosts[link.host].ranks.count * LinkLimits.requestsPerDie else {
             throw LinkBreach("more requests under way than its dies may have")
@@ -118,6 +123,7 @@ extension HostSwitch {
             unsafe isStaging
             ? segment.port(of: target).staging + Int(place) : shared.address(target, Int(place))
         if let start = payload.baseAddress { unsafe shared.copyBytes(start, address, payload.count) }
+        answered(target)
         // Releases the bytes to the die, which acquires in ZeroMQTransport.settle.
         shared.signal(.add, 1, at: target, wordsOffset + LinkWords.replies)
     }

@@ -22,6 +22,9 @@ extension HostSwitch {
         }
         let now = Monotonic.now()
         link.lastHeard = now
+        if header.flags & LinkHeader.farewellFlag != 0 {
+            return lose(link, "\(plan.hosts[link.host].name.prefix(24)) gave it up")
+        }
         link.state = .up
         // Answered every time: the answer before may have been lost.
         if header.flags & LinkHeader.greetingFlag != 0 { link.owesAcknowledgement = true }

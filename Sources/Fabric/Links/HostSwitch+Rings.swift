@@ -62,11 +62,15 @@ extension HostSwitch {
             return unsafe lend(record, UnsafeRawBufferPointer(start: source, count: payload), to: link)
         case .operands, .inline:
             let operation = LinkOperation(rawValue: record.operation)
-            let answers = operation == .get || operation == .getStrided
+            let brings = operation == .get || operation == .getStrided
+            let asks = brings || operation == .atomic64 || operation == .atomic32 || operation == .awaited
             guard record.place == LinkRecord.Place.operands.rawValue || record.inlineByteCount == 0,
-                !answers || record.hasPlaceForReply(payload, windowByteCount: window)
+                !brings || record.hasPlaceForReply(payload, windowByteCount: window)
             else { return refuse(rank) }
-            guard link.hasRoom(payload: 0) else { return false }
+            // The other end would take more for a breach of the protocol; no die of this build has so many.
+            let index = rank - segment.plan.firstRank
+            guard !asks || asked[index] < LinkLimits.requestsPerDie, link.hasRoom(payload: 0) else { return false }
+            if asks { asked[index] += 1 }
             _ = unsafe link.batch.append(record, payload: 0)
             return sent(rank, link)
         case .attachment, nil: return refuse(rank)

@@ -32,6 +32,8 @@ public final class HostSwitch: @unchecked Sendable {
     var consumed: [UInt64]
     /// Dies whose next descriptor has no room on its link: only an acknowledgement changes that.
     var isBlocked: [Bool]
+    /// Requests of each die that have not been answered.
+    var asked: [Int]
     let wordsOffset: Int
     var otherStatistics = LinkStatistics()
     private let phase: UnsafeMutablePointer<Atomic<UInt32>>
@@ -64,6 +66,7 @@ public final class HostSwitch: @unchecked Sendable {
         links = Array(repeating: nil, count: plan.hosts.count)
         consumed = Array(repeating: 0, count: segment.plan.dieCount)
         isBlocked = Array(repeating: false, count: segment.plan.dieCount)
+        asked = Array(repeating: 0, count: segment.plan.dieCount)
         wordsOffset = WindowLayout.linkWordsOffset(dies: plan.rankCount)
         unsafe phase = .allocate(capacity: 1)
         unsafe phase.initialize(to: Atomic(Phase.running))

@@ -8,7 +8,8 @@
 /// 24  acknowledged u64   the next number expected from the receiver: all below have been carried out
 /// 32  limit u64          the receiver may send numbers up to this one
 /// 40  source u16, target u16     hosts
-/// 44  flags u16          1: a number is missing, please send again; 2: I have not heard of you, please answer
+/// 44  flags u16          1: a number is missing, please send again; 2: I have not heard of you, please answer;
+///                        4: I have given the link up
 /// 46  records u16
 /// 48  headByteCount u32, attachmentByteCount u32
 /// 56  zero u64
@@ -18,6 +19,7 @@ struct LinkHeader: Equatable {
     static let magic: UInt32 = 0x314C_5053
     static let gapFlag: UInt16 = 1
     static let greetingFlag: UInt16 = 2
+    static let farewellFlag: UInt16 = 4
 
     var checksum: UInt32 = 0
     var digest: UInt64
