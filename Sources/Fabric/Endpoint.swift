@@ -81,7 +81,8 @@ public final class Endpoint {
             segment: segment, rank: rank, policy: patience,
             slowWaits: control.counter(OperationCounts.slowWaitIndex),
             sleeps: control.counter(OperationCounts.sleepIndex))
-        far = route.makeFar(FarPlace(segment: segment, rank: rank, waiter: farWaiter, timeout: timeout))
+        far = route.makeFar(
+            FarPlace(segment: segment, rank: rank, waiter: waiter, farWaiter: farWaiter, timeout: timeout))
         freeTeamSlots = ~1  // Slot 0 is the world's.
         control.state = .running
     }

@@ -47,8 +47,9 @@ struct FarPlace {
     let segment: Segment
     /// The die it serves.
     let rank: Int
-    /// How that die waits.
+    /// How that die waits for the switch of this host, and for answers of others.
     let waiter: Waiter
+    let farWaiter: Waiter
     /// The longest any of its waits lasts.
     let timeout: Duration
 }

@@ -103,6 +103,19 @@ final class HostLink {
         seal(attachment: attachment)
     }
 
+    /// Sends what has been collected, unless messages are under way whose acknowledgement will bring the switch back here soon.
+    ///
+    /// A switch as fast as the dies would else send a message for each of their operations. One that waits for its operation has nothing
+    /// under way, and is not held up.
+    func flushUnlessBusy() {
+        if unacknowledged.count < Self.busyCount { flush() }
+    }
+
+    /// Whether something waits for an acknowledgement to come before it leaves.
+    var isHolding: Bool { state == .up && !batch.isEmpty && unacknowledged.count >= Self.busyCount }
+
+    private static let busyCount = 2
+
     /// Sends a message, also one without records: the other end acknowledges it, which shows that it lives.
     func seal(attachment: Packet? = nil) {
         let (head, completions) = batch.finish(header(sequence: nextSequence), attachment: attachment)

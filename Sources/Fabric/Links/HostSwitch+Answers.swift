@@ -12,7 +12,7 @@ extension HostSwitch {
             done += 1
         }
         if done > 0 { link.answers.removeFirst(done) }
-        link.flush()
+        link.flushUnlessBusy()
         if link.owesAcknowledgement, link.state != .lost { link.acknowledge() }
     }
 

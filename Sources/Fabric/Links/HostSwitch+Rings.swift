@@ -5,7 +5,7 @@ internal import SharedMemory
 
 extension HostSwitch {
     /// Descriptors taken from one die before the next is looked at.
-    private static let turn: UInt64 = 64
+    private static let turn: UInt64 = 128
 
     /// Takes descriptors from the rings as far as links have room. Whether there were any.
     func drainRings() -> Bool {

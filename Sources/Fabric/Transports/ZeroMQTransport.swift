@@ -49,7 +49,9 @@ final class ZeroMQTransport: Transport {
     ) throws(FabricError) -> UInt64 {
         let value = word(offset).loadAcquiring()
         if value >= target { return value }
-        let outcome = place.waiter.wait(
+        // The switch of this host answers soon, another host's later.
+        let waiter = offset == LinkWords.consumed ? place.waiter : place.farWaiter
+        let outcome = waiter.wait(
             word(offset), at: words + offset, until: .greaterOrEqual, target, epoch: 0,
             deadline: Deadline(after: place.timeout), operation: operation.rawValue, peer: peer)
         switch outcome {
@@ -76,7 +78,8 @@ final class ZeroMQTransport: Transport {
             throw FabricError(membershipOf: place.segment, operation, rank: rank, wordOffset: nil, 0)
         }
         if posted - consumed >= UInt64(PortLayout.entryCount) {
-            try awaitConsumed(posted + 1 - UInt64(PortLayout.entryCount), operation, Int(record.target))
+            // Until half of it is free: who is woken for each entry does nothing but wake and sleep.
+            try awaitConsumed(posted - UInt64(PortLayout.entryCount / 2), operation, Int(record.target))
         }
         unsafe record.write(to: port.entry(posted))
         stagedAfter[Int(posted % UInt64(PortLayout.entryCount))] = stagedTotal
