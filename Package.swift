@@ -59,7 +59,7 @@ let package = Package(
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["CKernels", "CLinux", "SharedMemory", "Workers"],
+            dependencies: ["CKernels", "CLinux", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
@@ -115,7 +115,8 @@ let package = Package(
         .testTarget(name: "MessagingTests", dependencies: ["Messaging"], swiftSettings: house),
         .target(name: "CCounting", path: "Tests/CCounting", cSettings: strictC),
         .testTarget(
-            name: "FabricTests", dependencies: ["CCounting", "Fabric", "SharedMemory", "Workers", "TestKit"],
+            name: "FabricTests",
+            dependencies: ["CCounting", "Fabric", "Launching", "Messaging", "SharedMemory", "Workers", "TestKit"],
             swiftSettings: house),
         .testTarget(
             name: "KernelsTests", dependencies: ["Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),

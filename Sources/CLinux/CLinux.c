@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -111,4 +112,14 @@ uint64_t softpod_free_bytes(int descriptor) {
     struct statvfs info;
     if (fstatvfs(descriptor, &info) != 0 || info.f_blocks == 0) return UINT64_MAX;
     return (uint64_t)info.f_bavail * info.f_frsize;
+}
+
+int softpod_poll_readable(const int32_t *descriptors, int count, int64_t timeout_ns) {
+    struct pollfd set[4096];
+    if (count < 0 || count > 4096) return -EINVAL;
+    for (int index = 0; index < count; index++)
+        set[index] = (struct pollfd){.fd = descriptors[index], .events = POLLIN, .revents = 0};
+    struct timespec time = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+    int ready = ppoll(set, (nfds_t)count, &time, NULL);
+    return ready >= 0 ? ready > 0 && set[0].revents != 0 : -errno;
 }

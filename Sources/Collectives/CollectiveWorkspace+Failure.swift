@@ -67,7 +67,7 @@ extension CollectiveWorkspace {
     ///
     /// Not when the membership has changed: everybody sees that by itself.
     private func tell(_ error: FabricError) {
-        guard error.code != .membershipChanged else { return }
+        guard error.code != .membershipChanged, error.code != .linkLost else { return }
         let code: UInt64 =
             switch error.code {
             case .timedOut: 1

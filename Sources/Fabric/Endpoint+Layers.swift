@@ -58,9 +58,12 @@ extension Endpoint {
     /// A moment some time from now.
     public func deadline(after timeout: Duration) -> Deadline { Deadline(after: timeout) }
 
-    /// The rank that a rank of this host waits for at this moment, if it waits for one; to find who is to blame.
+    /// The rank that a rank waits for at this moment, if it waits for one; to find who is to blame. Another host is asked.
     public func rankAwaited(by rank: Int) -> Int? {
-        guard rank >= 0, rank < segment.plan.dieCount else { return nil }
+        guard (0..<rankCount).contains(rank) else { return nil }
+        guard segment.plan.ranks.contains(rank) else {
+            return try? far?.rankAwaited(by: rank)  // who cannot be asked is not to blame for what is not known
+        }
         return segment.control(of: rank).waiting?.peer
     }
 }

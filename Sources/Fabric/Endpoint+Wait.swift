@@ -55,12 +55,7 @@ extension Endpoint {
     }
 
     func membershipChanged(_ operation: FabricOperation, _ offset: Int?, _ elapsed: UInt64) -> FabricError {
-        let verdict = segment.cluster.verdict
-        return FabricError(
-            .membershipChanged, scope: .cluster, operation: operation, rank: rank,
-            peers: verdict?.rank.map { [$0] } ?? [],
-            wordOffset: offset, elapsedNanoseconds: elapsed, epoch: segment.cluster.epoch.loadAcquiring(), phase: phase,
-            context: verdict?.text ?? "")
+        FabricError(membershipOf: segment, operation, rank: rank, wordOffset: offset, elapsed)
     }
 
     /// Throws if the membership has changed; for long computations between waits.

@@ -48,38 +48,50 @@ public final class Endpoint {
     ///   - route: which transport carries operations; a test may send even near ones through the protocol.
     public init(
         segment: Segment, rank: Int, timeout: Duration, policy: WaitPolicy? = nil,
-        route: TransportCatalog.Entry = TransportCatalog.sharedMemory, cores: Int = WaitPolicy.usableCores
+        route: TransportCatalog.Entry = TransportCatalog.standard, cores: Int = WaitPolicy.usableCores
     ) {
-        precondition((0..<segment.plan.dieCount).contains(rank), "no such die in the segment")
+        let plan = segment.plan
+        precondition(plan.ranks.contains(rank), "no such die in the segment")
         precondition(
-            segment.plan.windowByteCount >= Self.reservedByteCount(dies: segment.plan.dieCount),
+            plan.windowByteCount >= Self.reservedByteCount(dies: plan.rankCount),
             "a window holds at least its team slots and boards")
         self.segment = segment
         self.rank = rank
         self.timeout = timeout
-        rankCount = segment.plan.dieCount
-        windowByteCount = segment.plan.windowByteCount
+        rankCount = plan.rankCount
+        windowByteCount = plan.windowByteCount
         control = segment.control(of: rank)
         epoch = 0
         shared = SharedMemoryTransport(segment: segment)
-        far = route.makeFar(segment, rank)
-        nearStart = 0
-        nearEnd = far == nil ? segment.plan.dieCount : 0
+        nearStart = plan.firstRank
+        nearEnd = route.carriesNear ? plan.firstRank : plan.firstRank + plan.dieCount
         unsafe counters = control.counters.assumingMemoryBound(to: UInt64.self)
         unsafe ownBase = segment.window(of: rank).base
-        let policy = policy ?? .census(dies: segment.plan.dieCount)
+        // The switch and the I/O thread of its sockets need a core as well.
+        let policy = policy ?? .census(dies: plan.dieCount + (plan.hasFarRanks ? 2 : 0))
         spins = policy.spinCount >= 100
         hasManyCores = cores > 8
         waiter = Waiter(
             segment: segment, rank: rank, policy: policy,
             slowWaits: control.counter(OperationCounts.slowWaitIndex),
             sleeps: control.counter(OperationCounts.sleepIndex))
-        let reserved = Self.reservedByteCount(dies: segment.plan.dieCount)
-        heap = SymmetricHeap(offset: reserved, byteCount: segment.plan.windowByteCount - reserved)
-        boards = BoardSpace(dies: segment.plan.dieCount)
+        let reserved = Self.reservedByteCount(dies: plan.rankCount)
+        heap = SymmetricHeap(offset: reserved, byteCount: plan.windowByteCount - reserved)
+        boards = BoardSpace(dies: plan.rankCount)
+        // An answer from another host needs several threads to run before it comes: who waits for it soon sleeps.
+        let patience = WaitPolicy(
+            spinCount: policy.spinCount, yieldNanoseconds: min(policy.yieldNanoseconds, Self.farYieldNanoseconds))
+        let farWaiter = Waiter(
+            segment: segment, rank: rank, policy: patience,
+            slowWaits: control.counter(OperationCounts.slowWaitIndex),
+            sleeps: control.counter(OperationCounts.sleepIndex))
+        far = route.makeFar(
+            FarPlace(segment: segment, rank: rank, waiter: waiter, farWaiter: farWaiter, timeout: timeout))
         freeTeamSlots = ~1  // Slot 0 is the world's.
         control.state = .running
     }
+
+    private static let farYieldNanoseconds: UInt64 = 5_000
 
     /// Bytes a window of a cluster needs besides the heap. Most are never touched.
     public static func reservedByteCount(dies: Int) -> Int { WindowLayout.heapOffset(dies: dies) }

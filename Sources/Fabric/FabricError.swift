@@ -1,3 +1,5 @@
+internal import SharedMemory
+
 /// Why an operation of the fabric failed: what, who, since when, and what is lost with it.
 public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
     /// What went wrong.
@@ -6,6 +8,8 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
         case timedOut
         /// The membership changed while waiting: a rank died, the agent died, or the run was stopped.
         case membershipChanged
+        /// The link to another host was given up; the context names both hosts.
+        case linkLost
         /// The symmetric heap has no room for an allocation.
         case outOfMemory
         /// Ranks called a collective operation with different arguments.
@@ -78,6 +82,7 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
             return "rank \(rank) waited \(milliseconds) ms for \(what) in \(operation)\(place), epoch \(epoch)\(tail)"
         case .membershipChanged:
             return "rank \(rank) gave up \(operation)\(place) after \(milliseconds) ms: the membership changed\(tail)"
+        case .linkLost: return "rank \(rank) gave up \(operation)\(place) after \(milliseconds) ms\(tail)"
         case .outOfMemory: return "rank \(rank): the symmetric heap is full\(tail)"
         case .mismatch: return "rank \(rank): ranks disagree in \(operation)\(tail)"
         case .tooManyTeams: return "rank \(rank): no free team slot\(tail)"
@@ -95,5 +100,20 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
         case ...8: return "ranks " + peers.map(String.init).joined(separator: ", ")
         default: return "\(peers.count) ranks, first " + peers.prefix(8).map(String.init).joined(separator: ", ")
         }
+    }
+}
+
+extension FabricError {
+    /// What the verdict of a segment means for an operation of one of its dies: a change of the membership, or a link lost.
+    init(
+        membershipOf segment: Segment, _ operation: FabricOperation, rank: Int, wordOffset: Int?, _ elapsed: UInt64
+    ) {
+        let verdict = segment.cluster.verdict
+        let isLink = verdict?.code == .linkLost
+        self.init(
+            isLink ? .linkLost : .membershipChanged, scope: isLink ? .link : .cluster, operation: operation, rank: rank,
+            peers: verdict?.rank.map { [$0] } ?? [], wordOffset: wordOffset, elapsedNanoseconds: elapsed,
+            epoch: segment.cluster.epoch.loadAcquiring(), phase: segment.control(of: rank).phase,
+            context: verdict?.text ?? "")
     }
 }

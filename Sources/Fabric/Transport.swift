@@ -17,6 +17,9 @@ public protocol Transport: AnyObject {
     /// Copies bytes into a peer's window. The source may be reused on return.
     func put(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError)
 
+    /// Copies bytes of the die's own window into a peer's, at the latest by the next `quiet`; the source stays as it is until then.
+    func putDeferred(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError)
+
     /// Copies bytes out of a peer's window; they are there on return.
     func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError)
 
@@ -40,6 +43,9 @@ public protocol Transport: AnyObject {
 
     /// Releases everything put before to the same peer, then sets or adds to the word, then wakes its waiter.
     func signal(_ operation: SignalOperation, _ value: UInt64, at peer: Int, _ offset: Int) throws(FabricError)
+
+    /// The rank that a rank of another host waits for at this moment, if it waits for one.
+    func rankAwaited(by rank: Int) throws(FabricError) -> Int?
 
     /// Orders earlier puts, signals and atomics before later ones, for each peer.
     func fence() throws(FabricError)

@@ -6,6 +6,7 @@ internal import SharedMemory
 /// 0        team slots: 64 of 2,048 bytes        words of barriers and meetings, one line each
 /// 131072   boards: records of 256 bytes         what members of the teams this die leads post when they meet; the first ones,
 ///                                              one a die, are the world's; touched only in leaders' windows
+/// ...      line of the switch: words through which the host's switch answers this die; see LinkWords
 /// ...      symmetric heap
 /// ```
 ///
@@ -61,7 +62,26 @@ enum WindowLayout {
     static func recordCount(dies: Int) -> Int { dies + max(2 * dies, 128) }
 
     /// Where the symmetric heap starts.
-    static func heapOffset(dies: Int) -> Int { boardsOffset + recordCount(dies: dies) * recordByteCount }
+    static func heapOffset(dies: Int) -> Int { linkWordsOffset(dies: dies) + LinkWords.byteCount }
+
+    /// Where the words of the host's switch are.
+    static func linkWordsOffset(dies: Int) -> Int { boardsOffset + recordCount(dies: dies) * recordByteCount }
+}
+
+/// Words of a die's own window through which the switch of its host answers it. All are written by the switch alone, and only rise,
+/// except `value`; the die waits on the first three.
+///
+/// ```
+/// 0    consumed       u64   descriptors that the switch has taken from the ring: their entries and staged bytes are free
+/// 64   acknowledged   u64   descriptors whose effects are in the far window, acknowledged by its switch
+/// 128  replies        u64   replies that have come; value u64, what the last atomic found
+/// ```
+enum LinkWords {
+    static let consumed = 0
+    static let acknowledged = 64
+    static let replies = 128
+    static let value = 136
+    static let byteCount = 256
 }
 
 /// Which records of this die's boards area are in use. The first `dies` of them are the world's.

@@ -28,7 +28,7 @@ struct DieJob: Sendable {
         } catch let error as any FabricCaused where error.fabricCause != nil {
             let cause = error.fabricCause
             let failure = ControlMessage.Failure(
-                isConsequence: cause?.code == .membershipChanged, peers: cause?.peers ?? [],
+                isConsequence: cause?.code == .membershipChanged || cause?.code == .linkLost, peers: cause?.peers ?? [],
                 status: ExitStatus.rankLost.rawValue, text: cause?.description ?? "\(error)")
             outbox.post(.failure(die: die, failure))
         } catch {

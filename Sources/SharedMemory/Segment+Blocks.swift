@@ -1,21 +1,35 @@
 extension Segment {
-    /// The window of a die, by its rank on this host.
+    /// The window of a die of this host, by its rank in the cluster.
     public func window(of rank: Int) -> Window {
-        precondition((0..<plan.dieCount).contains(rank), "no such die")
+        precondition(plan.ranks.contains(rank), "no such die here")
         let offset =
-            SegmentLayout.windowsOffset(dieCount: plan.dieCount)
-            + rank * SegmentLayout.windowStride(windowByteCount: plan.windowByteCount)
+            SegmentLayout.windowsOffset(dieCount: plan.dieCount, hasPorts: plan.hasFarRanks)
+            + (rank - plan.firstRank) * SegmentLayout.windowStride(windowByteCount: plan.windowByteCount)
         return unsafe Window(base: base + offset, byteCount: plan.windowByteCount)
     }
 
     /// Bytes between one die's window and the next one's.
     public var windowStride: Int { SegmentLayout.windowStride(windowByteCount: plan.windowByteCount) }
 
-    /// The control block of a die.
+    /// The control block of a die of this host, by its rank in the cluster.
     public func control(of rank: Int) -> ControlBlock {
-        precondition((0..<plan.dieCount).contains(rank), "no such die")
+        precondition(plan.ranks.contains(rank), "no such die here")
         return unsafe ControlBlock(
-            base: base + SegmentLayout.controlOffset + rank * SegmentLayout.controlByteCount)
+            base: base + SegmentLayout.controlOffset + (rank - plan.firstRank) * SegmentLayout.controlByteCount)
+    }
+
+    /// What a die of this host posts to the switch, by its rank in the cluster. Only where there are ranks on other hosts.
+    public func port(of rank: Int) -> Port {
+        precondition(plan.ranks.contains(rank) && plan.hasFarRanks, "no such port here")
+        return unsafe Port(
+            base: base + SegmentLayout.portsOffset(dieCount: plan.dieCount)
+                + (rank - plan.firstRank) * PortLayout.byteCount)
+    }
+
+    /// What wakes the host's switch. Only where there are ranks on other hosts.
+    public var switchBell: SwitchBell? {
+        guard let switchEvent else { return nil }
+        return unsafe SwitchBell(word: Word(base + SegmentLayout.switchBellOffset), event: switchEvent)
     }
 
     /// The block all dies watch: epoch and verdict.
@@ -29,7 +43,8 @@ extension Segment {
     public func publish(_ verdict: Verdict) -> Bool {
         let first = cluster.publish(verdict)
         if first {
-            for rank in 0..<plan.dieCount { control(of: rank).wakeAnyway() }
+            for rank in plan.ranks { control(of: rank).wakeAnyway() }
+            switchBell?.ring()
         }
         return first
     }

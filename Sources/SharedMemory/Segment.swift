@@ -14,11 +14,20 @@ public struct SegmentPlan: Sendable, Equatable {
     public var nonce: (UInt64, UInt64)
     /// Digest of the topology all processes must share; 0 where none is used.
     public var topologyDigest: UInt64
+    /// Cluster rank of this host's first die.
+    public var firstRank: Int
+    /// Dies of the whole cluster, on all hosts.
+    public var rankCount: Int
+
+    /// The ranks whose windows lie in this segment.
+    public var ranks: Range<Int> { firstRank..<firstRank + dieCount }
+    /// Whether there are ranks on other hosts.
+    public var hasFarRanks: Bool { rankCount != dieCount }
 
     /// Numbers are checked when the segment is made.
     public init(
         dieCount: Int, windowByteCount: Int, diesPerProcess: Int = 1, nonce: (UInt64, UInt64)? = nil,
-        topologyDigest: UInt64 = 0
+        topologyDigest: UInt64 = 0, firstRank: Int = 0, rankCount: Int? = nil
     ) {
         self.dieCount = dieCount
         self.windowByteCount = windowByteCount
@@ -26,13 +35,16 @@ public struct SegmentPlan: Sendable, Equatable {
         var generator = SystemRandomNumberGenerator()
         self.nonce = nonce ?? (generator.next(), generator.next())
         self.topologyDigest = topologyDigest
+        self.firstRank = firstRank
+        self.rankCount = rankCount ?? dieCount
     }
 
     /// Plans are equal when every field is.
     public static func == (left: SegmentPlan, right: SegmentPlan) -> Bool {
         left.dieCount == right.dieCount && left.windowByteCount == right.windowByteCount
             && left.diesPerProcess == right.diesPerProcess && left.nonce == right.nonce
-            && left.topologyDigest == right.topologyDigest
+            && left.topologyDigest == right.topologyDigest && left.firstRank == right.firstRank
+            && left.rankCount == right.rankCount
     }
 }
 
@@ -49,9 +61,14 @@ public final class Segment: @unchecked Sendable {
     public let descriptor: Int32
     package let base: UnsafeMutableRawPointer
     let byteCount: Int
+    /// What wakes the host's switch while it sleeps: an event descriptor, or nil where there is no switch.
+    public let switchEvent: Int32?
 
-    private init(plan: SegmentPlan, descriptor: Int32, base: UnsafeMutableRawPointer, byteCount: Int) {
+    private init(
+        plan: SegmentPlan, descriptor: Int32, base: UnsafeMutableRawPointer, byteCount: Int, switchEvent: Int32?
+    ) {
         self.plan = plan
+        self.switchEvent = switchEvent
         self.descriptor = descriptor
         unsafe self.base = base
         self.byteCount = byteCount
@@ -60,6 +77,7 @@ public final class Segment: @unchecked Sendable {
     deinit {
         _ = unsafe munmap(base, byteCount)  // Nothing can be done about a failure here, and none is possible.
         _ = close(descriptor)  // Likewise.
+        if let switchEvent { _ = close(switchEvent) }  // Likewise.
     }
 
     /// Makes the segment and writes its first page.
@@ -67,7 +85,7 @@ public final class Segment: @unchecked Sendable {
     /// - Throws: `.badPlan`, `.notEnoughSharedMemory` (with bytes needed and free), or `.system`.
     public static func create(_ plan: SegmentPlan) throws(SharedMemoryError) -> Segment {
         try check(plan)
-        let byteCount = SegmentLayout.segmentByteCount(dieCount: plan.dieCount, windowByteCount: plan.windowByteCount)
+        let byteCount = byteCount(of: plan)
         let descriptor = softpod_anonymous_shared_memory()
         guard descriptor >= 0 else {
             throw SharedMemoryError(
@@ -89,8 +107,15 @@ public final class Segment: @unchecked Sendable {
             throw SharedMemoryError(
                 .system, "cannot size the segment to \(byteCount) bytes: \(errorText(code))", errno: code)
         }
+        let event = plan.hasFarRanks ? softpod_event_descriptor() : 0
+        guard event >= 0 else {
+            _ = close(descriptor)  // The object is unlinked already; closing frees it.
+            throw SharedMemoryError(.system, "cannot make an event: \(errorText(-event))", errno: -event)
+        }
         let base = try unsafe map(descriptor, byteCount)
-        let segment = unsafe Segment(plan: plan, descriptor: descriptor, base: base, byteCount: byteCount)
+        let segment = unsafe Segment(
+            plan: plan, descriptor: descriptor, base: base, byteCount: byteCount,
+            switchEvent: plan.hasFarRanks ? event : nil)
         segment.writeHeader()
         return segment
     }
@@ -99,16 +124,23 @@ public final class Segment: @unchecked Sendable {
     ///
     /// The descriptor belongs to the segment from here on, and is closed with it, or at once if the segment is refused.
     /// - Throws: `.refused` with the field and both values, or `.system`.
-    public static func attach(descriptor: Int32) throws(SharedMemoryError) -> Segment {
+    ///
+    /// - Parameter switchEvent: the inherited event of the host's switch, where there are ranks on other hosts; likewise owned.
+    public static func attach(
+        descriptor: Int32, switchEvent: Int32? = nil
+    ) throws(SharedMemoryError) -> Segment {
         do {
-            return try attachOpened(descriptor)
+            return try attachOpened(descriptor, switchEvent)
         } catch {
             _ = close(descriptor)  // The descriptor was refused; there is nothing else to do with it.
+            if let switchEvent { _ = close(switchEvent) }  // Likewise.
             throw error
         }
     }
 
-    private static func attachOpened(_ descriptor: Int32) throws(SharedMemoryError) -> Segment {
+    private static func attachOpened(
+        _ descriptor: Int32, _ switchEvent: Int32?
+    ) throws(SharedMemoryError) -> Segment {
         var info = stat()
         guard unsafe fstat(descriptor, &info) == 0 else {
             throw SharedMemoryError(
@@ -119,13 +151,25 @@ public final class Segment: @unchecked Sendable {
             throw SharedMemoryError(.refused, "the segment has \(fileByteCount) bytes, less than its first pages")
         }
         let base = try unsafe map(descriptor, fileByteCount)
-        do {
+        do throws(SharedMemoryError) {
             let plan = try unsafe readHeader(base, fileByteCount: fileByteCount)
-            return unsafe Segment(plan: plan, descriptor: descriptor, base: base, byteCount: fileByteCount)
+            guard plan.hasFarRanks == (switchEvent != nil) else {
+                throw SharedMemoryError(
+                    .refused,
+                    "the segment holds \(plan.dieCount) of \(plan.rankCount) ranks, and "
+                        + (switchEvent == nil ? "no event of a switch came with it" : "a switch's event came with it"))
+            }
+            return unsafe Segment(
+                plan: plan, descriptor: descriptor, base: base, byteCount: fileByteCount, switchEvent: switchEvent)
         } catch {
             _ = unsafe munmap(base, fileByteCount)  // The mapping is ours and whole.
             throw error
         }
+    }
+
+    private static func byteCount(of plan: SegmentPlan) -> Int {
+        SegmentLayout.segmentByteCount(
+            dieCount: plan.dieCount, windowByteCount: plan.windowByteCount, hasPorts: plan.hasFarRanks)
     }
 
     private static func check(_ plan: SegmentPlan) throws(SharedMemoryError) {
@@ -137,6 +181,14 @@ public final class Segment: @unchecked Sendable {
             throw SharedMemoryError(
                 .badPlan,
                 "a window of \(plan.windowByteCount) bytes: it must have 1 to \(SegmentLayout.maximumWindowByteCount)")
+        }
+        guard plan.rankCount >= plan.dieCount, plan.rankCount <= SegmentLayout.maximumDieCount,
+            plan.firstRank >= 0, plan.firstRank <= plan.rankCount - plan.dieCount
+        else {
+            throw SharedMemoryError(
+                .badPlan,
+                "\(plan.dieCount) dies from rank \(plan.firstRank) of \(plan.rankCount): a cluster holds its hosts' ranks, and "
+                    + "at most \(SegmentLayout.maximumDieCount)")
         }
         guard (1...plan.dieCount).contains(plan.diesPerProcess) else {
             throw SharedMemoryError(
@@ -166,6 +218,8 @@ public final class Segment: @unchecked Sendable {
         word(at: SegmentLayout.diesPerProcessOffset).storeRelaxed(UInt64(plan.diesPerProcess))
         word(at: SegmentLayout.segmentByteCountOffset).storeRelaxed(UInt64(byteCount))
         word(at: SegmentLayout.windowByteCountOffset).storeRelaxed(UInt64(plan.windowByteCount))
+        word(at: SegmentLayout.firstRankOffset).storeRelaxed(UInt64(plan.firstRank))
+        word(at: SegmentLayout.rankCountOffset).storeRelaxed(UInt64(plan.rankCount))
         word(at: SegmentLayout.agentProcessOffset).storeRelaxed(UInt64(getpid()))
         // Releases the header; acquired in readHeader.
         word(at: SegmentLayout.magicOffset).storeReleasing(SegmentLayout.magic)
@@ -188,14 +242,15 @@ public final class Segment: @unchecked Sendable {
         try expect("byte count", SegmentLayout.segmentByteCountOffset, UInt64(fileByteCount))
         let counts = [
             field(SegmentLayout.dieCountOffset), field(SegmentLayout.windowByteCountOffset),
-            field(SegmentLayout.diesPerProcessOffset),
+            field(SegmentLayout.diesPerProcessOffset), field(SegmentLayout.firstRankOffset),
+            field(SegmentLayout.rankCountOffset),
         ].map { Int(clamping: $0) }
         let plan = SegmentPlan(
             dieCount: counts[0], windowByteCount: counts[1], diesPerProcess: counts[2],
             nonce: (field(SegmentLayout.nonceOffset), field(SegmentLayout.nonceOffset + 8)),
-            topologyDigest: field(SegmentLayout.topologyDigestOffset))
+            topologyDigest: field(SegmentLayout.topologyDigestOffset), firstRank: counts[3], rankCount: counts[4])
         try check(plan)
-        let needed = SegmentLayout.segmentByteCount(dieCount: plan.dieCount, windowByteCount: plan.windowByteCount)
+        let needed = byteCount(of: plan)
         guard needed == fileByteCount else {
             throw SharedMemoryError(
                 .refused, "the segment has \(fileByteCount) bytes, its own counts ask for \(needed)")

@@ -7,7 +7,9 @@
 /// 0      header page (4096): magic, version, digests, counts, offsets     written once by the agent before any child starts
 /// 4096   cluster block (4096): epoch, verdict                             written by the agent, or by the first rank that
 ///                                                                          sees the agent die (claimed by compare-exchange)
+///        at 1024: the switch's bell (u64), 1 while it sleeps               set by the switch, taken back by whoever wakes it
 /// 8192   control blocks, 4096 bytes a die: doorbell, state, wait record, phase, counters, flight recorder     one writer: the die
+/// ...    ports, one a die, only where the cluster has ranks on other hosts: see PortLayout
 /// ...    windows, one a die at a fixed stride, page-aligned; the stride has one guard page that is never touched
 /// ```
 ///
@@ -33,11 +35,14 @@ public enum SegmentLayout {
     static let segmentByteCountOffset = 64
     static let windowByteCountOffset = 72
     static let agentProcessOffset = 80
+    static let firstRankOffset = 88
+    static let rankCountOffset = 96
 
     // Cluster block.
     static let clusterOffset = 4096
     static let epochOffset = clusterOffset
     static let verdictOffset = clusterOffset + 64
+    static let switchBellOffset = clusterOffset + 1024
 
     // Control blocks.
     static let controlOffset = 8192
@@ -48,9 +53,14 @@ public enum SegmentLayout {
     /// A doorbell names a word by a 32-bit index of eight bytes, so a window is at most 16 GiB.
     public static let maximumWindowByteCount = 16 << 30
 
-    /// Start of the first window.
-    static func windowsOffset(dieCount: Int) -> Int {
+    /// Start of the first port.
+    static func portsOffset(dieCount: Int) -> Int {
         roundUp(controlOffset + dieCount * controlByteCount, to: pageByteCount)
+    }
+
+    /// Start of the first window.
+    static func windowsOffset(dieCount: Int, hasPorts: Bool) -> Int {
+        portsOffset(dieCount: dieCount) + (hasPorts ? dieCount * PortLayout.byteCount : 0)
     }
 
     /// Distance between the windows of neighbours.
@@ -59,8 +69,9 @@ public enum SegmentLayout {
     }
 
     /// Bytes of the whole segment.
-    static func segmentByteCount(dieCount: Int, windowByteCount: Int) -> Int {
-        windowsOffset(dieCount: dieCount) + dieCount * windowStride(windowByteCount: windowByteCount)
+    static func segmentByteCount(dieCount: Int, windowByteCount: Int, hasPorts: Bool) -> Int {
+        windowsOffset(dieCount: dieCount, hasPorts: hasPorts)
+            + dieCount * windowStride(windowByteCount: windowByteCount)
     }
 
     /// The next multiple of `alignment`, a power of two.
@@ -76,8 +87,8 @@ public enum SegmentLayout {
         let facts: [Int] = [
             Int(version), pageByteCount, lineByteCount, clusterOffset, epochOffset, verdictOffset, controlOffset,
             controlByteCount, ControlBlock.doorbellOffset, ControlBlock.stateOffset, ControlBlock.waitOffset,
-            ControlBlock.phaseOffset, ControlBlock.countersOffset, FlightRecorder.offset, Verdict.byteCount,
-            Int.bitWidth,
+            ControlBlock.phaseOffset, ControlBlock.countersOffset, FlightRecorder.offset, PortLayout.entryCount,
+            PortLayout.stagingOffset, PortLayout.byteCount, switchBellOffset, Verdict.byteCount, Int.bitWidth,
             MemoryLayout<Int>.alignment,
         ]
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325

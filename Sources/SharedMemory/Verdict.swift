@@ -38,6 +38,8 @@ public struct Verdict: Sendable, Equatable {
         case interrupted = 5
         /// The run ended as it should; late waiters may leave.
         case finished = 6
+        /// A link to another host was given up; `detail` is that host's place in the plan.
+        case linkLost = 7
     }
 
     /// What happened.

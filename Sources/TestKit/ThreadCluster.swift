@@ -1,4 +1,6 @@
 public import Fabric
+internal import Foundation
+public import Launching
 public import SharedMemory
 internal import Synchronization
 internal import Workers
@@ -25,17 +27,59 @@ public enum ThreadCluster {
     ///   - route: the transport under test.
     ///   - cores: cores the dies are to believe they have.
     ///   - policy: how dies wait; by default from the census.
+    ///   - split: over which hosts; by default one, or two halves where the transport under test is one between hosts.
     public static func run<Value: Sendable>(
         dies: Int, windowByteCount: Int = 1 << 20, timeout: Duration = .seconds(60),
         route: TransportCatalog.Entry = TransportCatalog.sharedMemory, policy: WaitPolicy? = nil,
+        cores: Int = WaitPolicy.usableCores, split: HostSplit? = nil,
+        _ body: @escaping @Sendable (Team) throws -> Value
+    ) throws -> Outcome<Value> {
+        let split = split ?? (route.crossesHosts ? HostSplit.even(dies: dies, hosts: 2) : standardSplit(dies, route))
+        if let split, split.dies.count > 1 {
+            precondition(split.dies.reduce(0, +) == dies, "a split of all dies")
+            let cluster = try SplitCluster(split, windowByteCount: windowByteCount)
+            defer { cluster.stop() }
+            let outcome = try run(cluster, timeout: timeout, policy: policy, body)
+            guard cluster.drain(timeout: timeout) else {
+                throw ClusterUnderTest.HarnessError("a switch does not come to rest")
+            }
+            return outcome
+        }
+        let segment = try Segment.create(SegmentPlan(dieCount: dies, windowByteCount: windowByteCount))
+        return try run(
+            (0..<dies).map { _ in segment }, timeout: timeout, route: route, policy: policy, cores: cores,
+            body)
+    }
+
+    /// Runs `body` once on each die of a cluster over several hosts, and leaves its switches running.
+    public static func run<Value: Sendable>(
+        _ cluster: SplitCluster, timeout: Duration, policy: WaitPolicy? = nil,
+        _ body: @escaping @Sendable (Team) throws -> Value
+    ) throws -> Outcome<Value> {
+        try run(
+            (0..<cluster.plan.rankCount).map { cluster.segments[cluster.plan.host(of: $0)] }, timeout: timeout,
+            route: TransportCatalog.standard,
+            policy: policy, body)
+    }
+
+    /// Where every cluster of a test run is to be split, the number of hosts stands in the environment.
+    private static func standardSplit(_ dies: Int, _ route: TransportCatalog.Entry) -> HostSplit? {
+        guard route.name == TransportCatalog.sharedMemory.name,
+            let hosts = ProcessInfo.processInfo.environment["SOFTPOD_TEST_HOSTS"].flatMap(Int.init), hosts > 1
+        else { return nil }
+        return HostSplit.even(dies: dies, hosts: hosts)
+    }
+
+    private static func run<Value: Sendable>(
+        _ segments: [Segment], timeout: Duration, route: TransportCatalog.Entry, policy: WaitPolicy?,
         cores: Int = WaitPolicy.usableCores, _ body: @escaping @Sendable (Team) throws -> Value
     ) throws -> Outcome<Value> {
-        let segment = try Segment.create(SegmentPlan(dieCount: dies, windowByteCount: windowByteCount))
+        let dies = segments.count
         let results = Mutex<[Result<Value, any Error>?]>(Array(repeating: nil, count: dies))
         let workers = try (0..<dies).map { rank in
             try Worker.start(name: "die \(rank)") {
                 let endpoint = Endpoint(
-                    segment: segment, rank: rank, timeout: timeout, policy: policy, route: route, cores: cores)
+                    segment: segments[rank], rank: rank, timeout: timeout, policy: policy, route: route, cores: cores)
                 let result = Result { try body(Team.world(endpoint)) }
                 results.withLock { $0[rank] = result }
                 endpoint.leave()

@@ -1,4 +1,5 @@
 import Fabric
+import Launching
 import SharedMemory
 import TestKit
 import Testing
@@ -8,9 +9,13 @@ struct TeamTests {
     static func clean<Value: Sendable>(
         _ dies: Int, cores: Int = WaitPolicy.usableCores, _ body: @escaping @Sendable (Team) throws -> Value
     ) throws -> [Value] {
-        let outcome = try ThreadCluster.run(dies: dies, cores: cores, body)
-        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
-        return outcome.values.compactMap { $0 }
+        // On one host, and dealt out over two.
+        let values = try [nil, HostSplit.even(dies: dies, hosts: 2)].map { split in
+            let outcome = try ThreadCluster.run(dies: dies, cores: cores, split: split, body)
+            #expect(outcome.errors.isEmpty, "\(split.map(\.description) ?? "one host"): \(outcome.errors)")
+            return outcome.values.compactMap { $0 }
+        }
+        return values.flatMap { $0 }
     }
 
     @Test("Large teams on many cores count by groups, and nobody leaves early", arguments: [64, 65, 80, 83])

@@ -1,4 +1,5 @@
 import Fabric
+import Launching
 import SharedMemory
 import TestKit
 import Testing
@@ -7,18 +8,23 @@ import Testing
 @Suite("Transport conformance")
 struct TransportConformanceTests {
     static let cases: [(route: String, dies: Int)] = TransportCatalog.all.flatMap { entry in
-        [1, 2, 3, 8].map { (entry.name, $0) }
+        [1, 2, 3, 8].map { (entry.name, $0) } + (entry.crossesHosts ? uneven.map { (entry.name + " " + $0, 4) } : [])
     }
 
+    /// Dies a host, where halves are not all there is to try.
+    static let uneven = ["2+2", "3+1", "1+2+1"]
+
     static func route(_ name: String) throws -> TransportCatalog.Entry {
-        try #require(TransportCatalog.all.first { $0.name == name })
+        try #require(TransportCatalog.all.first { $0.name == name.split(separator: " ")[0] })
     }
 
     /// Runs a body on every die and expects no error anywhere.
     static func clean<Value: Sendable>(
         _ route: String, _ dies: Int, _ body: @escaping @Sendable (Team) throws -> Value
     ) throws -> [Value] {
-        let outcome = try ThreadCluster.run(dies: dies, route: Self.route(route), body)
+        let shares = route.split(separator: " ").dropFirst().first?.split(separator: "+").compactMap { Int($0) }
+        let outcome = try ThreadCluster.run(
+            dies: dies, route: Self.route(route), split: shares.map { HostSplit($0, carrier: .tcp) }, body)
         #expect(outcome.errors.isEmpty, "\(outcome.errors)")
         return outcome.values.compactMap { $0 }
     }

@@ -30,6 +30,7 @@ struct SegmentTests {
         "A first page that differs in any checked field is refused",
         arguments: [
             (0, "magic"), (8, "layout version"), (16, "ABI digest"), (48, "dies"), (64, "byte count"), (72, "window"),
+            (88, "first rank"), (96, "ranks"),
         ])
     func refused(offset: Int, field: String) throws {
         let segment = try Segment.create(SegmentPlan(dieCount: 3, windowByteCount: 8192))
@@ -71,6 +72,23 @@ struct SegmentTests {
             try Segment.create(SegmentPlan(dieCount: dies, windowByteCount: window, diesPerProcess: each))
         }
         #expect(error?.code == .badPlan)
+    }
+
+    @Test(
+        "A host's share lies within its cluster, and comes with its switch's event",
+        arguments: [(-1, 4), (2, 3), (0, 1), (0, 5000)])
+    func badShares(first: Int, ranks: Int) throws {
+        let error = #expect(throws: SharedMemoryError.self) {
+            try Segment.create(SegmentPlan(dieCount: 2, windowByteCount: 4096, firstRank: first, rankCount: ranks))
+        }
+        #expect(error?.code == .badPlan)
+        let good = try Segment.create(SegmentPlan(dieCount: 2, windowByteCount: 4096, firstRank: 1, rankCount: 4))
+        #expect(throws: SharedMemoryError.self) { try Segment.attach(descriptor: dup(good.descriptor)) }
+        let event = try #require(good.switchEvent)
+        let other = try Segment.attach(descriptor: dup(good.descriptor), switchEvent: dup(event))
+        #expect(other.plan == good.plan && other.plan.ranks == 1..<3 && other.plan.hasFarRanks)
+        good.port(of: 2).posted.storeReleasing(7)
+        #expect(other.port(of: 2).posted.loadAcquiring() == 7 && other.port(of: 1).posted.loadAcquiring() == 0)
     }
 
     @Test("The first verdict wins and reads back whole; the epoch rises once")

@@ -4,6 +4,7 @@
 #include "attention.h"
 #include "copy.h"
 #include "cpu.h"
+#include "crc32c.h"
 #include "dense.h"
 #include "quantise.h"
 #include "reduce.h"

@@ -24,16 +24,21 @@ public final class SharedMemoryTransport: Transport {
     public init(segment: Segment, copies: CopyPolicy = .machine) {
         streamByteCount = copies.streamByteCount
         self.segment = segment
-        unsafe windows = segment.window(of: 0).base
+        // Where rank 0 would be if it were here: a peer's place is one multiplication away, whatever the first rank is.
+        let first = segment.plan.firstRank
         stride = segment.windowStride
-        unsafe controls = segment.controlBase
+        unsafe windows = segment.window(of: first).base - first * segment.windowStride
         controlStride = segment.controlStride
+        unsafe controls = segment.controlBase - first * segment.controlStride
     }
 
     @inlinable @inline(__always)
     func address(_ peer: Int, _ offset: Int) -> UnsafeMutableRawPointer {
         unsafe windows + (peer &* stride &+ offset)
     }
+
+    /// A word of a mapped window, for those who answer a die through it.
+    func word(_ peer: Int, _ offset: Int) -> Word { unsafe Word(address(peer, offset)) }
 
     @inlinable @inline(__always)
     func wake(_ peer: Int, _ offset: Int) {

@@ -19,6 +19,14 @@ struct RunFacts {
         ])
     }
 
+    /// Facts of a run within this process.
+    init(dies: Int) {
+        row = Row([
+            "kind": "measured", "host": .text(ProcessControl.hostName), "commit": .text(Self.commit),
+            "dies": .integer(dies), "processes": 1, "cores": .integer(WaitPolicy.usableCores),
+        ])
+    }
+
     /// The commit this executable was built from, as the build saw it.
     static var commit: String { builtCommit }
 }

@@ -1,0 +1,237 @@
+internal import CLinux
+public import Messaging
+public import SharedMemory
+internal import Synchronization
+
+/// Carries operations between this host's dies and those of other hosts: one thread of the agent.
+///
+/// It takes descriptors from the dies' rings, sends them to the switches of the hosts that hold the targets, and carries out what other
+/// switches send, by loads and stores in its own segment. It sleeps when there is nothing to do, until a die rings, a message comes, or a
+/// time-out is due. A link that is given up ends all waits of its host through the epoch; the verdict names both hosts.
+///
+/// Make it, bind or connect its links, and call ``run()`` on a thread of its own; the other calls are for other threads.
+@safe
+public final class HostSwitch: @unchecked Sendable {
+    let segment: Segment
+    let plan: LinkPlan
+    /// This host's place in the plan.
+    public let host: Int
+    let shared: SharedMemoryTransport
+    let options: LinkOptions
+    private let context: MessageContext
+    private let digest: UInt64
+    var linkDigest: UInt64 { digest }
+    private let bell: SwitchBell
+    private var router: LinkSocket?
+    /// What messages come by, and what is slept on: the bell and those.
+    private var sockets: [LinkSocket] = []
+    private var descriptors: [Int32] = []
+    /// By host; nil for this one.
+    var links: [HostLink?]
+    /// Descriptors taken from each die's ring.
+    var consumed: [UInt64]
+    /// Dies whose next descriptor has no room on its link: only an acknowledgement changes that.
+    var isBlocked: [Bool]
+    /// Requests of each die that have not been answered.
+    var asked: [Int]
+    let wordsOffset: Int
+    var otherStatistics = LinkStatistics()
+    private let phase: UnsafeMutablePointer<Atomic<UInt32>>
+
+    private enum Phase {
+        static let running: UInt32 = 0
+        static let draining: UInt32 = 1
+        static let drained: UInt32 = 2
+        static let stopping: UInt32 = 3
+        static let ended: UInt32 = 4
+    }
+
+    /// A switch for a host of a plan, and its segment, which must agree.
+    public init(
+        segment: Segment, plan: LinkPlan, host: Int, context: MessageContext, options: LinkOptions = LinkOptions()
+    ) {
+        precondition(plan.hosts.indices.contains(host), "no such host in the plan")
+        precondition(
+            plan.hosts[host].ranks == segment.plan.ranks && plan.rankCount == segment.plan.rankCount,
+            "the segment holds the host's ranks")
+        guard let bell = segment.switchBell else { preconditionFailure("a cluster of one host needs no switch") }
+        self.segment = segment
+        self.plan = plan
+        self.host = host
+        self.options = options
+        self.context = context
+        self.bell = bell
+        shared = SharedMemoryTransport(segment: segment)
+        digest = plan.digest(segment.plan)
+        links = Array(repeating: nil, count: plan.hosts.count)
+        consumed = Array(repeating: 0, count: segment.plan.dieCount)
+        isBlocked = Array(repeating: false, count: segment.plan.dieCount)
+        asked = Array(repeating: 0, count: segment.plan.dieCount)
+        wordsOffset = WindowLayout.linkWordsOffset(dies: plan.rankCount)
+        unsafe phase = .allocate(capacity: 1)
+        unsafe phase.initialize(to: Atomic(Phase.running))
+    }
+
+    deinit {
+        unsafe phase.deinitialize(count: 1)
+        unsafe phase.deallocate()
+    }
+
+    /// Takes an address at which hosts after this one in the plan connect; returns it as they are to write it.
+    public func bind(_ address: String) throws(MessagingError) -> String {
+        let socket = try LinkSocket(.router, in: context, largestFrameByteCount: LinkLimits.attachmentByteCount)
+        let resolved = try socket.bind(address)
+        router = socket
+        for other in plan.hosts.indices where other > host { links[other] = link(to: other, socket) }
+        return resolved
+    }
+
+    /// Connects to a host before this one in the plan.
+    public func connect(to other: Int, _ address: String) throws(MessagingError) {
+        precondition(other < host && other >= 0, "a host connects to those before it")
+        let socket = try LinkSocket(
+            .dealer(name: UInt16(host)), in: context, largestFrameByteCount: LinkLimits.attachmentByteCount)
+        try socket.connect(address)
+        links[other] = link(to: other, socket)
+    }
+
+    func link(to other: Int, _ socket: LinkSocket) -> HostLink {
+        HostLink(host: other, own: host, digest: digest, socket: socket, options: options)
+    }
+
+    /// Runs until told to stop. Call once, on the thread that is the switch.
+    public func run() {
+        precondition(
+            links.indices.allSatisfy { $0 == host || links[$0] != nil }, "bind and connect come before run")
+        sockets = links.indices.compactMap { $0 < host ? links[$0]?.socket : nil } + (router.map { [$0] } ?? [])
+        descriptors = [bell.descriptor] + sockets.map(\.descriptor)
+        while true {
+            let asked = unsafe phase.pointee.load(ordering: .acquiring)
+            if asked == Phase.stopping { break }
+            var worked = drainRings()
+            for link in links { if let link, link.state != .lost { link.flushUnlessBusy() } }
+            if receiveAll() { worked = true }
+            for link in links { if let link, link.state != .lost { answer(link) } }
+            tellVerdict()
+            tickAll()
+            if worked { continue }
+            if asked == Phase.draining, links.allSatisfy({ $0?.isIdle ?? true }) {
+                advance(from: Phase.draining, to: Phase.drained)
+            }
+            if links.contains(where: { $0?.isHolding ?? false }) { nap() } else { sleep() }
+        }
+        for index in links.indices { links[index].map { add($0.statistics) } }
+        links = Array(repeating: nil, count: plan.hosts.count)
+        router = nil
+        sockets = []
+        advance(from: Phase.stopping, to: Phase.ended)
+    }
+
+    private func advance(from old: UInt32, to new: UInt32) {
+        // Releases what the switch has done; acquired in `settle`.
+        if unsafe phase.pointee.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
+        {
+            _ = unsafe softpod_futex_wake(phase, Int32.max)  // Nobody asleep is as good as one woken.
+        }
+    }
+
+    /// Asks the switch to say when everything its dies have posted is carried out, and waits for it. From another thread.
+    ///
+    /// - Returns: whether that happened before the deadline.
+    public func drain(deadline: Deadline) -> Bool {
+        advance(from: Phase.drained, to: Phase.running)
+        advance(from: Phase.running, to: Phase.draining)
+        softpod_raise_event(bell.descriptor)
+        return settle(deadline) { $0 >= Phase.drained }
+    }
+
+    /// Ends the switch, whatever is under way; what it has done is in ``statistics`` then. From another thread.
+    public func stop(deadline: Deadline) -> Bool {
+        unsafe phase.pointee.store(Phase.stopping, ordering: .releasing)
+        softpod_raise_event(bell.descriptor)
+        return settle(deadline) { $0 == Phase.ended }
+    }
+
+    private func settle(_ deadline: Deadline, _ isReached: (UInt32) -> Bool) -> Bool {
+        while true {
+            let value = unsafe phase.pointee.load(ordering: .acquiring)
+            if isReached(value) { return true }
+            let left = deadline.remaining
+            guard left > 0 else { return false }
+            // A spurious return is harmless: the phase is looked at again.
+            _ = unsafe softpod_futex_wait(phase, value, Int64(min(left, 1 << 62)))
+        }
+    }
+
+    /// What the switch has done. Read it when the switch has stopped.
+    public var statistics: LinkStatistics { otherStatistics }
+
+    private func add(_ other: LinkStatistics) {
+        otherStatistics.messages += other.messages
+        otherStatistics.records += other.records
+        otherStatistics.acknowledgements += other.acknowledgements
+        otherStatistics.borrowedBytes += other.borrowedBytes
+        otherStatistics.retransmissions += other.retransmissions
+        otherStatistics.duplicates += other.duplicates
+        otherStatistics.gaps += other.gaps
+        otherStatistics.refused += other.refused
+    }
+
+    /// Waits a moment for a message, without asking the dies to ring: as long as a batch is held for an acknowledgement, what they post may
+    /// join it, and a system call for each of their operations would cost more than it saves.
+    private func nap() {
+        otherStatistics.sleeps += 1
+        bell.sleep(descriptors, nanoseconds: Self.napNanoseconds)
+    }
+
+    private static let napNanoseconds: UInt64 = 50_000
+
+    /// Sleeps until a die rings, a socket has something, or a link's clock asks for something.
+    private func sleep() {
+        bell.announceSleep()
+        defer { bell.announceAwake() }
+        // Looked at once more after the announcement: who posted before it did not ring.
+        guard !hasPosted, !sockets.contains(where: \.isReadable) else { return }
+        if segment.cluster.epoch.loadSequentially() > 0, links.contains(where: { $0.map(owesVerdict) ?? false }) {
+            return
+        }
+        let now = Monotonic.now()
+        let until = links.reduce(UInt64.max) { min($0, $1?.nextTick ?? .max) }
+        guard until > now else { return }
+        otherStatistics.sleeps += 1
+        bell.sleep(descriptors, nanoseconds: until - now)
+    }
+
+    private var hasPosted: Bool {
+        segment.plan.ranks.contains { rank in
+            let index = rank - segment.plan.firstRank
+            return !isBlocked[index] && segment.port(of: rank).posted.loadSequentially() != consumed[index]
+        }
+    }
+
+    private func receiveAll() -> Bool {
+        var worked = false
+        for socket in sockets {
+            for _ in 0..<64 {
+                // A socket that fails is a link that is silent: its ladder says so.
+                guard let message = try? socket.receive() else { break }  // as said above
+                worked = true
+                let from = message.name.map(Int.init) ?? links.firstIndex { $0?.socket === socket } ?? host
+                guard links.indices.contains(from), let link = links[from], link.socket === socket else {
+                    otherStatistics.refused += 1
+                    continue
+                }
+                receive(message.head, message.attachment, on: link)
+            }
+        }
+        return worked
+    }
+
+    private func tickAll() {
+        let now = Monotonic.now()
+        for link in links {
+            guard let link, let reason = link.tick(now) else { continue }
+            lose(link, reason)
+        }
+    }
+}

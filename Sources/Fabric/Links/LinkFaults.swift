@@ -1,0 +1,80 @@
+internal import Messaging
+
+/// Damage to messages between hosts, by seed: what a bad network does, for tests. Rates are in parts of 1,000.
+public struct LinkFaults: Sendable, Equatable {
+    /// What decides.
+    public var seed: UInt64
+    /// Messages that never arrive.
+    public var drop = 0
+    /// Messages that arrive twice.
+    public var duplicate = 0
+    /// Messages of which one bit is changed.
+    public var corrupt = 0
+    /// Messages that are overtaken by up to eight later ones.
+    public var delay = 0
+    /// After this many messages none arrives any more.
+    public var cutAfter: Int?
+
+    /// No damage yet.
+    public init(seed: UInt64) { self.seed = seed }
+}
+
+/// Stands between a switch and a socket and does the damage.
+struct FaultyWire {
+    private let faults: LinkFaults
+    private var state: UInt64
+    private var count = 0
+    private var held: [(after: Int, head: Packet, attachment: Packet?)] = []
+
+    init(_ faults: LinkFaults, link: Int) {
+        self.faults = faults
+        state = faults.seed &+ UInt64(link) &* 0x9E37_79B9_7F4A_7C15
+    }
+
+    /// SplitMix64.
+    private mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    private mutating func happens(_ rate: Int) -> Bool { rate > 0 && next() % 1000 < UInt64(rate) }
+
+    /// What is to be sent now instead of a message.
+    mutating func pass(_ head: Packet, _ attachment: Packet?) -> [(head: Packet, attachment: Packet?)] {
+        count += 1
+        if let cut = faults.cutAfter, count > cut { return [] }
+        var out: [(head: Packet, attachment: Packet?)] = []
+        if happens(faults.delay) {
+            held.append((count + 1 + Int(next() % 8), head, attachment))
+        } else if !happens(faults.drop) {
+            let message = happens(faults.corrupt) ? damaged(head, attachment) : (head, attachment)
+            out.append(message)
+            if happens(faults.duplicate) { out.append(message) }
+        }
+        for message in held where message.after <= count { out.append((message.head, message.attachment)) }
+        held.removeAll { $0.after <= count }
+        return out
+    }
+
+    private mutating func damaged(_ head: Packet, _ attachment: Packet?) -> (head: Packet, attachment: Packet?) {
+        let place = next()
+        if let attachment, attachment.byteCount > 0, place & 1 == 1 {
+            return (head, Self.flipped(attachment, Int((place >> 8) % UInt64(attachment.byteCount)), place))
+        }
+        return (Self.flipped(head, Int((place >> 8) % UInt64(max(head.byteCount, 1))), place), attachment)
+    }
+
+    private static func flipped(_ packet: Packet, _ place: Int, _ random: UInt64) -> Packet {
+        let copy = Packet(byteCount: packet.byteCount)
+        unsafe packet.withBytes { from in
+            unsafe copy.withMutableBytes { to in
+                unsafe to.copyMemory(from: from)
+                unsafe to[place] ^= 1 << UInt8(random >> 1 & 7)
+            }
+        }
+        return copy
+    }
+}

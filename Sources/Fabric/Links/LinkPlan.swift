@@ -1,0 +1,134 @@
+internal import SharedMemory
+
+/// Who holds which ranks: what the switches of a cluster agree on before they start.
+public struct LinkPlan: Sendable, Equatable {
+    /// One host and its share.
+    public struct Host: Sendable, Equatable {
+        /// How reports name it.
+        public var name: String
+        /// Its ranks of the cluster.
+        public var ranks: Range<Int>
+
+        /// A host with a name and at least one rank.
+        public init(name: String, ranks: Range<Int>) {
+            self.name = name
+            self.ranks = ranks
+        }
+    }
+
+    /// Hosts in the order of their ranks, which are contiguous from 0.
+    public let hosts: [Host]
+    /// Dies of the cluster.
+    public let rankCount: Int
+    private let hostOfRank: [UInt16]
+
+    /// Most hosts of a cluster.
+    public static let maximumHostCount = 4096
+
+    /// A plan of at least one host, each with at least one rank, in order and without gaps; nil if it is not so.
+    public init?(hosts: [Host]) {
+        guard !hosts.isEmpty, hosts.count <= Self.maximumHostCount else { return nil }
+        var next = 0
+        var owners: [UInt16] = []
+        for (index, host) in hosts.enumerated() {
+            guard host.ranks.lowerBound == next, !host.ranks.isEmpty, host.ranks.count <= SegmentLayout.maximumDieCount
+            else { return nil }
+            next = host.ranks.upperBound
+            owners += [UInt16](repeating: UInt16(index), count: host.ranks.count)
+        }
+        guard next <= SegmentLayout.maximumDieCount else { return nil }
+        self.hosts = hosts
+        rankCount = next
+        hostOfRank = owners
+    }
+
+    /// The host that holds a rank.
+    public func host(of rank: Int) -> Int {
+        precondition((0..<rankCount).contains(rank), "no such rank in the plan")
+        return Int(hostOfRank[rank])
+    }
+
+    /// What two ends of a link must share: FNV-1a over run, layouts, topology, window and every host's ranks.
+    func digest(_ plan: SegmentPlan) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        func add(_ value: UInt64) {
+            for byte in 0..<8 { hash = (hash ^ (value >> UInt64(8 * byte)) & 0xFF) &* 0x100_0000_01B3 }
+        }
+        add(1)  // The version of the protocol between switches.
+        add(SegmentLayout.abiDigest)
+        add(plan.nonce.0)
+        add(plan.nonce.1)
+        add(plan.topologyDigest)
+        add(UInt64(plan.windowByteCount))
+        for host in hosts {
+            add(UInt64(host.ranks.lowerBound))
+            add(UInt64(host.ranks.count))
+        }
+        return hash
+    }
+}
+
+/// When a switch sends again, and when it gives a link up.
+public struct LinkTiming: Sendable, Equatable {
+    /// The first step of the ladder. UB specification 2.0: 20 us x 8^n, 7 retries.
+    public var firstStep: Duration = .microseconds(20)
+    /// Each step is this many times the one before.
+    public var factor: UInt64 = 8
+    /// Times the oldest message is sent again before the link is given up.
+    public var retries = 7
+    /// A link that has been silent this long is asked for a sign of life.
+    public var silence: Duration = .milliseconds(500)
+    /// How long the first contact may take.
+    public var contact: Duration = .seconds(30)
+
+    /// The published ladder: given up some 6 s after the last answer.
+    public init() {}
+
+    /// Nanoseconds of a step, from 0.
+    func step(_ number: Int) -> UInt64 {
+        var step = UInt64(max(firstStep.components.attoseconds / 1_000_000_000, 1))
+        for _ in 0..<number { step = min(step.multipliedReportingOverflow(by: factor).partialValue, 1 << 40) }
+        return step
+    }
+
+    /// From the first sending to giving up, in nanoseconds: all steps, the last of them twice over for the last retry's answer.
+    func wholeLadder() -> UInt64 { (0..<retries).reduce(0) { $0 + step($1) } + step(max(retries - 2, 0)) }
+}
+
+/// What a switch may be told to do differently.
+public struct LinkOptions: Sendable {
+    /// The ladder.
+    public var timing = LinkTiming()
+    /// Whether small operations share messages; without it each has its own, for measurements.
+    public var batches = true
+    /// Damage done to messages on their way out, for tests.
+    public var faults: LinkFaults?
+
+    /// The published ladder, batching, no damage.
+    public init() {}
+}
+
+/// What a switch has done.
+public struct LinkStatistics: Sendable, Equatable {
+    /// Messages sent for the first time, and their records.
+    public var messages = 0
+    /// Operations and replies sent.
+    public var records = 0
+    /// Messages that only acknowledge.
+    public var acknowledgements = 0
+    /// Bytes of payload handed to the library without a copy.
+    public var borrowedBytes = 0
+    /// Messages sent again.
+    public var retransmissions = 0
+    /// Messages received again.
+    public var duplicates = 0
+    /// Messages received before one that came later or not at all.
+    public var gaps = 0
+    /// Messages refused: damaged, or of another run or layout.
+    public var refused = 0
+    /// Times the switch slept.
+    public var sleeps = 0
+
+    /// Nothing done.
+    public init() {}
+}

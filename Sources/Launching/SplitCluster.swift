@@ -1,0 +1,80 @@
+public import Fabric
+internal import FoundationEssentials
+internal import Messaging
+public import SharedMemory
+internal import Workers
+
+/// Segments and running switches of a ``HostSplit``.
+public final class SplitCluster: @unchecked Sendable {
+    /// One a host.
+    public let segments: [Segment]
+    /// One a host.
+    public let switches: [HostSwitch]
+    /// Who holds which ranks.
+    public let plan: LinkPlan
+    private var workers: [Worker?] = []
+    private let folder: String?
+
+    /// Makes the segments, connects the switches, by ports and names of their own, and starts them.
+    public init(_ split: HostSplit, windowByteCount: Int) throws {
+        guard let plan = split.plan, split.dies.count > 1 else {
+            throw SystemError(rule: "a split has at least two hosts with a die each, not \(split)")
+        }
+        self.plan = plan
+        var random = SystemRandomNumberGenerator()
+        let nonce: (UInt64, UInt64) = (random.next(), random.next())
+        segments = try plan.hosts.map { host in
+            try Segment.create(
+                SegmentPlan(
+                    dieCount: host.ranks.count, windowByteCount: windowByteCount, nonce: nonce,
+                    firstRank: host.ranks.lowerBound, rankCount: plan.rankCount))
+        }
+        let context = try MessageContext()
+        switches = segments.enumerated().map { index, segment in
+            HostSwitch(segment: segment, plan: plan, host: index, context: context, options: split.options)
+        }
+        folder = split.carrier == .ipc ? try Self.makeFolder(nonce.0) : nil
+        for (index, host) in switches.enumerated() where index < switches.count - 1 {
+            let wanted =
+                switch split.carrier {
+                case .inproc: "inproc://split-\(nonce.0)-\(index)"
+                case .ipc: "ipc://\(folder ?? "")/\(index)"
+                case .tcp: "tcp://127.0.0.1:*"
+                }
+            let address = try host.bind(wanted)
+            for later in switches[(index + 1)...] { try later.connect(to: index, address) }
+        }
+        for host in switches { workers.append(try Worker.start(name: "switch \(host.host)") { host.run() }) }
+    }
+
+    private static func makeFolder(_ number: UInt64) throws -> String {
+        let folder = FileManager.default.temporaryDirectory.path + "/softpod-split-" + String(number, radix: 36)
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        return folder
+    }
+
+    /// Waits until the switches have carried out all that was posted, as far as their links live.
+    public func drain(timeout: Duration = .seconds(60)) -> Bool {
+        let deadline = Deadline(after: timeout)
+        return switches.indices.allSatisfy { workers[$0] == nil || switches[$0].drain(deadline: deadline) }
+    }
+
+    /// Ends a switch as if its process were killed: no word to anybody.
+    public func kill(_ host: Int) {
+        guard let worker = workers[host] else { return }
+        _ = switches[host].stop(deadline: Deadline(after: .seconds(60)))  // If it does not, the join shows it.
+        worker.join()
+        workers[host] = nil
+    }
+
+    /// Ends all switches.
+    public func stop() {
+        for host in workers.indices { kill(host) }
+        // A folder of our own, and nobody to tell.
+        if let folder { try? FileManager.default.removeItem(atPath: folder) }
+    }
+
+    /// What the switches have done. Read it when they have stopped.
+    public var statistics: [LinkStatistics] { switches.map(\.statistics) }
+}
