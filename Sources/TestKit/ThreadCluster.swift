@@ -24,16 +24,18 @@ public enum ThreadCluster {
     ///   - timeout: the longest any wait lasts, so that a broken protocol ends as an error and not as a hang.
     ///   - route: the transport under test.
     ///   - policy: how dies wait; by default from the census.
+    ///   - cores: how many cores the dies are to believe in, which says how large teams count arrivals.
     public static func run<Value: Sendable>(
         dies: Int, windowByteCount: Int = 1 << 20, timeout: Duration = .seconds(60),
         route: TransportCatalog.Entry = TransportCatalog.sharedMemory, policy: WaitPolicy? = nil,
-        _ body: @escaping @Sendable (Team) throws -> Value
+        cores: Int = WaitPolicy.usableCores, _ body: @escaping @Sendable (Team) throws -> Value
     ) throws -> Outcome<Value> {
         let segment = try Segment.create(SegmentPlan(dieCount: dies, windowByteCount: windowByteCount))
         let results = Mutex<[Result<Value, any Error>?]>(Array(repeating: nil, count: dies))
         let workers = try (0..<dies).map { rank in
             try Worker.start(name: "die \(rank)") {
-                let endpoint = Endpoint(segment: segment, rank: rank, timeout: timeout, policy: policy, route: route)
+                let endpoint = Endpoint(
+                    segment: segment, rank: rank, timeout: timeout, policy: policy, route: route, cores: cores)
                 let result = Result { try body(Team.world(endpoint)) }
                 results.withLock { $0[rank] = result }
                 endpoint.leave()
