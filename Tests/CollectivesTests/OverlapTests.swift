@@ -62,68 +62,6 @@ struct OverlapTests {
         for rank in 0..<3 where rank != odd { #expect(outcome.fabricErrors[rank]?.code == .mismatch, "\(outcome)") }
     }
 
-    private static func words(_ world: Team, _ offset: Int, _ count: Int) throws -> [UInt64] {
-        try world.endpoint.get(UInt64.self, count: count, from: world.rank, at: offset)
-    }
-
-    @Test("Tables of operations on two teams are not mixed up", arguments: [0, 1])
-    func tables(index: Int) throws {
-        let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(20), policy: Self.policies[index].policy) {
-            world in
-            let workspace = try CollectiveWorkspace(world, byteCount: 4096)
-            let area = try world.allocate(byteCount: 1 << 16)
-            let other = try #require(try world.split(start: 2, stride: -1, size: 3))
-            let (first, second) = (Collective(world, workspace), Collective(other, workspace))
-            let me = world.rank
-            var wrong = 0
-            // Blocks of 8, 16 and 24 bytes on one team, of 16 on the other.
-            let send = [8, 16, 24]
-            let receive = [send[me], send[me], send[me]]
-            let words = [UInt64](0..<64).map { UInt64(me * 64) + $0 }
-            let start = send[..<me].reduce(0, +) / 8
-            var right: [UInt64] = []
-            for from in 0..<3 { for index in 0..<send[me] / 8 { right.append(UInt64(from * 64 + start + index)) } }
-            for _ in 0..<20 {
-                try world.endpoint.put(words.span, to: me, at: area.offset)
-                try world.barrier()
-                let request = try first.start(
-                    .allToAllV(
-                        area.slice(0, 48), sendByteCounts: send, into: area.slice(4096, 3 * send[me]),
-                        receiveByteCounts: receive))
-                try second.allToAllV(
-                    area.slice(512, 48), sendByteCounts: [16, 16, 16], into: area.slice(8192, 48),
-                    receiveByteCounts: [16, 16, 16])
-                try request.wait()
-                if try Self.words(world, area.offset + 4096, right.count) != right { wrong += 1 }
-                try world.barrier()
-            }
-            return wrong
-        }
-        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
-        #expect(outcome.values == [0, 0, 0])
-    }
-
-    @Test("Operations of two teams may be waited for in any order", arguments: [0, 1], [1024, 1 << 20])
-    func crosswise(index: Int, byteCount: Int) throws {
-        let outcome = try ThreadCluster.run(
-            dies: 3, windowByteCount: 8 << 20, timeout: .seconds(3), policy: Self.policies[index].policy
-        ) { world in
-            let workspace = try CollectiveWorkspace(world, byteCount: 4096)
-            let area = try world.allocate(byteCount: 6 << 20)
-            let other = try #require(try world.split(start: 2, stride: -1, size: 3))
-            let first = try Collective(world, workspace).start(
-                .allReduce(
-                    area.slice(0, byteCount), into: area.slice(1 << 20, byteCount), type: .float32, reduction: .sum))
-            let second = try Collective(other, workspace).start(
-                .allReduce(
-                    area.slice(2 << 20, byteCount), into: area.slice(3 << 20, byteCount), type: .float32,
-                    reduction: .sum))
-            for request in world.rank == 1 ? [second, first] : [first, second] { try request.wait() }
-            return true
-        }
-        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
-    }
-
     @Test("Who started an operation and does not do its part is named", arguments: [0, 1])
     func idle(index: Int) throws {
         let outcome = try ThreadCluster.run(
@@ -167,24 +105,5 @@ struct OverlapTests {
         }
         #expect(outcome.errors.isEmpty, "\(outcome.errors)")
         #expect(outcome.values == [true, true])
-    }
-
-    @Test("After a failure another workspace goes on")
-    func another() throws {
-        let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(10)) { world in
-            let workspace = try CollectiveWorkspace(world, byteCount: 4096)
-            let area = try world.allocate(byteCount: 4096)
-            let endpoint = world.endpoint
-            for peer in 0..<3 { try endpoint.signal(.add, 1, at: peer, area.offset) }
-            try endpoint.wait(at: area.offset, until: .equal, 3)
-            let block = world.rank == 1 ? 64 : 128
-            #expect(throws: FabricError.self) {
-                try Collective(world, workspace).allGather(area.slice(0, block), into: area.slice(1024, 3 * block))
-            }
-            let second = try CollectiveWorkspace(world, byteCount: 4096)
-            return try Collective(world, second).allReduce(UInt64(1), .sum)
-        }
-        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
-        #expect(outcome.values == [3, 3, 3])
     }
 }

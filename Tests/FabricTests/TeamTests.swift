@@ -117,39 +117,6 @@ struct TeamTests {
         #expect(outcome.errors.isEmpty, "\(outcome.errors)")
     }
 
-    @Test("A slot is not taken again while a member of its former team still leaves that team's last meeting")
-    func reuse() throws {
-        let policy = WaitPolicy(spinCount: 2, yieldNanoseconds: 1_000_000)
-        let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(5), policy: policy) { world in
-            let area = try world.allocate(byteCount: 256)
-            let endpoint = world.endpoint
-            let all = try #require(try world.split(start: 0, stride: 1, size: 3))
-            let pair = try world.split(start: 0, stride: 1, size: 2)
-            if world.rank == 2 {
-                // Arrives, and is given the processor again only when the others are far on.
-                let isLast = try all.arrive([7, 0, 0, 0, 0, 0, 0])
-                if isLast { try all.close() }
-                try endpoint.wait(at: area.offset, until: .equal, 2)
-                if !isLast { try all.awaitEnd(nil, .barrier) }
-                all.destroy()
-                return
-            }
-            if try all.arrive([7, 0, 0, 0, 0, 0, 0]) {
-                try all.close()
-            } else {
-                try all.awaitEnd(nil, .barrier)
-            }
-            all.destroy()
-            let pairs = try #require(pair)
-            for _ in 0..<3 {
-                let next = try #require(try pairs.split(start: 0, stride: 1, size: 2))
-                try next.barrier()
-            }
-            try endpoint.signal(.add, 1, at: 2, area.offset)
-        }
-        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
-    }
-
     @Test("Large teams that count by groups keep the same promises", arguments: [64, 65, 66, 80, 97])
     func groups(dies: Int) throws {
         let outcome = try ThreadCluster.run(dies: dies, cores: 16) { world in
