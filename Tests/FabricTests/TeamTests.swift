@@ -86,7 +86,9 @@ struct TeamTests {
 
     @Test("A triplet that leaves the team, or that one member sees otherwise, is an error for everybody")
     func mismatch() throws {
-        for (start, stride, size) in [(0, 1, 5), (4, 1, 1), (0, 0, 2), (3, -2, 3), (0, 1, 0), (1, Int.max, 3), (0, 1, .min)] {
+        for (start, stride, size) in [
+            (0, 1, 5), (4, 1, 1), (0, 0, 2), (3, -2, 3), (0, 1, 0), (1, Int.max, 3), (0, 1, .min),
+        ] {
             let outcome = try ThreadCluster.run(dies: 4) { world in
                 try world.split(start: start, stride: stride, size: size) != nil
             }
