@@ -1,7 +1,6 @@
 import Collectives
 import Fabric
 import SharedMemory
-import Synchronization
 import Tensors
 import TestKit
 import Testing
