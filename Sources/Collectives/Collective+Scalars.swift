@@ -108,12 +108,13 @@ extension Collective {
             try team.close()
         } else {
             try team.awaitEnd(deadline, .collective)
+            try workspace.checkSpoken(team)
         }
         return team.answer(0)
     }
 
     private func compare(_ digest: UInt64) throws(FabricError) {
-        for member in 0..<team.size where team.posted(by: member, 0) != digest {
+        for member in 0..<team.size where !team.hasPosted(member) || team.posted(by: member, 0) != digest {
             throw workspace.error(
                 .mismatch, team.member(member), "rank \(team.member(member)) calls another collective")
         }

@@ -8,8 +8,12 @@ public import Fabric
 ///
 /// Nothing runs by itself: a member takes part when it calls ``test()``, ``wait()`` or a blocking operation of the team, and between
 /// those computes undisturbed. Where all windows are mapped, a start at the head of the stream arrives at once, so that
-/// whoever comes last can do the work of all; a test does at most one piece. Over any other transport an operation is carried
-/// out, waiting where it must, by the first test or wait.
+/// whoever comes last can do the work of all; a test does at most one piece. Over any other transport, and by another algorithm, an
+/// operation is carried out, waiting where it must, by the first test or wait; so is an all-to-all of differing lengths, whose
+/// table must stay until all have read it.
+///
+/// A wait moves its own team's stream only. Members of two overlapping teams therefore wait for their requests in one order, or
+/// test both by turns: waits in opposite orders end at the deadline.
 public final class CollectiveRequest {
     /// What was started.
     public let call: CollectiveCall
@@ -25,8 +29,11 @@ public final class CollectiveRequest {
         self.call = call
         let algorithm = collective.resolve(call)
         flight = collective.begin(call, algorithm)
-        if algorithm == .cooperative { work = Cooperative(collective, call) }
+        if algorithm == .cooperative, call.operation != .allToAllV { work = Cooperative(collective, call) }
     }
+
+    /// Whether it can be moved on a step at a time.
+    var isResumable: Bool { work != nil }
 
     /// Takes part for a moment, and says whether the operation has ended. Does not wait.
     ///
@@ -76,7 +83,7 @@ extension Collective {
         let request = CollectiveRequest(self, call)
         workspace.streams[team.slot, default: []].append(request)
         // What must wait is left to a test or a wait.
-        if resolve(call) == .cooperative { _ = try advanceHeads() }
+        if request.isResumable { _ = try advanceHeads() }
         return request
     }
 

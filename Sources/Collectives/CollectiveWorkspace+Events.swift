@@ -79,6 +79,13 @@ extension CollectiveWorkspace {
         return endpoint.values(UInt64.self, at: offset, count: 1)[0]
     }
 
+    /// Whether the last to arrive at a meeting that is open or over called a collective, and not a barrier.
+    func checkSpoken(_ team: Team) throws(FabricError) {
+        guard !team.hasSpoken else { return }
+        let silent = team.member((0..<team.size).first { !team.hasPosted($0) } ?? team.rank)
+        throw error(.mismatch, silent, "rank \(silent) calls a barrier")
+    }
+
     func error(_ code: FabricError.Code, _ peer: Int, _ context: String) -> FabricError {
         FabricError(
             code, scope: .operation, operation: .collective, rank: endpoint.rank, peers: [peer],

@@ -11,7 +11,10 @@ extension CollectiveWorkspace {
     ) throws(FabricError) {
         do throws(FabricError) {
             if let failure { throw failure }
-            if teams.last !== team, !teams.contains(where: { $0 === team }) { teams.append(team) }
+            if teams.last !== team, !teams.contains(where: { $0 === team }) {
+                teams.removeAll(where: \.isDestroyed)
+                teams.append(team)
+            }
             try body()
         } catch {
             endpoint.endFlight(flight, inSuccess: false)

@@ -32,7 +32,8 @@ internal import Kernels
 ///
 /// ## Failure
 /// The first error ends the workspace: it is thrown, every rank is told whom this one blames, and whoever waits on
-/// this die then ends at once with the same blame. Later calls throw the same error. Make another workspace to go on.
+/// this die then ends at once with the same blame. Later calls throw the same error. The teams that used it have ended with it,
+/// the world as well, if it did: the cluster does not go on.
 public final class CollectiveWorkspace {
     /// This die's door to the fabric.
     public let endpoint: Endpoint

@@ -39,7 +39,10 @@ struct Posts {
             try team.exchange(words(), deadline: deadline, operation: .collective)
             return try compare()
         }
-        guard try team.arrive(words()) else { return try team.awaitEnd(deadline, .collective) }
+        guard try team.arrive(words()) else {
+            try team.awaitEnd(deadline, .collective)
+            return try workspace.checkSpoken(team)
+        }
         try compare()
         try team.close()
     }
@@ -86,7 +89,7 @@ struct Posts {
         let lengths = (UInt64(call.source.byteCount), UInt64(call.destination.byteCount))
         let window = UInt64(workspace.endpoint.windowByteCount)
         for member in 0..<team.size {
-            guard team.posted(by: member, Self.digestWord) == digest else {
+            guard team.hasPosted(member), team.posted(by: member, Self.digestWord) == digest else {
                 throw workspace.error(
                     .mismatch, team.member(member),
                     "rank \(team.member(member)) calls another collective, or the same with other arguments")

@@ -11,6 +11,9 @@ extension Team {
     /// Teams up to this size have a record for each member in every window.
     static let flagTeamSize = 4
 
+    /// The last of a record's seven words says in which round it was written: a barrier's round leaves it as it was.
+    static let roundWord = 6
+
     /// Whether members meet by flags; the same at every member.
     public var meetsByFlags: Bool { isNear && size <= Self.flagTeamSize && endpoint.spins }
 
@@ -58,7 +61,7 @@ extension Team {
         try sendFlags()
     }
 
-    /// Begins a round in which everybody tells everybody seven words and up to 64 bytes.
+    /// Begins a round in which everybody tells everybody seven words and up to 64 bytes. The seventh word is the team's own.
     ///
     /// When it has ended, read them with ``posted(by:_:)`` and ``payload(of:byteCount:)`` before the team's next round.
     public func beginExchange(_ words: [7 of UInt64], payload: RawSpan? = nil) throws(FabricError) {
@@ -73,7 +76,10 @@ extension Team {
                 precondition(payload.byteCount <= 64, "a record holds 64 bytes of payload")
                 endpoint.shared.put(payload, to: peer, at: record + 64)
             }
-            for index in 0..<7 { endpoint.peerWord(peer, at: record + 8 + 8 * index).storeRelaxed(words[index]) }
+            for index in 0..<7 {
+                endpoint.peerWord(peer, at: record + 8 + 8 * index)
+                    .storeRelaxed(index == Self.roundWord ? flagRound : words[index])
+            }
         }
         try sendFlags()
     }

@@ -56,11 +56,16 @@ extension Team {
         }
         endpoint.peerWord(start, at: record).storeRelaxed(generation)
         for index in 0..<7 { endpoint.peerWord(start, at: record + 8 + 8 * index).storeRelaxed(words[index]) }
-        return try countIn()
+        guard try countIn() else { return false }
+        // Released by the phase; see hasSpoken.
+        endpoint.peerWord(start, at: offset(WindowLayout.phaseOffset) + 8).storeRelaxed(generation)
+        return true
     }
 
-    /// Begins a meeting without a post.
-    func arrive() throws(FabricError) -> Bool {
+    /// Begins a meeting without a post, as a barrier does; else as ``arrive(_:payload:)``.
+    public func arrive() throws(FabricError) -> Bool {
+        if let failure { throw failure }
+        precondition(alive && isNear && !meetsByFlags && !isMeeting, "one meeting of a near team at a time")
         generation &+= 1
         return try countIn()
     }
@@ -85,6 +90,19 @@ extension Team {
         return endpoint.shared.atomic64(
             .add, 1, comparand: 0, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1
             == generation &* UInt64(size)
+    }
+
+    /// Whether a member posted for this meeting; else what is on the board is from a meeting before. Valid as ``posted(by:_:)``.
+    public func hasPosted(_ member: Int) -> Bool {
+        precondition(member >= 0 && member < size, "no such member")
+        if meetsByFlags { return posted(by: member, Self.roundWord) == flagRound }
+        return endpoint.peerWord(start, at: record(member)).loadRelaxed() == generation
+    }
+
+    /// Whether the last arriver of a meeting that is open or over had posted, and so looked at what the others posted.
+    public var hasSpoken: Bool {
+        meetsByFlags
+            || endpoint.peerWord(start, at: offset(WindowLayout.phaseOffset) + 8).loadRelaxed() == generation
     }
 
     /// What a member posted for this meeting. Valid at the last arriver, and at everybody once the meeting is open or over.
@@ -155,10 +173,12 @@ extension Team {
 
     /// Says that this member has finished `count` pieces of `pieces`; whoever brings it to the last ends the meeting for all.
     public func complete(_ count: Int, of pieces: Int) throws(FabricError) {
-        endpoint.word(at: offset(WindowLayout.arrivedOffset) + 8).storeRelaxed(0)
-        guard count > 0 else { return }
+        let mine = offset(WindowLayout.arrivedOffset)
+        guard count > 0 else { return endpoint.word(at: mine + 8).storeRelaxed(0) }
         let before = endpoint.shared.atomic64(
             .add, UInt64(count), comparand: 0, at: start, offset(WindowLayout.completedOffset))
+        endpoint.word(at: mine + 8).storeRelaxed(0)
+        endpoint.word(at: mine + 16).storeRelaxed(generation)
         if before &+ UInt64(count) == UInt64(pieces) {
             try setPhase(generation &* 2, from: generation &* 2 &- 1)
         }
@@ -221,8 +241,14 @@ extension Team {
         let missing = notArrived()
         if !missing.isEmpty { return blame(error, missing) }
         let working = offset(WindowLayout.arrivedOffset) + 8
+        let busy = (0..<size).filter { $0 != rank && endpoint.peerWord(member($0), at: working).loadRelaxed() != 0 }
+        if !busy.isEmpty { return blame(error, busy) }
+        // Work of which each has a part of its own is not taken, only finished.
         return blame(
-            error, (0..<size).filter { $0 != rank && endpoint.peerWord(member($0), at: working).loadRelaxed() != 0 })
+            error,
+            (0..<size).filter {
+                $0 != rank && endpoint.peerWord(member($0), at: working + 8).loadRelaxed() != generation
+            })
     }
 
     private func setPhase(_ phase: UInt64, from previous: UInt64) throws(FabricError) {
@@ -252,15 +278,12 @@ extension Team {
         let code: UInt64 = error.code == .timedOut ? 1 : error.code == .mismatch ? 2 : 3
         let milliseconds = min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
         let blamed = UInt64((error.peers.first ?? endpoint.rank) + 1) & 0xFF_FFFF
-        let isFirst = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).atomic.pointee
-            .compareExchange(
-                expected: 0, desired: code << 56 | blamed << 32 | milliseconds, ordering: .sequentiallyConsistent
-            ).exchanged
-        // Members that still leave a meeting that was over before must not take its end for the failure.
+        // Before anything tells of the failure: members that still leave a meeting that was over must not take its end for it.
         let over = wasMeeting ? generation &- 1 : generation
-        if isFirst {
-            endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).storeSequentially(over &+ 1)
-        }
+        _ = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).atomic.pointee.compareExchange(
+            expected: 0, desired: over &+ 1, ordering: .sequentiallyConsistent)
+        _ = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).atomic.pointee.compareExchange(
+            expected: 0, desired: code << 56 | blamed << 32 | milliseconds, ordering: .sequentiallyConsistent)
         endpoint.word(at: offset(WindowLayout.faultOffset) + 16).storeSequentially(flagRound)
         if meetsByFlags {
             // Both halves: whoever is a round behind hears as well.

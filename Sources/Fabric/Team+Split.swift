@@ -14,7 +14,7 @@ extension Team {
     /// - Returns: the new team, or nil for members of this team that are not in it.
     /// - Throws: `.mismatch` if a triplet leaves the team or members disagree about it; `.tooManyTeams`.
     public func split(start: Int, stride: Int, size: Int) throws(FabricError) -> Team? {
-        let last = (size - 1).multipliedReportingOverflow(by: stride)
+        let last = max(size, 1).subtractingReportingOverflow(1).partialValue.multipliedReportingOverflow(by: stride)
         let end = start.addingReportingOverflow(last.partialValue)
         let valid =
             size >= 1 && (0..<self.size).contains(start) && !last.overflow && !end.overflow

@@ -34,7 +34,8 @@ extension Team {
     /// Members that have not begun this member's current meeting.
     func notArrived() -> [Int] {
         (0..<size).filter { index in
-            let arrived = try? endpoint.fetch(at: member(index), offset(WindowLayout.arrivedOffset))  // unreachable is suspect
+            // Who cannot be reached is suspect.
+            let arrived = try? endpoint.fetch(at: member(index), offset(WindowLayout.arrivedOffset))  // as said above
             return arrived.map { $0 < generation } ?? true
         }
     }

@@ -28,6 +28,8 @@ public final class Team {
     /// Whether a meeting has been begun and not ended.
     var isMeeting = false
     private(set) var alive = true
+    /// Whether ``destroy()`` was called here.
+    public var isDestroyed: Bool { !alive }
     /// Why the team can no longer synchronise, if so.
     var failure: FabricError?
 

@@ -16,15 +16,17 @@ internal import SharedMemory
 /// 64   release     u64   generation released, signalled by the last arriver; teams with members on other hosts
 /// 128  arrived     u64   this member's own meetings: tells a late member apart from the others
 ///      working     u64   not zero while this member has taken a piece of work and not finished it
+///      finished    u64   the last meeting of whose work this member has done a part
 /// 192  exchange    4 x u64   this member's contribution to a split or an allocation check; teams as for release
 /// 256  phase       u64   leader: 2 m - 1: meeting m is open; 2 m: it is over; all ones: a member has given up, see fault
 ///                        (compare-exchange by the last arriver, then by whoever completes; anybody stores all ones)
+///      spoken      u64   leader: the last meeting whose last arriver posted; written by it
 /// 320  sleepers    u64   leader: members that may be asleep waiting for the phase (fetch-add by all)
 /// 384  claims      u64   leader: pieces of work taken (fetch-add by all); cleared by the last arriver
 /// 448  completed   u64   leader: pieces finished (fetch-add by all); cleared by the last arriver
 /// 768  answer      8 x u64   leader: what the last arriver or the completer found
 /// 832  fault       u64   leader: code, milliseconds and whom to blame (first compare-exchange wins)
-///      seen        u64   leader: meetings that were over for the member that gave up first, plus one; written by it
+///      seen        u64   leader: meetings that were over for a member that gave up, plus one (first compare-exchange wins)
 ///      flagged     u64   this member's own: flag rounds it had arrived at when it gave up
 /// 896  board       u64   leader: offset of the team's board, written once when the team is made
 /// 960  groups      u64   member 16 k of a large team: arrivals of its group of sixteen (fetch-add by the group)

@@ -84,7 +84,8 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
         let timeout = Int64(min(nanoseconds, 1 << 62))
         let code = unsafe softpod_futex_wait_either(
             doorbell, value, word.pointer, UInt32(truncatingIfNeeded: old), timeout)
-        if code == ENOSYS { sleep(value: value, nanoseconds: nanoseconds) }
+        // Old kernels do not know the call, and some sandboxes forbid what they do not know.
+        if code == ENOSYS || code == EPERM { sleep(value: value, nanoseconds: nanoseconds) }
     }
 
     private func field(_ offset: Int) -> Word { unsafe Word(base + offset) }

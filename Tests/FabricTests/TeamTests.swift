@@ -100,7 +100,9 @@ struct TeamTests {
 
     @Test("A triplet that leaves the team, or that one member sees otherwise, is an error for everybody")
     func mismatch() throws {
-        for (start, stride, size) in [(0, 1, 5), (4, 1, 1), (0, 0, 2), (3, -2, 3), (0, 1, 0), (1, Int.max, 3)] {
+        for (start, stride, size) in [
+            (0, 1, 5), (4, 1, 1), (0, 0, 2), (3, -2, 3), (0, 1, 0), (1, Int.max, 3), (0, 1, .min),
+        ] {
             let outcome = try ThreadCluster.run(dies: 4) { world in
                 try world.split(start: start, stride: stride, size: size) != nil
             }
@@ -129,5 +131,37 @@ struct TeamTests {
             }
         }
         #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+    }
+
+    @Test("Large teams that count by groups keep the same promises", arguments: [64, 65, 66, 80, 97])
+    func countedByGroups(dies: Int) throws {
+        let outcome = try ThreadCluster.run(dies: dies, cores: 16) { world in
+            let area = try world.allocate(byteCount: 64)
+            let odd = try world.split(start: dies - 1, stride: -1, size: dies - 1)
+            var early = 0
+            for round in 1...20 {
+                try world.endpoint.signal(.set, UInt64(round), at: world.rank, area.offset)
+                let team = round % 2 == 0 ? odd ?? world : world
+                if team === world, round % 2 == 0 { continue }
+                try team.barrier()
+                for peer in 0..<team.size
+                where try world.endpoint.fetch(at: team.member(peer), area.offset) < UInt64(round) {
+                    early += 1
+                }
+            }
+            return early
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+        #expect(outcome.values.allSatisfy { $0 == 0 })
+    }
+
+    @Test("A large team that counts by groups names who is missing")
+    func missingFromGroup() throws {
+        let outcome = try ThreadCluster.run(dies: 70, timeout: .seconds(2), cores: 16) { world in
+            guard world.rank != 37 else { return }
+            try world.barrier()
+        }
+        #expect(outcome.fabricErrors.count == 69)
+        for (rank, error) in outcome.fabricErrors { #expect(error.peers == [37], "rank \(rank): \(error)") }
     }
 }

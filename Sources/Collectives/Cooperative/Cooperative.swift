@@ -105,6 +105,7 @@ struct Cooperative {
     private mutating func arrive() throws(FabricError) {
         stage = .arrived
         if call.operation == .allToAllV { try workspace.publishTable(call, size, me: team.rank) }
+        if call.operation == .barrier { return try arriveAtBarrier() }
         let endpoint = endpoint
         let byteCount = isInline ? call.source.byteCount : 0
         let payload = endpoint.bytes(at: byteCount > 0 ? call.source.offset : 0, byteCount: byteCount)
@@ -112,7 +113,7 @@ struct Cooperative {
         guard try team.arrive(posts.words(), payload: payload) else { return }
         try posts.compare()
         let total = call.totalByteCount(size)
-        if isInline || call.operation == .barrier {
+        if isInline {
             if call.operation.isReduction {
                 var answer = team.mutableAnswerBytes(byteCount: call.source.byteCount)
                 foldInline(into: &answer)
@@ -126,6 +127,14 @@ struct Cooperative {
         } else {
             try share(total)
         }
+    }
+
+    /// Says nothing, as a blocking barrier does, so that the two forms meet.
+    private mutating func arriveAtBarrier() throws(FabricError) {
+        if team.meetsByFlags { return try team.beginFlags() }
+        guard try team.arrive() else { return }
+        try team.close()
+        stage = .leaving
     }
 
     /// The last arriver does little work alone, and opens more in pieces.
@@ -146,11 +155,12 @@ struct Cooperative {
     /// All have come: what they said is to be seen.
     private mutating func begin() throws(FabricError) {
         guard team.meetsByFlags else {
+            if call.operation != .barrier { try workspace.checkSpoken(team) }
             // Over already, if the last arriver did all of it.
             stage = try team.isOver() ? .leaving : .working
             return
         }
-        try posts.compare()
+        if call.operation != .barrier { try posts.compare() }
         if isInline || call.operation == .barrier {
             try finish()
             stage = .over

@@ -18,6 +18,14 @@ enum TuningFile {
         if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder {
             throw InputError(.noInput, "\(path): is a folder")
         }
+        // A file is replaced as a whole, which must not happen to a device or a pipe.
+        let place = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        if FileManager.default.fileExists(atPath: place) {
+            let attributes = try FileManager.default.attributesOfItem(atPath: place)
+            guard attributes[.type] as? FileAttributeType == .typeRegular else {
+                throw InputError(.noInput, "\(path): is not a regular file")
+            }
+        }
     }
 
     /// The table of the fastest, operation by operation.

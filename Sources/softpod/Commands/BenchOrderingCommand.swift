@@ -31,6 +31,9 @@ struct BenchOrderingCommand: ParsableCommand {
     @Flag(help: "One JSON object a row instead of a table.") var json = false
 
     func validate() throws {
+        guard cluster.dies >= 2 else {
+            throw ValidationError("--dies must be at least 2: messages go from one to another.")
+        }
         guard (3...10_000).contains(repetitions) else {
             throw ValidationError("--repetitions must be 3 to 10000, not \(repetitions).")
         }

@@ -59,6 +59,18 @@ struct ClusterOptions: ParsableArguments {
                 throw ValidationError("\(name) must be more than 0 and at most 86400 seconds, not \(value).")
             }
         }
+        if let flightRecorder {
+            // Said before the run and not after it.
+            guard !FileManager.default.fileExists(atPath: flightRecorder) else {
+                throw ValidationError("--flight-recorder: \(flightRecorder) exists; the file must be new.")
+            }
+            let folder = flightRecorder.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+            let path = folder.isEmpty ? "." : folder.joined(separator: "/") + "/"
+            guard !flightRecorder.isEmpty, FileManager.default.isWritableFile(atPath: path) else {
+                throw ValidationError(
+                    "--flight-recorder: \(flightRecorder) cannot be made: no such folder, or not ours.")
+            }
+        }
         let least = Endpoint.reservedByteCount(dies: dies) + (1 << 12)
         if let windowBytes, windowBytes.value < least {
             throw ValidationError(
