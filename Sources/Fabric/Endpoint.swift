@@ -34,6 +34,8 @@ public final class Endpoint {
     var heap: SymmetricHeap
     var boards: BoardSpace
     var freeTeamSlots: UInt64
+    /// Teams this die led and has destroyed, whose slots and boards are not free yet.
+    var leftTeams: [LeftTeam] = []
     /// Operations in the flight recorder so far.
     var flightNumber: UInt64 = 0
 

@@ -78,6 +78,7 @@ extension Team {
     ///
     /// - Parameter leads: members of the team this member will lead, if any; it then gives that team a board.
     private func agreeOnSlot(digest: UInt64, leads: Int?) throws(FabricError) -> Int {
+        try endpoint.reclaimTeams()
         endpoint.count(.split, bytes: 0)
         let (free, odd) = try intersect(endpoint.freeTeamSlots, digest)
         if free != 0 {
@@ -142,5 +143,24 @@ extension Team {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for value in values { hash = (hash ^ UInt64(bitPattern: Int64(value))) &* 0x100_0000_01B3 }
         return hash
+    }
+}
+
+extension Endpoint {
+    /// Takes back the slots and boards of teams that all their members have destroyed; waits for one if no slot is free.
+    func reclaimTeams() throws(FabricError) {
+        if freeTeamSlots == 0, let oldest = leftTeams.first {
+            try wait(
+                at: WindowLayout.slot(oldest.slot) + WindowLayout.leaversOffset, until: .greaterOrEqual,
+                UInt64(oldest.size), operation: .split)
+        }
+        leftTeams.removeAll { team in
+            guard hasReached(UInt64(team.size), at: WindowLayout.slot(team.slot) + WindowLayout.leaversOffset) else {
+                return false
+            }
+            freeTeamSlots |= 1 << UInt64(team.slot)
+            boards.giveBack(team.board)
+            return true
+        }
     }
 }

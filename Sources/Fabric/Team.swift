@@ -122,7 +122,24 @@ public final class Team {
         precondition(slot != 0, "the world cannot be destroyed")
         precondition(alive, "a team is destroyed once")
         alive = false
-        endpoint.freeTeamSlots |= 1 << UInt64(slot)
-        if rank == 0, isNear { endpoint.boards.giveBack(board) }
+        guard isNear else {
+            endpoint.freeTeamSlots |= 1 << UInt64(slot)
+            return
+        }
+        // Others may still be leaving the team's last meeting, whose words are the leader's: it gives them to another team only when
+        // all have said that they are done.
+        _ = endpoint.shared.atomic64(.add, 1, comparand: 0, at: start, offset(WindowLayout.leaversOffset))
+        if rank == 0 {
+            endpoint.leftTeams.append(LeftTeam(slot: slot, size: size, board: board))
+        } else {
+            endpoint.freeTeamSlots |= 1 << UInt64(slot)
+        }
     }
+}
+
+/// A team that its leader has destroyed and others may not have yet.
+struct LeftTeam {
+    let slot: Int
+    let size: Int
+    let board: Int
 }

@@ -29,6 +29,7 @@ internal import SharedMemory
 ///      seen        u64   leader: meetings that were over for a member that gave up, plus one (first compare-exchange wins)
 ///      flagged     u64   this member's own: flag rounds it had arrived at when it gave up
 /// 896  board       u64   leader: offset of the team's board, written once when the team is made
+///      leavers     u64   leader: members that have destroyed the team (fetch-add by all)
 /// 960  groups      u64   member 16 k of a large team: arrivals of its group of sixteen (fetch-add by the group)
 /// 1024 flags       4 records: record k is written by member k of a team of at most four that spins, into every member's window
 /// ```
@@ -53,6 +54,7 @@ enum WindowLayout {
     static let answerOffset = 768
     static let faultOffset = 832
     static let boardWordOffset = 896
+    static let leaversOffset = 904
     static let groupOffset = 960
 
     static let recordByteCount = 256

@@ -164,4 +164,36 @@ struct TeamTests {
         #expect(outcome.fabricErrors.count == 69)
         for (rank, error) in outcome.fabricErrors { #expect(error.peers == [37], "rank \(rank): \(error)") }
     }
+
+    @Test("A slot is not taken again while a member of its former team still leaves that team's last meeting")
+    func reuse() throws {
+        let policy = WaitPolicy(spinCount: 2, yieldNanoseconds: 1_000_000)
+        let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(5), policy: policy) { world in
+            let area = try world.allocate(byteCount: 256)
+            let endpoint = world.endpoint
+            let all = try #require(try world.split(start: 0, stride: 1, size: 3))
+            let pair = try world.split(start: 0, stride: 1, size: 2)
+            if world.rank == 2 {
+                // Arrives, and is given the processor again only when the others are far on.
+                let isLast = try all.arrive([7, 0, 0, 0, 0, 0, 0])
+                if isLast { try all.close() }
+                try endpoint.wait(at: area.offset, until: .equal, 2)
+                if !isLast { try all.awaitEnd(nil, .barrier) }
+                all.destroy()
+                return
+            }
+            if try all.arrive([7, 0, 0, 0, 0, 0, 0]) {
+                try all.close()
+            } else {
+                try all.awaitEnd(nil, .barrier)
+            }
+            all.destroy()
+            let pairs = try #require(pair)
+            for _ in 0..<3 {
+                _ = try #require(try pairs.split(start: 0, stride: 1, size: 2))
+            }
+            try endpoint.signal(.add, 1, at: 2, area.offset)
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+    }
 }
