@@ -7,32 +7,23 @@ import Testing
 @Suite("Teams")
 struct TeamTests {
     static func clean<Value: Sendable>(
-        _ dies: Int, cores: Int = WaitPolicy.usableCores, _ body: @escaping @Sendable (Team) throws -> Value
+        _ dies: Int, _ body: @escaping @Sendable (Team) throws -> Value
     ) throws -> [Value] {
         // On one host, and dealt out over two.
         let values = try [nil, HostSplit.even(dies: dies, hosts: 2)].map { split in
-            let outcome = try ThreadCluster.run(dies: dies, cores: cores, split: split, body)
+            let outcome = try ThreadCluster.run(dies: dies, split: split, body)
             #expect(outcome.errors.isEmpty, "\(split.map(\.description) ?? "one host"): \(outcome.errors)")
             return outcome.values.compactMap { $0 }
         }
         return values.flatMap { $0 }
     }
 
-    @Test("Large teams on many cores count by groups, and nobody leaves early", arguments: [64, 65, 80, 83])
-    func groups(dies: Int) throws {
-        try barrier(dies, cores: 16)
-    }
-
     @Test("Nobody leaves a barrier before everybody has come", arguments: [1, 2, 3, 8, 33])
     func barrier(dies: Int) throws {
-        try barrier(dies, cores: WaitPolicy.usableCores)
-    }
-
-    private func barrier(_ dies: Int, cores: Int) throws {
-        let early = try Self.clean(dies, cores: cores) { world in
+        let early = try Self.clean(dies) { world in
             let area = try world.allocate(byteCount: 64)
             var early = 0
-            for round in 1...UInt64(dies > 33 ? 10 : 100) {
+            for round: UInt64 in 1...100 {
                 try world.endpoint.signal(.set, round, at: world.rank, area.offset)
                 try world.barrier()
                 for peer in 0..<dies where try world.endpoint.fetch(at: peer, area.offset) < round {
@@ -134,7 +125,7 @@ struct TeamTests {
     }
 
     @Test("Large teams that count by groups keep the same promises", arguments: [64, 65, 66, 80, 97])
-    func countedByGroups(dies: Int) throws {
+    func groups(dies: Int) throws {
         let outcome = try ThreadCluster.run(dies: dies, cores: 16) { world in
             let area = try world.allocate(byteCount: 64)
             let odd = try world.split(start: dies - 1, stride: -1, size: dies - 1)

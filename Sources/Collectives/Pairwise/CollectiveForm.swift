@@ -32,13 +32,6 @@ public enum CollectiveForm: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// What is used where the caller does not say. Among windows mapped here a load and a store cost the same and one core
-    /// does both; a pulled reduction needs no slots and no rounds, and a moved block is as fast either way.
-    public static let standard = CollectiveForm.pull
-
-    /// The names of the three forms, for catalogs.
-    public static let names = ["push", "pull", "concurrent"]
-
     /// The form without its fraction: the second half of an algorithm's dotted name.
     public var name: String {
         switch self {
