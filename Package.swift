@@ -55,7 +55,7 @@ let package = Package(
         // L2: the owners of mappings, threads and sockets.
         .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
         .target(name: "Workers", dependencies: ["CLinux"], swiftSettings: house),
-        .target(name: "Messaging", dependencies: ["CZeroMQ"], swiftSettings: house),
+        .target(name: "Messaging", dependencies: ["CZeroMQ", "Workers"], swiftSettings: house),
         // L3: the bus.
         .target(
             name: "Fabric",
@@ -84,7 +84,9 @@ let package = Package(
             swiftSettings: house),
         .target(
             name: "ClusterFiles",
-            dependencies: ["SharedMemory", "StrictJSON", "Topology", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "Messaging", "SharedMemory", "StrictJSON", "Topology", .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: house),
         .target(
             name: "NodeRuntime",

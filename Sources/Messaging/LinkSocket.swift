@@ -11,18 +11,25 @@ public final class LinkSocket {
         case dealer(name: UInt16)
     }
 
-    private let handle: UnsafeMutableRawPointer
-    private let context: MessageContext
+    let handle: UnsafeMutableRawPointer
+    let context: MessageContext
+    private let security: SocketSecurity
     private let isRouter: Bool
 
     /// Opens a socket. Frames above `largestFrameByteCount` end the connection they came by.
-    public init(_ kind: Kind, in context: MessageContext, largestFrameByteCount: Int) throws(MessagingError) {
+    ///
+    /// - Parameter security: who is believed; a router binds as the server, a dealer connects as the client.
+    public init(
+        _ kind: Kind, in context: MessageContext, security: SocketSecurity = .plain, largestFrameByteCount: Int
+    ) throws(MessagingError) {
         if case .router = kind { isRouter = true } else { isRouter = false }
         guard let handle = unsafe zmq_socket(context.handle, isRouter ? ZMQ_ROUTER : ZMQ_DEALER) else {
             throw Socket.failure("socket")
         }
         unsafe self.handle = handle
         self.context = context
+        self.security = security
+        try unsafe security.apply(to: handle)
         try set(ZMQ_LINGER, 0)
         // The window of the link is the bound that counts; these are above it.
         try set(ZMQ_SNDHWM, 1024)
@@ -58,6 +65,7 @@ public final class LinkSocket {
 
     /// Takes an address, such as `tcp://127.0.0.1:*`, and returns it as others are to write it.
     public func bind(_ address: String) throws(MessagingError) -> String {
+        try security.check("bind", address)
         guard unsafe zmq_bind(handle, address) == 0 else { throw Socket.failure("bind \(address)") }
         return try unsafe Self.boundAddress(handle)
     }
@@ -73,7 +81,9 @@ public final class LinkSocket {
     }
 
     /// Connects to a router's address; the library keeps trying until it is there.
+    /// One exception: see ``Socket/connect(_:)``.
     public func connect(_ address: String) throws(MessagingError) {
+        try security.check("connect", address)
         guard unsafe zmq_connect(handle, address) == 0 else { throw Socket.failure("connect \(address)") }
     }
 

@@ -11,8 +11,8 @@ public final class MessageContext: @unchecked Sendable {
     public init() throws(MessagingError) {
         guard let handle = unsafe zmq_ctx_new() else { throw Socket.failure("context") }
         unsafe self.handle = handle
-        // Room for one socket a process of the largest cluster, and some.
-        unsafe zmq_ctx_set(handle, ZMQ_MAX_SOCKETS, 64)
+        // Room for a link to each host of the largest cluster, a monitor beside each, and some: a socket not opened costs eight bytes.
+        unsafe zmq_ctx_set(handle, ZMQ_MAX_SOCKETS, 1024)
         unsafe zmq_ctx_set(handle, ZMQ_THREAD_NAME_PREFIX, 0)
     }
 

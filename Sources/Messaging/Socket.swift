@@ -16,21 +16,26 @@ public final class Socket {
     /// The most frames accepted in one message.
     public static let largestFrameCount = 4
 
-    private let handle: UnsafeMutableRawPointer
-    private let context: MessageContext
+    let handle: UnsafeMutableRawPointer
+    let context: MessageContext
+    private let security: SocketSecurity
 
     /// Opens a socket.
     ///
     /// - Parameters:
     ///   - routingID: the name a router knows this dealer by; 1 to 255 bytes that do not start with zero.
+    ///   - security: who is believed; a router binds as the server, a dealer connects as the client.
     ///   - lingerMilliseconds: how long unsent messages hold up the end of the context.
     public init(
-        _ kind: Kind, in context: MessageContext, routingID: [UInt8]? = nil, lingerMilliseconds: Int32 = 200
+        _ kind: Kind, in context: MessageContext, routingID: [UInt8]? = nil, security: SocketSecurity = .plain,
+        lingerMilliseconds: Int32 = 200
     ) throws(MessagingError) {
         let type = kind == .router ? ZMQ_ROUTER : ZMQ_DEALER
         guard let handle = unsafe zmq_socket(context.handle, type) else { throw Self.failure("socket") }
         unsafe self.handle = handle
         self.context = context
+        self.security = security
+        try unsafe security.apply(to: handle)
         try set(ZMQ_LINGER, lingerMilliseconds)
         // The queue is bounded; a peer that does not read makes send refuse, never memory grow.
         try set(ZMQ_SNDHWM, 4096)
@@ -53,13 +58,23 @@ public final class Socket {
         guard unsafe zmq_setsockopt(handle, option, &value, 4) == 0 else { throw Self.failure("option") }
     }
 
-    /// Takes an address for others to connect to, such as `ipc:///folder/agent`.
-    public func bind(_ address: String) throws(MessagingError) {
+    /// Takes an address for others to connect to, such as `ipc:///folder/agent` or `tcp://*:*`.
+    ///
+    /// - Returns: the address as it was taken, with the system's port for a `*`. `tcp://*` becomes `tcp://0.0.0.0`, which is
+    ///   nothing to connect to: others put a name of this host there.
+    @discardableResult
+    public func bind(_ address: String) throws(MessagingError) -> String {
+        try security.check("bind", address)
         guard unsafe zmq_bind(handle, address) == 0 else { throw Self.failure("bind \(address)") }
+        return try unsafe LinkSocket.boundAddress(handle)
     }
 
     /// Connects to an address; the library keeps trying until it is there.
+    ///
+    /// One exception: an end that refuses this one's key, or speaks another mechanism, is not tried again; ``SocketMonitor`` tells,
+    /// and another call of this starts anew.
     public func connect(_ address: String) throws(MessagingError) {
+        try security.check("connect", address)
         guard unsafe zmq_connect(handle, address) == 0 else { throw Self.failure("connect \(address)") }
     }
 

@@ -8,7 +8,7 @@ struct LayerTests {
         "CZeroMQ": (0, []), "CLinux": (0, []), "CKernels": (0, []),
         "Topology": (1, []), "Tensors": (1, []), "Telemetry": (1, ["Topology"]),
         "StrictJSON": (1, []),
-        "SharedMemory": (2, ["CLinux"]), "Workers": (2, ["CLinux", "SharedMemory"]), "Messaging": (2, ["CZeroMQ"]),
+        "SharedMemory": (2, ["CLinux"]), "Workers": (2, ["CLinux", "SharedMemory"]), "Messaging": (2, ["CZeroMQ", "Workers"]),
         "Fabric": (3, ["CKernels", "CLinux", "Topology", "Telemetry", "SharedMemory", "Workers", "Messaging"]),
         "Kernels": (4, ["CKernels", "Tensors"]),
         "Collectives": (4, ["Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),
@@ -22,7 +22,7 @@ struct LayerTests {
                 "Telemetry", "Topology",
             ]
         ),
-        "ClusterFiles": (5, ["SharedMemory", "StrictJSON", "Topology"]),
+        "ClusterFiles": (5, ["Messaging", "SharedMemory", "StrictJSON", "Topology"]),
         "NodeRuntime": (
             5, ["Fabric", "CLinux", "Messaging", "SharedMemory", "Workers", "Telemetry", "Topology", "Tensors"]
         ),

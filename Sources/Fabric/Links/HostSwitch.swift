@@ -78,8 +78,11 @@ public final class HostSwitch: @unchecked Sendable {
     }
 
     /// Takes an address at which hosts after this one in the plan connect; returns it as they are to write it.
-    public func bind(_ address: String) throws(MessagingError) -> String {
-        let socket = try LinkSocket(.router, in: context, largestFrameByteCount: LinkLimits.attachmentByteCount)
+    ///
+    /// - Parameter security: the server's; the other hosts' keys are let in by the context's gatekeeper.
+    public func bind(_ address: String, security: SocketSecurity = .plain) throws(MessagingError) -> String {
+        let socket = try LinkSocket(
+            .router, in: context, security: security, largestFrameByteCount: LinkLimits.attachmentByteCount)
         let resolved = try socket.bind(address)
         router = socket
         for other in plan.hosts.indices where other > host { links[other] = link(to: other, socket) }
@@ -87,10 +90,15 @@ public final class HostSwitch: @unchecked Sendable {
     }
 
     /// Connects to a host before this one in the plan.
-    public func connect(to other: Int, _ address: String) throws(MessagingError) {
+    ///
+    /// - Parameter security: the client's, with the other host's public key.
+    public func connect(
+        to other: Int, _ address: String, security: SocketSecurity = .plain
+    ) throws(MessagingError) {
         precondition(other < host && other >= 0, "a host connects to those before it")
         let socket = try LinkSocket(
-            .dealer(name: UInt16(host)), in: context, largestFrameByteCount: LinkLimits.attachmentByteCount)
+            .dealer(name: UInt16(host)), in: context, security: security,
+            largestFrameByteCount: LinkLimits.attachmentByteCount)
         try socket.connect(address)
         links[other] = link(to: other, socket)
     }
