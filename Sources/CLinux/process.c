@@ -20,45 +20,43 @@ extern char **environ;
 #define P_PIDFD 3
 #endif
 
+enum { most_descriptors = 8 };
+
 static int spawn_with(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const char *path,
-                      char *const argv[], const int sources[3], pid_t *pid) {
+                      char *const argv[], const int *sources, const int *targets, int count, pid_t *pid) {
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
     int code = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-    if (!code) code = posix_spawn_file_actions_adddup2(actions, sources[1], 1);
-    if (!code) code = posix_spawn_file_actions_adddup2(actions, sources[1], 2);
-    if (!code) code = posix_spawn_file_actions_adddup2(actions, sources[0], softpod_segment_descriptor);
-    if (!code) code = posix_spawn_file_actions_adddup2(actions, sources[2], softpod_terminal_descriptor);
-    // Its own group: a terminal's Ctrl-C reaches the agent only.
+    for (int i = 0; i < count && !code; i++) code = posix_spawn_file_actions_adddup2(actions, sources[i], targets[i]);
+    // Its own group: a terminal's Ctrl-C reaches only who started it.
     if (!code) code = posix_spawnattr_setpgroup(attributes, 0);
     if (!code) code = posix_spawnattr_setsigmask(attributes, &none);
     if (!code) code = posix_spawnattr_setsigdefault(attributes, &all);
     if (!code)
         code = posix_spawnattr_setflags(attributes,
                                         POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    return code ? code : posix_spawn(pid, path, actions, attributes, argv, environ);
+    return code ? code : posix_spawnp(pid, path, actions, attributes, argv, environ);
 }
 
-int softpod_spawn(const char *path, char *const argv[], int segment, int log, int terminal, pid_t *pid) {
+int softpod_spawn(const char *path, char *const argv[], const int *sources, const int *targets, int count, pid_t *pid) {
     // High copies, so that moving one into place cannot overwrite another.
-    const int given[3] = {segment, log, terminal};
-    int high[3] = {-1, -1, -1};
-    int code = 0;
-    for (int i = 0; i < 3 && !code; i++) {
-        high[i] = fcntl(given[i], F_DUPFD_CLOEXEC, 10);
-        if (high[i] < 0) code = errno;
+    int high[most_descriptors];
+    int code = count > most_descriptors ? EINVAL : 0, copied = 0;
+    for (; copied < count && !code; copied++) {
+        high[copied] = fcntl(sources[copied], F_DUPFD_CLOEXEC, 10);
+        if (high[copied] < 0) code = errno;
     }
     if (!code) {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         posix_spawn_file_actions_init(&actions);
         posix_spawnattr_init(&attributes);
-        code = spawn_with(&actions, &attributes, path, argv, high, pid);
+        code = spawn_with(&actions, &attributes, path, argv, high, targets, count, pid);
         posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < copied; i++)
         if (high[i] >= 0) close(high[i]);
     return code;
 }
@@ -93,6 +91,8 @@ int softpod_next_signal(int descriptor) {
     struct signalfd_siginfo info;
     return read(descriptor, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
+
+int softpod_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno; }
 
 int softpod_event_descriptor(void) {
     int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

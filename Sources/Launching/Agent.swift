@@ -13,18 +13,20 @@ internal import Workers
 /// Nothing outlives it: the segment has no name, logs have none, the run folder goes when all have connected, and rank
 /// processes end when they see the agent's descriptor close.
 public final class Agent {
-    private enum State { case starting, running, ending }
+    enum State { case starting, waiting, running, ending }
 
-    private let configuration: ClusterConfiguration
-    private let onEvent: (ClusterEvent) -> Void
+    let configuration: ClusterConfiguration
+    let onEvent: (ClusterEvent) -> Void
     private let signals: SignalQueue
-    private let segment: Segment
+    let segment: Segment
     private let folder: RunFolder
     private let socket: Socket
-    private var slots: [RankSlot] = []
-    private var state = State.starting
+    /// The part in a cluster of several hosts; nil for a cluster of this host alone.
+    let membership: HostMembership?
+    var slots: [RankSlot] = []
+    var state = State.starting
     private var results: [[UInt8]?]
-    private var verdict: Verdict?
+    var verdict: Verdict?
     private var status = ExitStatus.success
     private var report: String?
     private let begin = Monotonic.now()
@@ -38,8 +40,18 @@ public final class Agent {
     public static func run(
         _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void = { _ in }
     ) throws -> ClusterOutcome {
-        let agent = try Agent(configuration, onEvent)
-        defer { agent.folder.remove() }
+        try run(configuration, membership: nil, onEvent: onEvent)
+    }
+
+    /// The same as one of several hosts, where the coordinator decides when the run begins and ends.
+    static func run(
+        _ configuration: ClusterConfiguration, membership: HostMembership?, onEvent: @escaping (ClusterEvent) -> Void
+    ) throws -> ClusterOutcome {
+        let agent = try Agent(configuration, membership, onEvent)
+        defer {
+            agent.folder.remove()
+            membership?.stopSwitch()
+        }
         do {
             try agent.spawn()
             try agent.loop()
@@ -50,22 +62,28 @@ public final class Agent {
         return agent.outcome()
     }
 
-    private init(_ configuration: ClusterConfiguration, _ onEvent: @escaping (ClusterEvent) -> Void) throws {
+    private init(
+        _ configuration: ClusterConfiguration, _ membership: HostMembership?,
+        _ onEvent: @escaping (ClusterEvent) -> Void
+    ) throws {
         self.configuration = configuration
+        self.membership = membership
         self.onEvent = onEvent
         signals = try SignalQueue()
         ProcessControl.raiseDescriptorLimit()
         try Self.checkDescriptors(configuration)
         segment = try Segment.create(
-            SegmentPlan(
-                dieCount: configuration.dieCount, windowByteCount: configuration.windowByteCount,
-                diesPerProcess: configuration.diesPerProcess))
+            membership?.segmentPlan
+                ?? SegmentPlan(
+                    dieCount: configuration.dieCount, windowByteCount: configuration.windowByteCount,
+                    diesPerProcess: configuration.diesPerProcess))
         folder = try RunFolder.create()
         results = Array(repeating: nil, count: configuration.dieCount)
         deadline = Deadline(after: configuration.startDeadline).nanoseconds
         do {
-            socket = try Socket(.router, in: MessageContext())
+            socket = try Socket(.router, in: membership?.context ?? MessageContext())
             try socket.bind(folder.address)
+            try membership?.openSwitch(segment)
         } catch {
             folder.remove()
             throw error
@@ -93,16 +111,17 @@ public final class Agent {
         for process in 0..<configuration.processCount {
             // Hundreds of starts take seconds; the user is not to wait for those still to come.
             if let signal = signals.next() { return interrupt(signal) }
-            let first = process * each
+            let first = segment.plan.firstRank + process * each
             let log = try ProcessControl.memoryFile(name: "softpod-log")
             let child = try ChildProcess.start(
                 path: configuration.executable,
                 arguments: [
                     "rank", "--process", "\(process)", "--address", folder.address, "--folder", folder.path,
                     "--deadline-milliseconds", "\(milliseconds)", "--route", configuration.route,
-                ], segment: segment.descriptor, log: log.number)
+                ] + (segment.switchEvent == nil ? [] : ["--linked"]), segment: segment.descriptor, log: log.number,
+                switchEvent: segment.switchEvent)
             // The rank writes the same when it attaches; until then this names it, should both of us die.
-            let dies = first..<min(first + each, configuration.dieCount)
+            let dies = first..<min(first + each, segment.plan.ranks.upperBound)
             for die in dies { segment.control(of: die).process = Int(child.id) }
             slots.append(
                 RankSlot(child: child, log: log, dies: dies))
@@ -115,22 +134,29 @@ public final class Agent {
             let alive = slots.indices.filter { slots[$0].end == nil }
             let numbers =
                 [signals.descriptor.number, socket.descriptor] + alive.map { slots[$0].child.descriptor.number }
+                + (membership?.descriptors ?? [])
             let ready = Descriptor.poll(numbers, milliseconds: untilDeadline())
             // Messages first: a process that left and ended at once has left.
             try receive()
+            followCoordinator()
             for (index, slot) in alive.enumerated() where ready[index + 2] { reap(slot) }
             while let signal = signals.next() { interrupt(signal) }
-            if untilDeadline() == 0 { deadlinePassed() }
+            if isLate { deadlinePassed() }
+            if state == .starting { startWhenAllAreHere() }
             if state == .running, slots.allSatisfy(\.hasLeft) { finish() }
         }
     }
 
     /// Milliseconds until something must be done; negative while nothing must.
     private func untilDeadline() -> Int {
-        if state == .running { return -1 }
+        let longest = membership?.pollMilliseconds ?? -1
+        if state == .running || state == .waiting { return longest }
         let now = Monotonic.now()
-        return now >= deadline ? 0 : Int((deadline - now) / 1_000_000) + 1
+        let left = now >= deadline ? 0 : Int((deadline - now) / 1_000_000) + 1
+        return longest < 0 ? left : min(left, longest)
     }
+
+    private var isLate: Bool { state != .running && state != .waiting && Monotonic.now() >= deadline }
 
     private func receive() throws {
         while let frames = try socket.receive() {
@@ -154,11 +180,14 @@ public final class Agent {
                     report: "process \(index) (pid \(id)) is of another build or run")
             }
             slots[index].isConnected = true
-            if state == .starting, slots.allSatisfy(\.isConnected) { startAll() }
         case .event(let die, let bytes):
-            if slots[index].dies.contains(die) { onEvent(.said(die: die, bytes: bytes)) }
+            guard slots[index].dies.contains(die) else { return }
+            if let membership { return membership.relay(message) }
+            onEvent(.said(die: die, bytes: bytes))
         case .result(let die, let bytes):
-            if slots[index].dies.contains(die) { results[die] = bytes }
+            guard slots[index].dies.contains(die) else { return }
+            if let membership { return membership.relay(message) }
+            results[die] = bytes
         case .failure(let die, let failure):
             if slots[index].dies.contains(die) { failed(die, failure) }
         case .left: slots[index].hasLeft = true
@@ -166,12 +195,22 @@ public final class Agent {
         }
     }
 
-    /// Everybody is here: the folder has done its duty.
-    private func startAll() {
+    /// When everybody is here, the folder has done its duty.
+    private func startWhenAllAreHere() {
+        guard slots.allSatisfy(\.isConnected), membership?.isSwitchRunning ?? true else { return }
         folder.remove()
-        state = .running
         connectedAt = Monotonic.now()
-        broadcast(.start(workload: configuration.workload, payload: configuration.payload))
+        if let membership {
+            state = .waiting
+            return membership.sayConnected()
+        }
+        start(configuration.workload, configuration.payload)
+    }
+
+    /// Lets the ranks begin.
+    func start(_ workload: String, _ payload: [UInt8]) {
+        state = .running
+        broadcast(.start(workload: workload, payload: payload))
         onEvent(.started)
     }
 
@@ -203,7 +242,7 @@ public final class Agent {
         let rank = slot.dies.lowerBound
         let phase = segment.control(of: rank).phase
         let line =
-            "\(slot.ranks) (pid \(slot.child.id)) \(slot.fate) in phase \(phase.isEmpty ? "start" : phase)"
+            "\(slot.ranks) (pid \(slot.child.id))\(place) \(slot.fate) in phase \(phase.isEmpty ? "start" : phase)"
         let cause: Verdict
         switch ending {
         case .killed(let signal):
@@ -214,20 +253,26 @@ public final class Agent {
         end(cause, status: .rankLost, report: line + "; " + slot.keepLog())
     }
 
+    /// Where this is, for a report that people of several hosts read.
+    var place: String { membership.map { " on host \($0.hostName)" } ?? "" }
+
     private func interrupt(_ signal: Int32) {
         if state == .ending, verdict?.code == .interrupted { return killRest() }
         let name = ProcessControl.signalName(signal)
+        let text = membership.map { "the agent of host \($0.hostName) was stopped by \(name)" } ?? "stopped by \(name)"
         end(
-            Verdict(.interrupted, detail: Int(signal), text: "stopped by \(name)"),
-            status: name == "SIGINT" ? .interrupted : .terminated, report: "stopped by \(name)")
+            Verdict(.interrupted, detail: Int(signal), text: text),
+            status: name == "SIGINT" ? .interrupted : .terminated, report: text)
     }
 
     /// Something ends the run: tell every wait, every process, and the user.
-    private func end(_ cause: Verdict, status: ExitStatus, report: String) {
+    func end(_ cause: Verdict, status: ExitStatus, report: String) {
         guard verdict == nil else { return }
         verdict = cause
         self.status = status
         self.report = report
+        // The coordinator first: other hosts may hear of the verdict by their links, and it should have the cause from here.
+        membership?.sayFailed(HostFailure(verdict: cause, status: status, report: report))
         // Before anybody is told to go: should this process be killed meanwhile, the user knows the first cause.
         onEvent(.failed(report: report))
         segment.publish(cause)
@@ -235,10 +280,13 @@ public final class Agent {
     }
 
     private func finish() {
-        if verdict == nil { leave(within: .seconds(2)) }
+        guard verdict == nil else { return }
+        // Windows and switch are needed until the ranks of all hosts are done.
+        if let membership { return membership.sayDone() }
+        leave(within: .seconds(2))
     }
 
-    private func leave(within time: Duration) {
+    func leave(within time: Duration) {
         state = .ending
         endingSince = endingSince ?? Monotonic.now()
         deadline = Deadline(after: time).nanoseconds
@@ -249,7 +297,11 @@ public final class Agent {
         guard state == .starting else { return killRest() }
         let missing = slots.filter { !$0.isConnected }
         let names = missing.prefix(4).map { "\($0.ranks) (pid \($0.child.id))" }.joined(separator: ", ")
-        let text = "\(missing.count) of \(slots.count) rank processes did not connect in time: \(names)"
+        if missing.isEmpty {
+            let text = "the other hosts' switches were not named in time\(place)"
+            return end(Verdict(.rankFailed, text: text), status: .rankLost, report: text)
+        }
+        let text = "\(missing.count) of \(slots.count) rank processes\(place) did not connect in time: \(names)"
         end(Verdict(.rankFailed, rank: missing.first?.dies.lowerBound, text: text), status: .rankLost, report: text)
     }
 
@@ -267,8 +319,8 @@ public final class Agent {
         let now = Monotonic.now()
         return ClusterOutcome(
             status: status, report: report, results: results,
-            counts: (0..<configuration.dieCount).map { OperationCounts(segment.control(of: $0)) },
-            flights: (0..<configuration.dieCount).map { segment.control(of: $0).flight.records },
+            counts: segment.plan.ranks.map { OperationCounts(segment.control(of: $0)) },
+            flights: segment.plan.ranks.map { segment.control(of: $0).flight.records },
             processCount: slots.count, startNanoseconds: connectedAt.map { $0 - begin },
             stopNanoseconds: now - (endingSince ?? now), totalNanoseconds: now - begin)
     }

@@ -16,12 +16,14 @@ public struct ClusterConfiguration: Sendable {
     public var payload: [UInt8]
     /// The transport the dies use, by its name in the catalog.
     public var route = "transport.shm"
+    /// Files that every host must have alike, such as a model's.
+    public var files: [SharedFile] = []
     /// Where the command line writes what the flight recorders held at the end, if anywhere.
     public var flightFile: String?
     /// The program to start rank processes from; by default this one.
     public var executable: String
 
-    /// Rank processes it takes.
+    /// Rank processes it takes on one host.
     public var processCount: Int { (dieCount + diesPerProcess - 1) / diesPerProcess }
 
     /// A cluster of single-die processes with a minute's deadline, unless said otherwise.

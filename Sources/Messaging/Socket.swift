@@ -26,9 +26,11 @@ public final class Socket {
     ///   - routingID: the name a router knows this dealer by; 1 to 255 bytes that do not start with zero.
     ///   - security: who is believed; a router binds as the server, a dealer connects as the client.
     ///   - lingerMilliseconds: how long unsent messages hold up the end of the context.
+    ///   - heartbeatMilliseconds: how often the library asks whether the other end is there; a connection whose other end has been silent
+    ///     for ten of them is closed. 0 for never.
     public init(
         _ kind: Kind, in context: MessageContext, routingID: [UInt8]? = nil, security: SocketSecurity = .plain,
-        lingerMilliseconds: Int32 = 200
+        lingerMilliseconds: Int32 = 200, heartbeatMilliseconds: Int32 = 0
     ) throws(MessagingError) {
         let type = kind == .router ? ZMQ_ROUTER : ZMQ_DEALER
         guard let handle = unsafe zmq_socket(context.handle, type) else { throw Self.failure("socket") }
@@ -37,6 +39,10 @@ public final class Socket {
         self.security = security
         try unsafe security.apply(to: handle)
         try set(ZMQ_LINGER, lingerMilliseconds)
+        if heartbeatMilliseconds > 0 {
+            try set(ZMQ_HEARTBEAT_IVL, heartbeatMilliseconds)
+            try set(ZMQ_HEARTBEAT_TIMEOUT, 10 * heartbeatMilliseconds)
+        }
         // The queue is bounded; a peer that does not read makes send refuse, never memory grow.
         try set(ZMQ_SNDHWM, 4096)
         try set(ZMQ_RCVHWM, 4096)
@@ -85,6 +91,14 @@ public final class Socket {
         var size = 4
         _ = unsafe zmq_getsockopt(handle, ZMQ_FD, &value, &size)  // Cannot fail on an open socket.
         return value
+    }
+
+    /// Whether a message can be received now: ask before sleeping on the descriptor.
+    public var isReadable: Bool {
+        var value: Int32 = 0
+        var size = 4
+        _ = unsafe zmq_getsockopt(handle, ZMQ_EVENTS, &value, &size)  // Cannot fail on an open socket.
+        return value & Int32(ZMQ_POLLIN) != 0
     }
 
     /// Sends the frames as one message, without waiting.

@@ -17,22 +17,23 @@ enum Obituary {
         RunFolder.remove(folder)
         for die in idle { segment.control(of: die).state = .left }
         guard segment.cluster.claimObituary() else { return }
-        let phases = (0..<segment.plan.dieCount).map { segment.control(of: $0).phase }
-        var line = "softpod: the agent (pid \(agent)) died in phase \(common(phases)); all ranks end"
+        let phases = segment.plan.ranks.map { segment.control(of: $0).phase }
+        let place = segment.plan.hasFarRanks ? " of host \(ProcessControl.hostName)" : ""
+        var line = "softpod: the agent (pid \(agent))\(place) died in phase \(common(phases)); all ranks end"
         let known = lostRanks(segment)
         for lost in known.prefix(8) {
-            line += "; \(sentence(lost, phases)) as well"
+            line += "; \(sentence(lost, segment)) as well"
         }
         ProcessControl.write(line + "\n", to: ChildProcess.terminalDescriptor)
         awaitOthers(segment)
         let later = lostRanks(segment).filter { lost in !known.contains { $0.rank == lost.rank } }
         guard !later.isEmpty else { return }
-        let names = later.prefix(8).map { sentence($0, phases) + " as well" }.joined(separator: "; ")
+        let names = later.prefix(8).map { sentence($0, segment) + " as well" }.joined(separator: "; ")
         ProcessControl.write("softpod: \(names)\n", to: ChildProcess.terminalDescriptor)
     }
 
-    private static func sentence(_ lost: (rank: Int, process: Int), _ phases: [String]) -> String {
-        let phase = phases[lost.rank]
+    private static func sentence(_ lost: (rank: Int, process: Int), _ segment: Segment) -> String {
+        let phase = segment.control(of: lost.rank).phase
         return "rank \(lost.rank) (pid \(lost.process)) is gone in phase \(phase.isEmpty ? "start" : phase)"
     }
 
@@ -40,7 +41,7 @@ enum Obituary {
     private static func awaitOthers(_ segment: Segment) {
         let deadline = Deadline(after: patience)
         let own = Int(ProcessControl.id)
-        for process in Set((0..<segment.plan.dieCount).map { segment.control(of: $0).process }).subtracting([0, own]) {
+        for process in Set(segment.plan.ranks.map { segment.control(of: $0).process }).subtracting([0, own]) {
             guard let watch = ProcessControl.watch(Int32(truncatingIfNeeded: process)) else { continue }
             var ended = false
             while !ended, deadline.remaining > 0 {
@@ -51,7 +52,7 @@ enum Obituary {
 
     /// Ranks whose process has ended without saying so.
     private static func lostRanks(_ segment: Segment) -> [(rank: Int, process: Int)] {
-        (0..<segment.plan.dieCount).compactMap { rank in
+        segment.plan.ranks.compactMap { rank in
             let control = segment.control(of: rank)
             guard control.process > 0, control.state != .left else { return nil }
             let state = ProcessControl.state(of: Int32(truncatingIfNeeded: control.process))

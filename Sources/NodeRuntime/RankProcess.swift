@@ -21,14 +21,19 @@ public struct RankProcess {
         public var deadlineMilliseconds: Int
         /// The transport, by its name in the catalog.
         public var route: String
+        /// Whether the host's switch has handed down its event: there are ranks on other hosts.
+        public var isLinked: Bool
 
         /// The arguments.
-        public init(process: Int, address: String, folder: String, deadlineMilliseconds: Int, route: String) {
+        public init(
+            process: Int, address: String, folder: String, deadlineMilliseconds: Int, route: String, isLinked: Bool
+        ) {
             self.process = process
             self.address = address
             self.folder = folder
             self.deadlineMilliseconds = deadlineMilliseconds
             self.route = route
+            self.isLinked = isLinked
         }
     }
 
@@ -56,15 +61,18 @@ public struct RankProcess {
         self.catalog = catalog
         // Only the agent handles the user's signals.
         _ = try SignalQueue()
-        segment = try Segment.attach(descriptor: ChildProcess.segmentDescriptor)
+        segment = try Segment.attach(
+            descriptor: ChildProcess.segmentDescriptor,
+            switchEvent: options.isLinked ? ChildProcess.switchDescriptor : nil)
         guard let route = TransportCatalog.all.first(where: { $0.name == options.route }) else {
             throw ExitStatus.mismatch
         }
         self.route = route
         guard (0..<segment.plan.dieCount).contains(options.process),
-            case let first = options.process * segment.plan.diesPerProcess, first < segment.plan.dieCount
+            case let first = segment.plan.firstRank + options.process * segment.plan.diesPerProcess,
+            segment.plan.ranks.contains(first)
         else { throw ExitStatus.mismatch }
-        dies = first..<min(first + segment.plan.diesPerProcess, segment.plan.dieCount)
+        dies = first..<min(first + segment.plan.diesPerProcess, segment.plan.ranks.upperBound)
         for die in dies {
             segment.control(of: die).process = Int(ProcessControl.id)
             segment.control(of: die).phase = "start"

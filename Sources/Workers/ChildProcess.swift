@@ -21,24 +21,48 @@ public final class ChildProcess: Sendable {
         self.descriptor = descriptor
     }
 
-    /// The descriptors a child finds.
+    /// The descriptors a rank process finds.
     public static let segmentDescriptor = Int32(softpod_segment_descriptor)
-    /// Where a child may tell the user something when its parent cannot.
+    /// Where a rank process may tell the user something when its parent cannot.
     public static let terminalDescriptor = Int32(softpod_terminal_descriptor)
+    /// What wakes the host's switch, where there is one.
+    public static let switchDescriptor = Int32(softpod_switch_descriptor)
 
-    /// Starts a program with the segment and the terminal as inherited descriptors and its output in a log.
+    /// Starts a rank process: a program with the segment and the terminal as inherited descriptors and its output in a log.
     ///
     /// - Parameters:
     ///   - path: the program.
     ///   - arguments: its arguments, without its name. Nothing secret: others can read them.
+    ///   - switchEvent: the event of the host's switch, where there is one.
     public static func start(
-        path: String, arguments: [String], segment: Int32, log: Int32, terminal: Int32 = 2
+        path: String, arguments: [String], segment: Int32, log: Int32, terminal: Int32 = 2, switchEvent: Int32? = nil
     ) throws(SystemError) -> ChildProcess {
-        var strings = unsafe (["softpod"] + arguments).map { unsafe strdup($0) }
+        var descriptors: [(source: Int32, target: Int32)] = [
+            (log, 1), (log, 2), (segment, segmentDescriptor), (terminal, terminalDescriptor),
+        ]
+        if let switchEvent { descriptors.append((switchEvent, switchDescriptor)) }
+        return try start(path: path, arguments: arguments, name: "softpod", descriptors: descriptors)
+    }
+
+    /// Starts a command that reads what `input` brings; what it prints goes where this process's errors go.
+    ///
+    /// - Parameter words: the program, found as a shell finds it, and its arguments. Nothing secret: others can read them.
+    public static func start(command words: [String], input: Int32) throws(SystemError) -> ChildProcess {
+        guard let path = words.first else { throw SystemError(rule: "an empty command cannot be started") }
+        return try start(
+            path: path, arguments: Array(words.dropFirst()), name: path,
+            descriptors: [(input, 0), (2, 1), (2, 2)])
+    }
+
+    private static func start(
+        path: String, arguments: [String], name: String, descriptors: [(source: Int32, target: Int32)]
+    ) throws(SystemError) -> ChildProcess {
+        var strings = unsafe ([name] + arguments).map { unsafe strdup($0) }
         unsafe strings.append(nil)
         defer { unsafe strings.forEach { unsafe free($0) } }
         var id: pid_t = 0
-        let code = unsafe softpod_spawn(path, strings, segment, log, terminal, &id)
+        let code = unsafe softpod_spawn(
+            path, strings, descriptors.map(\.source), descriptors.map(\.target), Int32(descriptors.count), &id)
         guard code == 0 else { throw SystemError("cannot start \(path)", code) }
         let number = softpod_pidfd_open(id)
         guard number >= 0 else {
@@ -59,6 +83,9 @@ public final class ChildProcess: Sendable {
 
     /// Kills it; works on stopped processes too. Only before it is reaped.
     public func kill() { _ = Glibc.kill(id, SIGKILL) }  // It may have ended by itself.
+
+    /// Asks it to end. Only before it is reaped.
+    public func terminate() { _ = Glibc.kill(id, SIGTERM) }  // Likewise.
 
     /// Lets it go on if it was stopped.
     public func resume() { _ = Glibc.kill(id, SIGCONT) }  // Likewise.

@@ -7,11 +7,12 @@
 #include <sys/types.h>
 
 /// Descriptors a rank process finds open, besides 0 (nothing), 1 and 2 (its log).
-enum { softpod_segment_descriptor = 3, softpod_terminal_descriptor = 4 };
+enum { softpod_segment_descriptor = 3, softpod_terminal_descriptor = 4, softpod_switch_descriptor = 5 };
 
-/// Starts a program in a process group of its own, with the segment and the terminal at their places, standard output and error
-/// in the log, standard input empty, all signals at their defaults and none blocked. Returns 0, or errno.
-int softpod_spawn(const char *path, char *const argv[], int segment, int log, int terminal, pid_t *pid);
+/// Starts a program, found as a shell finds it, in a process group of its own, with at most 8 of this process's descriptors (sources)
+/// at the numbers targets, standard input empty unless it is among them, all signals at their defaults and none blocked.
+/// Returns 0, or errno.
+int softpod_spawn(const char *path, char *const argv[], const int *sources, const int *targets, int count, pid_t *pid);
 
 /// A descriptor that becomes readable when the process ends; or a negative errno.
 int softpod_pidfd_open(pid_t pid);
@@ -25,6 +26,9 @@ int softpod_signal_descriptor(void);
 
 /// The next pending signal, or 0.
 int softpod_next_signal(int descriptor);
+
+/// A pipe that no child inherits by accident: reading end, writing end. Returns 0, or errno.
+int softpod_pipe(int ends[2]);
 
 /// A counter that makes its descriptor readable; or a negative errno.
 int softpod_event_descriptor(void);

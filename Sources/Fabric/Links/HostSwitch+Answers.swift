@@ -67,6 +67,7 @@ extension HostSwitch {
             Verdict(
                 .linkLost, rank: plan.hosts[link.host].ranks.lowerBound, detail: link.host,
                 text: "the link between hosts \(names[0]) and \(names[1]) is lost: \(reason)"))
+        options.onLoss?()
     }
 
     func owesVerdict(_ link: HostLink) -> Bool { link.state == .up && !link.hasToldVerdict && link.mayStartMessage }

@@ -103,6 +103,8 @@ public struct LinkOptions: Sendable {
     public var batches = true
     /// Damage done to messages on their way out, for tests.
     public var faults: LinkFaults?
+    /// Called on the switch's thread when it has given a link up and published why.
+    public var onLoss: (@Sendable () -> Void)?
 
     /// The published ladder, batching, no damage.
     public init() {}

@@ -11,12 +11,13 @@ struct RankCommand: ParsableCommand {
     @Option var folder: String
     @Option var deadlineMilliseconds: Int
     @Option var route: String
+    @Flag var linked = false
 
     func run() throws {
         try Failure.guarded {
             let options = RankProcess.Options(
                 process: process, address: address, folder: folder, deadlineMilliseconds: deadlineMilliseconds,
-                route: route)
+                route: route, isLinked: linked)
             let status = try RankProcess.run(options, catalog: WorkloadCatalog.all)
             if status != .success { throw status }
         }

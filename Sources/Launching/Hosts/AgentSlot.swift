@@ -1,0 +1,51 @@
+internal import NodeRuntime
+internal import SharedMemory
+internal import Workers
+
+/// One agent as the coordinator sees it.
+struct AgentSlot {
+    /// The host as reports name it.
+    var name: String
+    /// Dies it is to run.
+    var dies: Int
+    /// The process that is the agent, or the remote shell through which it runs; nil where the launcher started it.
+    var child: ChildProcess?
+    /// How that ended.
+    var end: ChildProcess.End?
+    /// What the agent reads; its end tells it that the coordinator is gone.
+    var input: Pipe?
+    /// What the coordinator's socket calls it, once it has introduced itself.
+    var route: [UInt8]?
+    var introduction: Introduction?
+    var lastHeard = Monotonic.now()
+    var part = Part()
+
+    /// How far it is with the run.
+    struct Part {
+        var address: String?
+        var isConnected = false
+        var isDone = false
+        var report: HostReport?
+    }
+
+    /// Whether it is there and can be asked.
+    var isPresent: Bool { route != nil && end == nil }
+
+    /// The agent in a report.
+    var title: String {
+        "the agent of host \(name)" + ((introduction?.process).map { " (pid \($0))" } ?? "")
+    }
+
+    /// How it ended, in a clause; an agent behind a remote shell ends as the shell says.
+    var fate: String {
+        switch end {
+        case .killed(let signal): "was killed by signal \(signal) (\(ProcessControl.signalName(signal)))"
+        // Shells say so of what a signal killed.
+        case .exited(let code) where code > 128 && code < 160:
+            "was killed by signal \(code - 128) (\(ProcessControl.signalName(code - 128)))"
+        case .exited(255): "ended with code 255: the remote shell could not reach the host, or the link to it broke"
+        case .exited(let code): "ended with code \(code)"
+        case nil: "runs"
+        }
+    }
+}

@@ -1,0 +1,98 @@
+internal import Fabric
+internal import NodeRuntime
+internal import SharedMemory
+
+/// What an agent is told of a run before its rank processes start.
+struct Assignment: Sendable, Equatable {
+    /// Hosts and their ranks.
+    var plan: LinkPlan
+    /// Which of them the agent's is.
+    var host: Int
+    /// Two random words that tell this run from every other.
+    var nonce: (UInt64, UInt64)
+    var topologyDigest: UInt64
+    var windowByteCount: Int
+    var diesPerProcess: Int
+    var deadlineMilliseconds: Int
+    var startMilliseconds: Int
+    /// The transport's name; empty for the usual one.
+    var route: String
+    /// Whether the flight recorders' contents are wanted however the run ends.
+    var wantsFlights: Bool
+    /// Where the command was given; the agent goes there.
+    var directory: String
+    /// Files every host must have alike.
+    var files: [SharedFile]
+
+    static func == (left: Assignment, right: Assignment) -> Bool {
+        var writers = (ByteWriter(), ByteWriter())
+        left.write(to: &writers.0)
+        right.write(to: &writers.1)
+        return writers.0.bytes == writers.1.bytes
+    }
+
+    func write(to writer: inout ByteWriter) {
+        writer.write(UInt32(plan.hosts.count))
+        for host in plan.hosts {
+            writer.write(host.name)
+            writer.write(UInt32(host.ranks.count))
+        }
+        writer.write(UInt32(host))
+        for word in [nonce.0, nonce.1, topologyDigest, UInt64(windowByteCount)] { writer.write(word) }
+        for number in [diesPerProcess, deadlineMilliseconds, startMilliseconds] { writer.write(UInt32(number)) }
+        writer.write(route)
+        writer.write(UInt8(wantsFlights ? 1 : 0))
+        writer.write(directory)
+        writer.write(UInt32(files.count))
+        for file in files { file.write(to: &writer) }
+    }
+
+    init?(from reader: inout ByteReader) {
+        guard let count = reader.readCount(limit: LinkPlan.maximumHostCount) else { return nil }
+        var hosts: [LinkPlan.Host] = []
+        for _ in 0..<count {
+            guard let name = reader.readText(limit: 255),
+                let dies = reader.readCount(limit: SegmentLayout.maximumDieCount), dies > 0
+            else { return nil }
+            let first = hosts.last?.ranks.upperBound ?? 0
+            hosts.append(LinkPlan.Host(name: name, ranks: first..<first + dies))
+        }
+        guard let plan = LinkPlan(hosts: hosts), let host = reader.readCount(limit: count - 1),
+            let first = reader.read(UInt64.self), let second = reader.read(UInt64.self),
+            let topology = reader.read(UInt64.self), let window = reader.read(UInt64.self),
+            window <= UInt64(SegmentLayout.maximumWindowByteCount),
+            let each = reader.readCount(limit: SegmentLayout.maximumDieCount), each > 0,
+            let wait = reader.readCount(limit: 86_400_000), let start = reader.readCount(limit: 86_400_000),
+            let route = reader.readText(limit: 64), let flights = reader.read(UInt8.self), flights <= 1,
+            let directory = reader.readText(limit: 4096), let fileCount = reader.readCount(limit: 64)
+        else { return nil }
+        var files: [SharedFile] = []
+        for _ in 0..<fileCount {
+            guard let file = SharedFile(from: &reader) else { return nil }
+            files.append(file)
+        }
+        self.init(
+            plan: plan, host: host, nonce: (first, second), topologyDigest: topology, windowByteCount: Int(window),
+            diesPerProcess: each, deadlineMilliseconds: wait, startMilliseconds: start, route: route,
+            wantsFlights: flights == 1, directory: directory, files: files)
+    }
+
+    init(
+        plan: LinkPlan, host: Int, nonce: (UInt64, UInt64), topologyDigest: UInt64, windowByteCount: Int,
+        diesPerProcess: Int, deadlineMilliseconds: Int, startMilliseconds: Int, route: String, wantsFlights: Bool,
+        directory: String, files: [SharedFile]
+    ) {
+        self.plan = plan
+        self.host = host
+        self.nonce = nonce
+        self.topologyDigest = topologyDigest
+        self.windowByteCount = windowByteCount
+        self.diesPerProcess = diesPerProcess
+        self.deadlineMilliseconds = deadlineMilliseconds
+        self.startMilliseconds = startMilliseconds
+        self.route = route
+        self.wantsFlights = wantsFlights
+        self.directory = directory
+        self.files = files
+    }
+}

@@ -1,0 +1,161 @@
+internal import Fabric
+internal import FoundationEssentials
+internal import Messaging
+internal import NodeRuntime
+internal import SharedMemory
+internal import Workers
+
+// How agents come, and how they are lost.
+
+extension Coordinator {
+    /// Starts the agents this process is to start.
+    func startAgents() throws {
+        let own = "/proc/self/exe"
+        switch roster.source {
+        case .started(let hosts, let shell):
+            for (index, host) in hosts.enumerated() {
+                var slot = AgentSlot(name: host.name, dies: host.dies)
+                var invitation = try self.invitation(reachedBy: reachable(host, hosts), patience: .seconds(86_400))
+                invitation.host = index
+                invitation.name = host.name
+                invitation.linkAddress = try host.address ?? (host.isHere ? ownLinkAddress(hosts) : nil)
+                invitation.linkPort = host.port
+                try start(&slot, host.isHere ? [own, "agent"] : shell.command(host.name), invitation)
+                agents.append(slot)
+            }
+        case .tasks(let tasks, let taskCount, let dieCount):
+            var slot = AgentSlot(name: ProcessControl.hostName, dies: tasks.count * (dieCount / taskCount))
+            var invitation = self.invitation(reachedBy: "127.0.0.1", patience: .seconds(86_400))
+            if !invitation.address.hasPrefix("tcp://127.") {
+                invitation.linkAddress = invitation.hostName
+            } else if let outside = roster.advertised {
+                invitation.linkAddress = outside
+            }
+            try start(
+                &slot,
+                [
+                    own, "agent", "--first-task", "\(tasks.lowerBound)", "--tasks", "\(tasks.count)", "--task-count",
+                    "\(taskCount)", "--topology-digest", "\(roster.topologyDigest)",
+                ], invitation)
+            agents.append(slot)
+        }
+    }
+
+    private func start(_ slot: inout AgentSlot, _ command: [String], _ invitation: Invitation) throws {
+        let pipe = try Pipe()
+        slot.input = pipe
+        slot.child = try ChildProcess.start(command: command, input: pipe.reading.number)
+        // An agent that is gone already is reaped like any other.
+        _ = pipe.write(try invitation.encoded() + [UInt8(ascii: "\n")])
+    }
+
+    /// This machine's address toward a host.
+    private func reachable(_ host: HostRoster.Host, _ hosts: [HostRoster.Host]) throws -> String {
+        host.isHere ? "127.0.0.1" : try roster.advertised ?? HostAddress.source(toward: host.address ?? host.name)
+    }
+
+    /// The address at which other hosts reach switches of this machine.
+    private func ownLinkAddress(_ hosts: [HostRoster.Host]) throws -> String {
+        guard let other = hosts.first(where: { !$0.isHere }) else { return "127.0.0.1" }
+        return try roster.advertised ?? HostAddress.source(toward: other.address ?? other.name)
+    }
+
+    /// Whether every agent has introduced itself.
+    var hasGathered: Bool {
+        switch roster.source {
+        case .started: agents.allSatisfy(\.isPresent)
+        case .tasks(_, let taskCount, _):
+            agents.allSatisfy(\.isPresent) && taskCount == agents.reduce(0) { $0 + ($1.introduction?.tasks.count ?? 0) }
+        }
+    }
+
+    /// Tasks no agent has come for, where tasks decide.
+    var missingTasks: String? {
+        guard case .tasks(_, let taskCount, _) = roster.source else { return nil }
+        let here = agents.compactMap(\.introduction?.tasks).sorted { $0.lowerBound < $1.lowerBound }
+        var next = 0
+        var gaps: [String] = []
+        for tasks in here {
+            if tasks.lowerBound > next { gaps.append("\(next)-\(tasks.lowerBound - 1)") }
+            next = max(next, tasks.upperBound)
+        }
+        if next < taskCount { gaps.append("\(next)-\(taskCount - 1)") }
+        return gaps.isEmpty ? nil : "no agent has come for tasks \(gaps.prefix(4).joined(separator: ", "))"
+    }
+
+    /// Everybody is here: who holds which ranks, and to work.
+    func makePlan() throws {
+        if case .tasks = roster.source {
+            agents.sort { ($0.introduction?.tasks.lowerBound ?? 0) < ($1.introduction?.tasks.lowerBound ?? 0) }
+        }
+        var first = 0
+        var hosts: [LinkPlan.Host] = []
+        for agent in agents {
+            hosts.append(LinkPlan.Host(name: agent.name, ranks: first..<first + agent.dies))
+            first += agent.dies
+        }
+        guard let plan = LinkPlan(hosts: hosts), plan.rankCount == configuration.dieCount else {
+            let text = "the hosts hold \(first) dies, the run wants \(configuration.dieCount)"
+            return fail(HostFailure(verdict: Verdict(.rankFailed, text: text), status: .usage, report: text))
+        }
+        self.plan = plan
+        phase = .making
+        var random = SystemRandomNumberGenerator()
+        let nonce: (UInt64, UInt64) = (random.next(), random.next())
+        for index in agents.indices {
+            agents[index].part = AgentSlot.Part()
+            let assignment = Assignment(
+                plan: plan, host: index, nonce: nonce, topologyDigest: roster.topologyDigest,
+                windowByteCount: configuration.windowByteCount, diesPerProcess: configuration.diesPerProcess,
+                deadlineMilliseconds: max(1, Int(configuration.deadline / .milliseconds(1))),
+                startMilliseconds: max(1, Int(configuration.startDeadline / .milliseconds(1))),
+                route: configuration.route == TransportCatalog.sharedMemory.name ? TransportCatalog.standard.name : configuration.route,
+                wantsFlights: configuration.flightFile != nil, directory: FileManager.default.currentDirectoryPath,
+                files: configuration.files)
+            send(.assignment(run: run, assignment), to: index)
+        }
+    }
+
+    /// An agent's process, or the remote shell in front of it, has ended.
+    func reap(_ index: Int) {
+        guard let end = agents[index].child?.reap() else { return }
+        agents[index].end = end
+        let text = "\(agents[index].title) \(agents[index].fate)"
+        lost(index, text)
+    }
+
+    func lost(_ index: Int, _ text: String) {
+        agents[index].route = nil
+        if phase == .ending, agents[index].part.report != nil { return }
+        broken = broken ?? text
+        let rank = plan.map { $0.hosts[index].ranks.lowerBound }
+        fail(
+            HostFailure(
+                verdict: Verdict(.agentLost, rank: rank, process: agents[index].introduction?.process, text: text),
+                status: .rankLost, report: text))
+    }
+
+    /// An agent that says nothing, not even that it lives, is cut off or stopped.
+    func lookForSilence() {
+        guard phase == .running || phase == .linking else { return }
+        let now = Monotonic.now()
+        for index in agents.indices where agents[index].isPresent && now - agents[index].lastHeard > Self.silence {
+            lost(index, "\(agents[index].title) has said nothing for \(Self.silence / 1_000_000_000) s")
+        }
+    }
+
+    private static var silence: UInt64 { 10_000_000_000 }
+
+    func interrupt(_ signal: Int32) {
+        if phase == .ending, failure?.verdict.code == .interrupted {
+            for agent in agents where agent.end == nil { agent.child?.kill() }
+            return
+        }
+        let name = ProcessControl.signalName(signal)
+        fail(
+            HostFailure(
+                verdict: Verdict(.interrupted, detail: Int(signal), text: "stopped by \(name)"),
+                status: name == "SIGINT" ? .interrupted : .terminated, report: "stopped by \(name)"))
+        broken = broken ?? "stopped by \(name)"
+    }
+}

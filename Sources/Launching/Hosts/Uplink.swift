@@ -1,0 +1,139 @@
+internal import Messaging
+internal import SharedMemory
+internal import Workers
+
+/// An agent's end of the line to the coordinator. Belongs to the agent's thread.
+///
+/// The line is lost when the coordinator's process is gone (the connection closes and is not there again within ``patience``), when
+/// whoever started the agent closes its standard input, or when the coordinator dismisses it.
+final class Uplink {
+    /// Why the line is no more.
+    enum Loss: Error, Equatable {
+        /// The session is over, as it should be.
+        case dismissed
+        /// The coordinator does not want this agent.
+        case refused(String)
+        /// The coordinator is gone or cannot be reached.
+        case lost(String)
+    }
+
+    private let invitation: Invitation
+    private let socket: Socket
+    private let monitor: SocketMonitor
+    private let input: LineReader?
+    private var waiting: [[UInt8]] = []
+    private var isConnected = false
+    private var brokenSince: UInt64?
+    private var lastSaid = Monotonic.now()
+    private let reachBy: Deadline
+
+    /// How long a line that was there may be broken.
+    private static let patience: UInt64 = 8_000_000_000
+    /// How often an agent says that it lives.
+    static let heartbeat: UInt64 = 1_000_000_000
+
+    /// Connects; the coordinator need not be there yet.
+    ///
+    /// - Parameter input: standard input, if its end means that the coordinator is gone.
+    init(_ invitation: Invitation, in context: MessageContext, input: LineReader?) throws {
+        self.invitation = invitation
+        self.input = input
+        socket = try Socket(
+            .dealer, in: context, security: try invitation.security(), heartbeatMilliseconds: 1000)
+        monitor = try SocketMonitor(socket)
+        reachBy = Deadline(after: .milliseconds(invitation.patienceMilliseconds))
+        try socket.connect(invitation.address)
+    }
+
+    /// What to poll.
+    var descriptors: [Int32] { [socket.descriptor, monitor.descriptor] + (watchedInput.map { [$0] } ?? []) }
+
+    private var watchedInput: Int32? { input.flatMap { $0.isAtEnd ? nil : $0.descriptor } }
+
+    /// Milliseconds after which ``next(ready:)`` is to be called whatever happens.
+    var pollMilliseconds: Int { socket.isReadable ? 0 : waiting.isEmpty ? 500 : 10 }
+
+    /// Sends a message, or keeps it until it can be sent. In order.
+    func send(_ message: HostMessage) {
+        waiting.append(message.encoded)
+        flush()
+    }
+
+    private func flush() {
+        while let frame = waiting.first {
+            // A socket that fails is a line that is lost: the monitor says so.
+            guard (try? socket.send([frame])) ?? false else { return }  // as said above
+            waiting.removeFirst()
+            lastSaid = Monotonic.now()
+        }
+    }
+
+    /// The next message, or nil if there is none now; says in between that the agent lives.
+    func next() throws -> HostMessage? {
+        flush()
+        if Monotonic.now() - lastSaid > Self.heartbeat, isConnected { send(.alive) }
+        while let frames = try socket.receive() {
+            guard let frame = frames.last else { continue }
+            guard let message = HostMessage(decoding: frame) else {
+                if let version = HostMessage.version(of: frame), version != HostMessage.version {
+                    throw Loss.refused("the coordinator speaks version \(version) of the protocol, this build \(HostMessage.version)")
+                }
+                continue  // Not a message of the coordinator's: nothing it says is believed.
+            }
+            switch message {
+            case .refused(let text): throw Loss.refused(text)
+            case .dismissed: throw Loss.dismissed
+            default: return message
+            }
+        }
+        try watch()
+        return nil
+    }
+
+    /// Looks at the connection itself.
+    private func watch() throws {
+        while let event = try monitor.next() {
+            switch event {
+            case .handshakeSucceeded:
+                isConnected = true
+                brokenSince = nil
+            case .refused(let status, _):
+                throw Loss.refused("the coordinator at \(invitation.address) does not accept this host's key (status \(status))")
+            case .handshakeFailed(.mechanism, _):
+                throw Loss.refused("the coordinator at \(invitation.address) and this host do not agree on using keys")
+            case .handshakeFailed(let failure, _):
+                if !isConnected { lastFailure = "the handshake failed (\(failure)): a wrong key for the coordinator, or not a coordinator" }
+                broke()
+            case .disconnected: broke()
+            case .connected, .retrying: break
+            }
+        }
+        if let input, let watchedInput, Descriptor.poll([watchedInput], milliseconds: 0)[0] {
+            input.fill()
+            if input.isAtEnd { throw Loss.lost("the coordinator that started this agent is gone") }
+        }
+        let now = Monotonic.now()
+        if let brokenSince, now - brokenSince > Self.patience {
+            throw Loss.lost("the coordinator at \(invitation.address) is gone")
+        }
+        if !isConnected, reachBy.remaining == 0 {
+            throw Loss.lost(
+                "the coordinator at \(invitation.address) could not be reached within \(invitation.patienceMilliseconds) ms"
+                    + (lastFailure.map { "; \($0)" } ?? ""))
+        }
+    }
+
+    private var lastFailure: String?
+
+    private func broke() { if isConnected { brokenSince = brokenSince ?? Monotonic.now() } }
+
+    /// Sends what waits before the agent goes, for at most this long.
+    func drain(_ time: Duration) {
+        let deadline = Deadline(after: time)
+        flush()
+        while !waiting.isEmpty, deadline.remaining > 0 {
+            _ = Descriptor.poll([socket.descriptor], milliseconds: 10)  // Looked at again however it ended.
+            flush()
+        }
+    }
+}
