@@ -54,7 +54,7 @@ let package = Package(
         .target(name: "StrictJSON", swiftSettings: house),
         // L2: the owners of mappings, threads and sockets.
         .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
-        .target(name: "Workers", dependencies: ["CLinux"], swiftSettings: house),
+        .target(name: "Workers", dependencies: ["CLinux", "SharedMemory"], swiftSettings: house),
         .target(name: "Messaging", dependencies: ["CZeroMQ"], swiftSettings: house),
         // L3: the bus.
         .target(
@@ -84,7 +84,9 @@ let package = Package(
             swiftSettings: house),
         .target(
             name: "ClusterFiles",
-            dependencies: ["SharedMemory", "StrictJSON", "Topology", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "SharedMemory", "StrictJSON", "Topology", "Workers", .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: house),
         .target(
             name: "NodeRuntime",
