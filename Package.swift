@@ -54,7 +54,7 @@ let package = Package(
         .target(name: "StrictJSON", swiftSettings: house),
         // L2: the owners of mappings, threads and sockets.
         .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
-        .target(name: "Workers", dependencies: ["CLinux"], swiftSettings: house),
+        .target(name: "Workers", dependencies: ["CLinux", "SharedMemory"], swiftSettings: house),
         .target(name: "Messaging", dependencies: ["CZeroMQ", "Workers"], swiftSettings: house),
         // L3: the bus.
         .target(
@@ -85,7 +85,8 @@ let package = Package(
         .target(
             name: "ClusterFiles",
             dependencies: [
-                "Messaging", "SharedMemory", "StrictJSON", "Topology", .product(name: "Yams", package: "Yams"),
+                "Messaging", "SharedMemory", "StrictJSON", "Topology", "Workers",
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: house),
         .target(

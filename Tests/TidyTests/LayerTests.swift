@@ -22,7 +22,7 @@ struct LayerTests {
                 "Telemetry", "Topology",
             ]
         ),
-        "ClusterFiles": (5, ["Messaging", "SharedMemory", "StrictJSON", "Topology"]),
+        "ClusterFiles": (5, ["Messaging", "SharedMemory", "StrictJSON", "Topology", "Workers"]),
         "NodeRuntime": (
             5, ["Fabric", "CLinux", "Messaging", "SharedMemory", "Workers", "Telemetry", "Topology", "Tensors"]
         ),
