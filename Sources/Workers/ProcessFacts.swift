@@ -37,6 +37,13 @@ extension ProcessControl {
         return text.split(separator: "\n").first.map(String.init) ?? "unknown"
     }
 
+    /// Where this program lies in the file system.
+    public static var executable: String {
+        var path = [CChar](repeating: 0, count: 4096)
+        let count = unsafe readlink("/proc/self/exe", &path, path.count)
+        return String(decoding: path.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     /// Bytes free for segments; nil where that cannot be told.
     public static func sharedMemoryFreeByteCount() -> Int? {
         let descriptor = softpod_anonymous_shared_memory()

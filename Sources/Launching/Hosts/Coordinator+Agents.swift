@@ -24,13 +24,11 @@ extension Coordinator {
                 agents.append(slot)
             }
         case .tasks(let tasks, let taskCount, let dieCount):
-            var slot = AgentSlot(name: ProcessControl.hostName, dies: tasks.count * (dieCount / taskCount))
+            var slot = AgentSlot(
+                name: roster.ownName ?? ProcessControl.hostName, dies: tasks.count * (dieCount / taskCount))
             var invitation = self.invitation(reachedBy: "127.0.0.1", patience: .seconds(86_400))
-            if !invitation.address.hasPrefix("tcp://127.") {
-                invitation.linkAddress = invitation.hostName
-            } else if let outside = roster.advertised {
-                invitation.linkAddress = outside
-            }
+            invitation.name = roster.ownName
+            invitation.linkAddress = roster.advertised
             try start(
                 &slot,
                 [
@@ -72,15 +70,11 @@ extension Coordinator {
     /// Tasks no agent has come for, where tasks decide.
     var missingTasks: String? {
         guard case .tasks(_, let taskCount, _) = roster.source else { return nil }
-        let here = agents.compactMap(\.introduction?.tasks).sorted { $0.lowerBound < $1.lowerBound }
-        var next = 0
-        var gaps: [String] = []
-        for tasks in here {
-            if tasks.lowerBound > next { gaps.append("\(next)-\(tasks.lowerBound - 1)") }
-            next = max(next, tasks.upperBound)
-        }
-        if next < taskCount { gaps.append("\(next)-\(taskCount - 1)") }
-        return gaps.isEmpty ? nil : "no agent has come for tasks \(gaps.prefix(4).joined(separator: ", "))"
+        let here = agents.filter { $0.introduction != nil }
+        let count = here.reduce(0) { $0 + ($1.introduction?.tasks.count ?? 0) }
+        guard count < taskCount else { return nil }
+        let names = here.prefix(4).map(\.name).joined(separator: ", ")
+        return "agents have come for \(count) of \(taskCount) tasks, those of \(names.isEmpty ? "no host" : names)"
     }
 
     /// Everybody is here: who holds which ranks, and to work.

@@ -39,7 +39,7 @@ extension Coordinator {
     }
 
     private func introduce(_ who: Introduction, _ route: [UInt8]) {
-        guard who.token == token || roster.keys != nil else {
+        guard who.token == token || roster.keys != nil || roster.admitsUninvited else {
             send(.refused("this agent was not invited to this run"), to: route)
             return remark("refused host \(who.name): it was not invited to this run")
         }

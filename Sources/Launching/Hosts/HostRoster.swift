@@ -46,6 +46,10 @@ public struct HostRoster: Sendable {
     public var topologyDigest: UInt64
     /// The commit this executable was built from.
     public var commit: String
+    /// How reports name this host where tasks decide; nil for the name it has itself.
+    public var ownName: String?
+    /// Whether agents may come without the invitation's token: where no keys are wanted and no invitation could be sent.
+    public var admitsUninvited = false
 
     /// The coordinator's keys.
     public struct Keys: Sendable {

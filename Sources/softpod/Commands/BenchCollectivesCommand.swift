@@ -66,7 +66,7 @@ struct BenchCollectivesCommand: ParsableCommand {
     private var chosenFormat: CollectiveFormat { json ? .json : format ?? .table }
 
     func run() throws {
-        try Failure.guarded {
+        try Failure.guarded(cluster) {
             if let tune { try TuningFile.check(tune) }
             let mode: CollectiveSweep.Mode = gains ? .gains : tune == nil ? .rows : .tuning
             let seed = sweep.seed ?? UInt64.random(in: 0...UInt64(UInt32.max))

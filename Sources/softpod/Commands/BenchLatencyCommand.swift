@@ -35,7 +35,7 @@ struct BenchLatencyCommand: ParsableCommand {
     }
 
     func run() throws {
-        try Failure.guarded {
+        try Failure.guarded(cluster) {
             let counts = bytes.isEmpty ? defaultByteCounts : bytes.map(\.value)
             let plan = LatencyWorkload.Plan(
                 byteCounts: counts, repetitions: repetitions, batchNanoseconds: 200_000)

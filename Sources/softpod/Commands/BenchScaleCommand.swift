@@ -32,7 +32,7 @@ struct BenchScaleCommand: ParsableCommand {
     }
 
     func run() throws {
-        try Failure.guarded {
+        try Failure.guarded(cluster) {
             let plan = ScaleWorkload.Plan(batches: repetitions, idleSeconds: idle)
             let outcome = try Failure.launch(
                 try cluster.configuration(

@@ -45,11 +45,16 @@ struct ClusterOptions: ParsableArguments {
             valueName: "file"))
     var flightRecorder: String?
 
+    @OptionGroup(title: "Options for several hosts") var hosts: HostOptions
+
     /// Dies in the cluster, however they were counted.
-    var dies: Int { givenDies ?? givenNPUs.map { $0 * 2 } ?? 16 }
+    var dies: Int { HostSession.dies ?? askedDies ?? 16 }
+
+    private var askedDies: Int? { givenDies ?? givenNPUs.map { $0 * 2 } }
 
     func validate() throws {
         try DieCount.validate(dies: givenDies, npus: givenNPUs, limit: 4096)
+        try Failure.guarded { try HostSession.resolve(hosts, askedDies: askedDies) }
         guard (1...dies).contains(diesPerProcess) else {
             throw ValidationError("--dies-per-process must be 1 to --dies (\(dies)), not \(diesPerProcess).")
         }
@@ -78,16 +83,21 @@ struct ClusterOptions: ParsableArguments {
         }
     }
 
+    /// How long all ranks may take to connect: as said, by Ascend's variable, or a minute.
+    func startDeadline() throws -> Duration {
+        let variable = try AscendVariable.connectSeconds(ProcessInfo.processInfo.environment).map(Double.init)
+        return .milliseconds(Int64((givenStartDeadline ?? variable ?? 60) * 1000))
+    }
+
     /// The launch that these flags, and Ascend's variables where a flag is not given, ask for.
     func configuration(
         workload: any Workload.Type, payload: [UInt8] = [], windowByteCount: Int
     ) throws -> ClusterConfiguration {
         let environment = ProcessInfo.processInfo.environment
         let deadline = try givenDeadline ?? AscendVariable.executionSeconds(environment) ?? 60
-        let startDeadline = try givenStartDeadline ?? AscendVariable.connectSeconds(environment).map(Double.init) ?? 60
         var configuration = ClusterConfiguration(
             dieCount: dies, diesPerProcess: diesPerProcess, windowByteCount: windowBytes?.value ?? windowByteCount,
-            deadline: .milliseconds(Int64(deadline * 1000)), startDeadline: .milliseconds(Int64(startDeadline * 1000)),
+            deadline: .milliseconds(Int64(deadline * 1000)), startDeadline: try startDeadline(),
             workload: workload.name, payload: payload)
         configuration.flightFile = flightRecorder
         return configuration

@@ -32,6 +32,16 @@ enum Failure {
         }
     }
 
+    /// Runs the body of a command that launches clusters, as far as this process is the one to do so: a launcher's other tasks do their
+    /// part in it and end.
+    static func guarded(_ cluster: ClusterOptions, _ body: () throws -> Void) throws {
+        try guarded {
+            defer { HostSession.close() }
+            try HostSession.serveIfTask(startDeadline: cluster.startDeadline())
+            try body()
+        }
+    }
+
     /// Runs a cluster, and tells the user at once what ends it before its time.
     static func launch(
         _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void = { _ in }
@@ -39,10 +49,12 @@ enum Failure {
         for variable in AscendVariable.present(in: ProcessInfo.processInfo.environment) {
             if case .ignored(let why) = variable.treatment { Report.remark("\(variable.name) is ignored: \(why)") }
         }
-        let outcome = try Agent.run(configuration) { event in
+        let tell: (ClusterEvent) -> Void = { event in
             onEvent(event)
             if case .failed(let report) = event { Report.remark(report) }
         }
+        let outcome =
+            try HostSession.run(configuration, onEvent: tell) ?? Agent.run(configuration, onEvent: tell)
         let flights = FlightReport(flights: outcome.flights)
         if outcome.status == .rankLost, let line = flights.line { Report.remark("last collectives: \(line)") }
         if let file = configuration.flightFile { try flights.write(to: file) }

@@ -46,7 +46,7 @@ struct GenerateCommand: ParsableCommand {
         guard topP > 0, topP <= 1 else { throw ValidationError("--top-p must be above 0 and at most 1, not \(topP).") }
     }
 
-    func run() throws { try Failure.guarded(generate) }
+    func run() throws { try Failure.guarded(cluster, generate) }
 
     private func generate() throws {
         let opened = try OpenedModel(folder: model)

@@ -26,7 +26,7 @@ struct RunCommand: ParsableCommand {
     @Argument(help: "What to run.") var workload: Name
 
     func run() throws {
-        try Failure.guarded {
+        try Failure.guarded(cluster) {
             let type: any Workload.Type = workload == .smoke ? SmokeWorkload.self : IdleWorkload.self
             let configuration = try cluster.configuration(
                 workload: type, windowByteCount: SmokeWorkload.windowByteCount(dies: cluster.dies))

@@ -43,7 +43,7 @@ struct VerifyCommand: ParsableCommand {
     }
 
     func run() throws {
-        try Failure.guarded {
+        try Failure.guarded(cluster) {
             if let model { return try ModelScore(command: self, folder: model).run() }
             if let soak { return try SoakRun(command: self, seconds: soak).run() }
             try judgeCatalogs()

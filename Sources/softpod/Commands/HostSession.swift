@@ -1,0 +1,260 @@
+internal import ClusterFiles
+internal import FoundationEssentials
+internal import Launching
+internal import Messaging
+internal import NodeRuntime
+internal import SharedMemory
+internal import Topology
+internal import Workers
+
+/// This process's part in a cluster: alone on its host, coordinator of a list of hosts or of a launcher's tasks, or one of those tasks.
+///
+/// Decided once, when the command line has been read; the coordinator's session lasts until the command ends, over all of its runs.
+enum HostSession {
+    /// What the command line and the environment ask for.
+    struct Choice {
+        /// The flags.
+        var options: HostOptions
+        /// The listed hosts.
+        var plan: HostPlan?
+        /// This process as a task of somebody's launcher.
+        var task: AllocatedTask?
+        /// Dies, where hosts or tasks decide their number.
+        var dies: Int?
+
+        /// Whether more than this host runs dies, as far as can be told yet.
+        var hasHosts: Bool { plan.map { $0.hosts.count > 1 || !HostSession.isHere($0.hosts[0]) } ?? (task != nil) }
+    }
+
+    /// Touched by the main thread alone, one command a process.
+    private final class State: @unchecked Sendable {
+        var choice: Choice?
+        var coordinator: Coordinator?
+    }
+
+    private static let state = State()
+
+    private static var choice: Choice? { state.choice }
+
+    /// Dies the hosts or tasks run; nil where the command line alone decides.
+    static var dies: Int? { choice?.dies }
+
+    /// Whether the run may take more than one host.
+    static var hasHosts: Bool { choice?.hasHosts ?? false }
+
+    /// Finds out which part this process has.
+    static func resolve(_ hosts: HostOptions, askedDies: Int?) throws {
+        guard choice == nil else { return }
+        var found = Choice(options: hosts)
+        if let plan = try hosts.plan(dies: askedDies) {
+            (found.plan, found.dies) = (plan, plan.rankCount)
+        } else if let task = try joinLauncher() {
+            found.dies = try task.allocation.dieCount(asked: askedDies)
+            for remark in task.allocation.remarks { Report.remark(remark) }
+            if task.allocation.rendezvous == .oneNode, task.allocation.isCoordinator {
+                try task.leave(deadline: deadline)
+            } else {
+                found.task = task
+            }
+        }
+        state.choice = found
+    }
+
+    private static func joinLauncher() throws -> AllocatedTask? {
+        let environment = ProcessInfo.processInfo.environment
+        guard try LaunchEnvironment.discover(environment).launcher != .none else { return nil }
+        _ = try SignalQueue()  // Before the launcher's library starts threads of its own.
+        return try AllocatedTask.join(environment: environment, deadline: deadline)
+    }
+
+    private static var deadline: Deadline { Deadline(after: .seconds(60)) }
+
+    /// Does what this process has to do as a task that is not the coordinator, and ends it; returns at once otherwise.
+    static func serveIfTask(startDeadline: Duration) throws {
+        guard let choice, let task = choice.task, !task.allocation.isCoordinator else { return }
+        let hosts = choice.options
+        let allocation = task.allocation
+        guard allocation.isAgent else {
+            if allocation.rendezvous != .oneNode { try task.pass(deadline: Deadline(after: startDeadline)) }
+            try task.leave(deadline: deadline)
+            throw ExitStatus.success
+        }
+        let invitation = try invitation(task, hosts, startDeadline)
+        let identity = HostAgent.Identity(
+            tasks: try tasks(of: allocation), taskCount: allocation.taskCount, commit: RunFacts.commit,
+            topologyDigest: try topologyDigest(hosts), watchesInput: false)
+        let status = try HostAgent.serve(invitation, as: identity, input: nil) { Report.remark($0) }
+        try task.leave(deadline: deadline)
+        throw status
+    }
+
+    private static func invitation(
+        _ task: AllocatedTask, _ hosts: HostOptions, _ startDeadline: Duration
+    ) throws -> Invitation {
+        var invitation: Invitation
+        switch task.allocation.rendezvous {
+        case .pmix:
+            guard let found = Invitation(decoding: try task.rendezvous(deadline: Deadline(after: startDeadline))) else {
+                throw InputError(.mismatch, "what the coordinator has published is no invitation: mixed builds")
+            }
+            invitation = found
+        case .known(let host, let port):
+            let address = "tcp://\(HostAddress.bracketed(host)):\(port)"
+            let pair = try keyFile(hosts, reachedBy: host)?.pair
+            invitation = Invitation(address: address, keys: pair, serverKey: pair?.publicKey)
+        case .oneNode, .none: throw InputError(.usage, "there is no coordinator to find")
+        }
+        invitation.name = nodeName
+        invitation.patienceMilliseconds = max(1, Int(startDeadline / .milliseconds(1)))
+        return invitation
+    }
+
+    /// The node as its launcher calls it.
+    private static var nodeName: String? { ProcessInfo.processInfo.environment["SLURMD_NODENAME"] }
+
+    private static func tasks(of allocation: Allocation) throws -> Range<Int> {
+        guard let count = allocation.tasksOfNode?.count ?? allocation.localTaskCount else {
+            throw InputError(.usage, "\(allocation.launcher) does not tell how many tasks this node has")
+        }
+        return allocation.task..<allocation.task + count
+    }
+
+    /// Runs a cluster on the hosts; nil if it is to run on this host alone.
+    static func run(
+        _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void
+    ) throws -> ClusterOutcome? {
+        guard let choice, choice.hasHosts else { return nil }
+        let coordinator = try open(choice, configuration.startDeadline)
+        return try coordinator.run(configuration, onEvent: onEvent)
+    }
+
+    /// Ends the session, if there is one.
+    static func close() {
+        state.coordinator?.close()
+        state.coordinator = nil
+    }
+
+    private static func open(_ choice: Choice, _ startDeadline: Duration) throws -> Coordinator {
+        if let open = state.coordinator { return open }
+        let hosts = choice.options
+        let coordinator: Coordinator
+        if let plan = choice.plan {
+            coordinator = try Coordinator(listed(plan, hosts)) { Report.remark($0) }
+        } else if let task = choice.task {
+            coordinator = try Coordinator(tasks(task, hosts)) { Report.remark($0) }
+            if task.allocation.rendezvous == .pmix {
+                let invitation = coordinator.invitation(reachedBy: try outsideAddress(hosts), patience: startDeadline)
+                try task.publish(try invitation.encoded(), deadline: Deadline(after: startDeadline))
+            }
+            try task.leave(deadline: deadline)
+        } else {
+            preconditionFailure("hosts are listed or tasks")
+        }
+        state.coordinator = coordinator
+        return coordinator
+    }
+
+    private static func listed(_ plan: HostPlan, _ options: HostOptions) throws -> HostRoster {
+        let environment = ProcessInfo.processInfo.environment
+        let hosts = plan.hosts.map { host in
+            HostRoster.Host(
+                name: host.name, dies: host.ranks.count, address: host.address == host.name ? nil : host.address,
+                port: host.port, isHere: isHere(host))
+        }
+        let isLocal = hosts.allSatisfy { $0.isHere && $0.address.map(HostAddress.isLoopback) ?? true }
+        if options.plain, !isLocal {
+            throw UsageError("--plain: not all hosts are this machine, and nothing leaves it without keys")
+        }
+        let file = try options.clusterFile.flatMap { try ClusterFile.read(path: $0).keyPath }
+        var keys: HostRoster.Keys?
+        if let path = options.keys ?? file ?? keyPath(options) {
+            keys = try keys(of: KeyFile.read(path: path))
+        } else if !options.plain {
+            keys = try .fresh()
+        }
+        let program = options.remoteProgram ?? ProcessControl.executable
+        let shell = RemoteShell(
+            words: options.remoteShell.split(separator: " ").map(String.init), program: program,
+            directory: FileManager.default.currentDirectoryPath)
+        return HostRoster(
+            source: .started(hosts, shell), address: isLocal ? "tcp://127.0.0.1:*" : "tcp://0.0.0.0:*",
+            advertised: try options.ownAddress(environment), keys: keys,
+            topologyDigest: try topologyDigest(options), commit: RunFacts.commit)
+    }
+
+    private static func tasks(_ task: AllocatedTask, _ options: HostOptions) throws -> HostRoster {
+        let allocation = task.allocation
+        let source = HostRoster.Source.tasks(
+            own: try tasks(of: allocation), taskCount: allocation.taskCount,
+            dieCount: dies ?? allocation.taskCount)
+        let keys: HostRoster.Keys?
+        let address: String
+        switch allocation.rendezvous {
+        case .pmix:
+            keys = try keyPath(options).map { try self.keys(of: KeyFile.read(path: $0)) } ?? .fresh()
+            address = "tcp://0.0.0.0:*"
+        case .known(let host, let port):
+            keys = try keyFile(options, reachedBy: host).map { keys(of: $0) }
+            address = keys == nil ? "tcp://127.0.0.1:\(port)" : "tcp://0.0.0.0:\(port)"
+        case .oneNode, .none: throw InputError(.usage, "there is nothing to coordinate")
+        }
+        var roster = HostRoster(
+            source: source, address: address, advertised: keys == nil ? nil : try outsideAddress(options), keys: keys,
+            topologyDigest: try topologyDigest(options), commit: RunFacts.commit)
+        roster.ownName = nodeName
+        roster.admitsUninvited = allocation.rendezvous != .pmix
+        return roster
+    }
+
+    /// This host's address as the other nodes reach it: said, or that of its name, or the one toward the rest of the world.
+    private static func outsideAddress(_ options: HostOptions) throws -> String {
+        if let said = try options.ownAddress(ProcessInfo.processInfo.environment) { return said }
+        for place in [ProcessControl.hostName, "192.0.2.1"] {  // The second is a documentation address: no packet is sent.
+            if let found = try? HostAddress.source(toward: place), !HostAddress.isLoopback(found) { return found }  // else the next
+        }
+        return "127.0.0.1"
+    }
+
+    private static func keys(of file: KeyFile) -> HostRoster.Keys {
+        HostRoster.Keys(server: file.pair, agents: file.pair, allow: file.allowedKeys)
+    }
+
+    private static func keyPath(_ options: HostOptions) -> String? {
+        if options.plain { return nil }
+        return options.keys ?? ProcessInfo.processInfo.environment["SOFTPOD_KEYS"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// The key file that tasks need which meet at a known place; nil for `--plain` on loopback.
+    private static func keyFile(_ options: HostOptions, reachedBy host: String) throws -> KeyFile? {
+        if let path = keyPath(options) { return try KeyFile.read(path: path) }
+        guard options.plain else {
+            throw UsageError(
+                "the tasks meet at \(host) and need a key file that all nodes have: --keys FILE or $SOFTPOD_KEYS "
+                    + "(softpod keys write FILE)")
+        }
+        guard HostAddress.isLoopback(host) else {
+            throw UsageError("--plain: the tasks meet at \(host), and nothing leaves this machine without keys")
+        }
+        return nil
+    }
+
+    /// Digest of the topology file and the rank table this process was given; 0 for none.
+    private static func topologyDigest(_ options: HostOptions) throws -> UInt64 {
+        var digest: UInt64 = 0
+        if let path = options.topology {
+            digest = try TopologyFile.read(path: path).digest
+        } else if let file = try options.clusterFile.map({ try ClusterFile.read(path: $0) }) {
+            digest = try file.machine()?.digest ?? 0
+        }
+        let environment = ProcessInfo.processInfo.environment
+        if let path = environment["RANK_TABLE_FILE"], !path.isEmpty {
+            digest = digest &* 0x100_0000_01B3 ^ (try SharedFile(path: path)).digest
+        }
+        return digest
+    }
+
+    /// Whether a host of a list is this machine.
+    private static func isHere(_ host: HostPlan.Host) -> Bool {
+        host.name == ProcessControl.hostName || HostAddress.isLoopback(host.name) || host.name == "localhost"
+    }
+}
