@@ -115,7 +115,7 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
         .testTarget(
             name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
-        .testTarget(name: "MessagingTests", dependencies: ["Messaging"], swiftSettings: house),
+        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "TestKit"], swiftSettings: house),
         .target(name: "CCounting", path: "Tests/CCounting", cSettings: strictC),
         .testTarget(
             name: "FabricTests",
@@ -124,7 +124,8 @@ let package = Package(
         .testTarget(
             name: "KernelsTests", dependencies: ["Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),
         .testTarget(
-            name: "CollectivesTests", dependencies: ["Collectives", "Fabric", "Oracle", "Tensors", "TestKit"],
+            name: "CollectivesTests",
+            dependencies: ["Collectives", "Fabric", "Launching", "Oracle", "Tensors", "TestKit"],
             swiftSettings: house),
         .testTarget(
             name: "ExpertsTests",
@@ -143,7 +144,8 @@ let package = Package(
             swiftSettings: house),
         .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON", "TestKit"], swiftSettings: house),
         .testTarget(
-            name: "ClusterFilesTests", dependencies: ["ClusterFiles", "StrictJSON", "Topology", "TestKit", system],
+            name: "ClusterFilesTests",
+            dependencies: ["ClusterFiles", "Messaging", "StrictJSON", "Topology", "TestKit", system],
             swiftSettings: house),
         .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),

@@ -14,16 +14,23 @@ public struct HostSplit: Sendable, CustomStringConvertible {
     public var carrier: Carrier
     /// What all switches do differently.
     public var options: LinkOptions
+    /// Whether the links are secured by keys of each host's own (CURVE). Not with `inproc`, which cannot be.
+    public var isSecured: Bool
 
     /// A split of so many dies a host.
-    public init(_ dies: [Int], carrier: Carrier = .inproc, options: LinkOptions = LinkOptions()) {
+    public init(
+        _ dies: [Int], carrier: Carrier = .inproc, options: LinkOptions = LinkOptions(), isSecured: Bool = false
+    ) {
         self.dies = dies
         self.carrier = carrier
         self.options = options
+        self.isSecured = isSecured
     }
 
-    /// Such as `3+1 tcp`.
-    public var description: String { dies.map(String.init).joined(separator: "+") + " " + carrier.rawValue }
+    /// Such as `3+1 tcp`, or `3+1 tcp secured`.
+    public var description: String {
+        dies.map(String.init).joined(separator: "+") + " " + carrier.rawValue + (isSecured ? " secured" : "")
+    }
 
     /// The dies dealt out over so many hosts; fewer hosts than asked for if there are fewer dies.
     public static func even(dies: Int, hosts: Int) -> HostSplit {

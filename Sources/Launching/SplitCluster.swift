@@ -14,11 +14,15 @@ public final class SplitCluster: @unchecked Sendable {
     public let plan: LinkPlan
     private var workers: [Worker?] = []
     private let folder: String?
+    private let gatekeeper: Gatekeeper?
 
     /// Makes the segments, connects the switches, by ports and names of their own, and starts them.
     public init(_ split: HostSplit, windowByteCount: Int) throws {
         guard let plan = split.plan, split.dies.count > 1 else {
             throw SystemError(rule: "a split has at least two hosts with a die each, not \(split)")
+        }
+        guard !split.isSecured || split.carrier != .inproc else {
+            throw SystemError(rule: "inproc links cannot be secured; take ipc or tcp")
         }
         self.plan = plan
         var random = SystemRandomNumberGenerator()
@@ -33,6 +37,11 @@ public final class SplitCluster: @unchecked Sendable {
         switches = segments.enumerated().map { index, segment in
             HostSwitch(segment: segment, plan: plan, host: index, context: context, options: split.options)
         }
+        let pairs = split.isSecured ? try plan.hosts.map { _ in try KeyPair.generate() } : []
+        // The keys are all ours: a refusal shows as a link that never comes up.
+        gatekeeper =
+            split.isSecured
+            ? try Gatekeeper(context: context, allow: Set(pairs.map(\.publicKey)), onRefusal: { _ in }) : nil
         folder = split.carrier == .ipc ? try Self.makeFolder(nonce.0) : nil
         for (index, host) in switches.enumerated() where index < switches.count - 1 {
             let wanted =
@@ -41,8 +50,13 @@ public final class SplitCluster: @unchecked Sendable {
                 case .ipc: "ipc://\(folder ?? "")/\(index)"
                 case .tcp: "tcp://127.0.0.1:*"
                 }
-            let address = try host.bind(wanted)
-            for later in switches[(index + 1)...] { try later.connect(to: index, address) }
+            let address = try host.bind(wanted, security: split.isSecured ? .server(pairs[index]) : .plain)
+            for later in switches[(index + 1)...] {
+                try later.connect(
+                    to: index, address,
+                    security: split.isSecured
+                        ? .client(pairs[later.host], server: pairs[index].publicKey) : .plain)
+            }
         }
         for host in switches { workers.append(try Worker.start(name: "switch \(host.host)") { host.run() }) }
     }
@@ -71,6 +85,7 @@ public final class SplitCluster: @unchecked Sendable {
     /// Ends all switches.
     public func stop() {
         for host in workers.indices { kill(host) }
+        gatekeeper?.stop()
         // A folder of our own, and nobody to tell.
         if let folder { try? FileManager.default.removeItem(atPath: folder) }
     }

@@ -5,6 +5,7 @@ internal import CZeroMQ
 /// Made on one thread and then handed to another, which alone uses and releases it.
 @safe
 final class AuthenticationSocket: @unchecked Sendable {
+    private static let address = "inproc://zeromq.zap.01"
     private let handle: UnsafeMutableRawPointer
     private let context: MessageContext
 
@@ -12,7 +13,7 @@ final class AuthenticationSocket: @unchecked Sendable {
         guard let handle = unsafe zmq_socket(context.handle, ZMQ_REP) else { throw Socket.failure("ZAP socket") }
         var none: Int32 = 0
         guard unsafe zmq_setsockopt(handle, ZMQ_LINGER, &none, 4) == 0,
-            unsafe zmq_bind(handle, "inproc://zeromq.zap.01") == 0
+            unsafe zmq_bind(handle, Self.address) == 0
         else {
             let error = Socket.failure("the context's ZAP handler")
             _ = unsafe zmq_close(handle)
@@ -22,7 +23,11 @@ final class AuthenticationSocket: @unchecked Sendable {
         self.context = context
     }
 
-    deinit { _ = unsafe zmq_close(handle) }
+    deinit {
+        // Closing gives the name back some time later; the next handler may want it at once.
+        _ = unsafe zmq_unbind(handle, Self.address)
+        _ = unsafe zmq_close(handle)
+    }
 
     /// Answers until the bell's descriptor becomes readable; asleep without a deadline in between, since the bell is one.
     func answer(until bell: Int32, _ isAllowed: (ZAPRequest) -> Bool) throws(MessagingError) {

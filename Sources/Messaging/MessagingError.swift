@@ -4,12 +4,14 @@ public struct MessagingError: Error, CustomStringConvertible, Sendable, Equatabl
     public var call: String
     /// The library's error number.
     public var errno: Int32
+    /// What was wrong, without the call.
+    public var reason: String
     /// One sentence.
-    public var description: String
+    public var description: String { "\(call): \(reason)" }
 
     init(_ call: String, _ errno: Int32, _ text: String) {
         self.call = call
         self.errno = errno
-        description = "\(call): \(text)"
+        reason = text
     }
 }

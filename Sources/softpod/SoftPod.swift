@@ -16,7 +16,7 @@ struct SoftPod: ParsableCommand {
         version: RunFacts.commit,
         subcommands: [
             GenerateCommand.self, RunCommand.self, VerifyCommand.self, BenchCommand.self, InfoCommand.self,
-            RankTableCommand.self, ManifestCommand.self, RankCommand.self, AgentCommand.self,
+            RankTableCommand.self, ManifestCommand.self, KeysCommand.self, RankCommand.self, AgentCommand.self,
         ])
 
     static func main() {

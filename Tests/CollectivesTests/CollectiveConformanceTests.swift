@@ -1,5 +1,6 @@
 import Collectives
 import Fabric
+import Launching
 import SharedMemory
 import Tensors
 import TestKit
@@ -77,6 +78,16 @@ struct CollectiveConformanceTests {
             }
             #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
         }
+    }
+
+    @Test("Over links secured by keys, every operation equals the oracle by every algorithm")
+    func secured() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        let wrong = try judge(
+            .world(4), route: TransportCatalog.standard, algorithms: Self.algorithms,
+            split: HostSplit([2, 1, 1], carrier: .tcp, isSecured: true)
+        ) { size in Self.sample(size, counts: Self.counts, seed: seed) }
+        #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(3))")
     }
 
     @Test("Dies with two lanes equal the oracle, whatever share is pushed", arguments: routes, [2, 5])

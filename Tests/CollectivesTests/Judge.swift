@@ -1,5 +1,6 @@
 import Collectives
 import Fabric
+import Launching
 import Oracle
 import SharedMemory
 import Tensors
@@ -113,13 +114,14 @@ enum TeamShape: CustomStringConvertible, Sendable {
 func judge(
     _ shape: TeamShape, route: TransportCatalog.Entry = TransportCatalog.sharedMemory, workspace: Int = 16 << 10,
     algorithms: [CollectiveAlgorithm], policy: WaitPolicy? = nil, compares: Bool = false, lanes: Int = 1,
+    split: HostSplit? = nil,
     trials: @Sendable (_ size: Int) -> [CollectiveTrial]
 ) throws -> [String] {
     let judged = Dictionary(uniqueKeysWithValues: shape.sizes.map { ($0, trials($0).map(JudgedTrial.init)) })
     let area = (judged.values.joined().map(\.trial.areaByteCount).max() ?? 0) + 128
     let outcome = try ThreadCluster.run(
         dies: shape.dies, windowByteCount: area + workspace + (256 << 10), route: route,
-        policy: policy
+        policy: policy, split: split
     ) { world in
         let space = try CollectiveWorkspace(world, byteCount: workspace)
         space.comparesCalls = compares

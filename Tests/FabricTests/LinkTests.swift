@@ -3,12 +3,22 @@ import Launching
 import SharedMemory
 import TestKit
 import Testing
+import Workers
 
 /// One cluster over several hosts: segments and switches of their own, links between them.
 @Suite("Links between hosts")
 struct LinkTests {
     static let splits: [HostSplit] = HostSplit.Carrier.allCases.flatMap { carrier in
-        [[1, 1], [2, 2], [3, 1], [1, 2, 1]].map { HostSplit($0, carrier: carrier) }
+        [[1, 1], [2, 2], [3, 1], [1, 2, 1]].flatMap { dies in
+            [false, true].filter { !$0 || carrier != .inproc }
+                .map { HostSplit(dies, carrier: carrier, isSecured: $0) }
+        }
+    }
+
+    @Test("Links within a process cannot be secured, and that is said")
+    func inprocSecured() {
+        let split = HostSplit([1, 1], carrier: .inproc, isSecured: true)
+        #expect(throws: SystemError.self) { _ = try SplitCluster(split, windowByteCount: 1 << 20) }
     }
 
     @Test("A put and the signal after it arrive at every rank of every host", arguments: splits)

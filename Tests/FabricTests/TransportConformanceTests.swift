@@ -12,7 +12,7 @@ struct TransportConformanceTests {
     }
 
     /// Dies a host, where halves are not all there is to try.
-    static let uneven = ["2+2", "3+1", "1+2+1"]
+    static let uneven = ["2+2", "3+1", "1+2+1", "1+2+1 secured"]
 
     static func route(_ name: String) throws -> TransportCatalog.Entry {
         try #require(TransportCatalog.all.first { $0.name == name.split(separator: " ")[0] })
@@ -24,7 +24,8 @@ struct TransportConformanceTests {
     ) throws -> [Value] {
         let shares = route.split(separator: " ").dropFirst().first?.split(separator: "+").compactMap { Int($0) }
         let outcome = try ThreadCluster.run(
-            dies: dies, route: Self.route(route), split: shares.map { HostSplit($0, carrier: .tcp) }, body)
+            dies: dies, route: Self.route(route),
+            split: shares.map { HostSplit($0, carrier: .tcp, isSecured: route.hasSuffix(" secured")) }, body)
         #expect(outcome.errors.isEmpty, "\(outcome.errors)")
         return outcome.values.compactMap { $0 }
     }

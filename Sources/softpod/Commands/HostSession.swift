@@ -168,7 +168,7 @@ enum HostSession {
         let file = try options.clusterFile.flatMap { try ClusterFile.read(path: $0).keyPath }
         var keys: HostRoster.Keys?
         if let path = options.keys ?? file ?? keyPath(options) {
-            keys = try keys(of: KeyFile.read(path: path))
+            keys = try rosterKeys(KeyFile.read(path: path))
         } else if !options.plain {
             keys = try .fresh()
         }
@@ -191,10 +191,10 @@ enum HostSession {
         let address: String
         switch allocation.rendezvous {
         case .pmix:
-            keys = try keyPath(options).map { try self.keys(of: KeyFile.read(path: $0)) } ?? .fresh()
+            keys = try keyPath(options).map { rosterKeys(try KeyFile.read(path: $0)) } ?? .fresh()
             address = "tcp://0.0.0.0:*"
         case .known(let host, let port):
-            keys = try keyFile(options, reachedBy: host).map { keys(of: $0) }
+            keys = try keyFile(options, reachedBy: host).map { rosterKeys($0) }
             address = keys == nil ? "tcp://127.0.0.1:\(port)" : "tcp://0.0.0.0:\(port)"
         case .oneNode, .none: throw InputError(.usage, "there is nothing to coordinate")
         }
@@ -215,7 +215,7 @@ enum HostSession {
         return "127.0.0.1"
     }
 
-    private static func keys(of file: KeyFile) -> HostRoster.Keys {
+    private static func rosterKeys(_ file: KeyFile) -> HostRoster.Keys {
         HostRoster.Keys(server: file.pair, agents: file.pair, allow: file.allowedKeys)
     }
 
