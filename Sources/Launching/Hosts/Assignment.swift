@@ -8,6 +8,8 @@ struct Assignment: Sendable, Equatable {
     var plan: LinkPlan
     /// Which of them the agent's is.
     var host: Int
+    /// The public key each host's switch shows, in the plan's order; empty texts without keys.
+    var linkKeys: [String]
     /// Two random words that tell this run from every other.
     var nonce: (UInt64, UInt64)
     var topologyDigest: UInt64
@@ -37,6 +39,7 @@ struct Assignment: Sendable, Equatable {
             writer.write(host.name)
             writer.write(UInt32(host.ranks.count))
         }
+        for key in linkKeys { writer.write(key) }
         writer.write(UInt32(host))
         for word in [nonce.0, nonce.1, topologyDigest, UInt64(windowByteCount)] { writer.write(word) }
         for number in [diesPerProcess, deadlineMilliseconds, startMilliseconds] { writer.write(UInt32(number)) }
@@ -57,7 +60,9 @@ struct Assignment: Sendable, Equatable {
             let first = hosts.last?.ranks.upperBound ?? 0
             hosts.append(LinkPlan.Host(name: name, ranks: first..<first + dies))
         }
-        guard let plan = LinkPlan(hosts: hosts), let host = reader.readCount(limit: count - 1),
+        var keys: [String] = []
+        for _ in hosts { keys += reader.readText(limit: 64).map { [$0] } ?? [] }
+        guard keys.count == count, let plan = LinkPlan(hosts: hosts), let host = reader.readCount(limit: count - 1),
             let first = reader.read(UInt64.self), let second = reader.read(UInt64.self),
             let topology = reader.read(UInt64.self), let window = reader.read(UInt64.self),
             window <= UInt64(SegmentLayout.maximumWindowByteCount),
@@ -72,18 +77,21 @@ struct Assignment: Sendable, Equatable {
             files.append(file)
         }
         self.init(
-            plan: plan, host: host, nonce: (first, second), topologyDigest: topology, windowByteCount: Int(window),
+            plan: plan, host: host, linkKeys: keys, nonce: (first, second), topologyDigest: topology,
+            windowByteCount: Int(window),
             diesPerProcess: each, deadlineMilliseconds: wait, startMilliseconds: start, route: route,
             wantsFlights: flights == 1, directory: directory, files: files)
     }
 
     init(
-        plan: LinkPlan, host: Int, nonce: (UInt64, UInt64), topologyDigest: UInt64, windowByteCount: Int,
+        plan: LinkPlan, host: Int, linkKeys: [String], nonce: (UInt64, UInt64), topologyDigest: UInt64,
+        windowByteCount: Int,
         diesPerProcess: Int, deadlineMilliseconds: Int, startMilliseconds: Int, route: String, wantsFlights: Bool,
         directory: String, files: [SharedFile]
     ) {
         self.plan = plan
         self.host = host
+        self.linkKeys = linkKeys
         self.nonce = nonce
         self.topologyDigest = topologyDigest
         self.windowByteCount = windowByteCount

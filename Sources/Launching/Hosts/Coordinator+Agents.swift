@@ -99,11 +99,12 @@ extension Coordinator {
         for index in agents.indices {
             agents[index].part = AgentSlot.Part()
             let assignment = Assignment(
-                plan: plan, host: index, nonce: nonce, topologyDigest: roster.topologyDigest,
+                plan: plan, host: index, linkKeys: agents.map { $0.introduction?.linkKey ?? "" }, nonce: nonce,
+                topologyDigest: roster.topologyDigest,
                 windowByteCount: configuration.windowByteCount, diesPerProcess: configuration.diesPerProcess,
                 deadlineMilliseconds: max(1, Int(configuration.deadline / .milliseconds(1))),
                 startMilliseconds: max(1, Int(configuration.startDeadline / .milliseconds(1))),
-                route: configuration.route == TransportCatalog.sharedMemory.name ? TransportCatalog.standard.name : configuration.route,
+                route: TransportCatalog.standard.name,
                 wantsFlights: configuration.flightFile != nil, directory: FileManager.default.currentDirectoryPath,
                 files: configuration.files)
             send(.assignment(run: run, assignment), to: index)
@@ -141,11 +142,14 @@ extension Coordinator {
     private static var silence: UInt64 { 10_000_000_000 }
 
     func interrupt(_ signal: Int32) {
-        if phase == .ending, failure?.verdict.code == .interrupted {
+        if phase == .ending, let since = interruptedAt {
+            // Whoever asks again means it; launchers that send a signal to a process and to its group do not ask twice.
+            guard Monotonic.now() - since > 1_000_000_000 else { return }
             for agent in agents where agent.end == nil { agent.child?.kill() }
             return
         }
         let name = ProcessControl.signalName(signal)
+        interruptedAt = Monotonic.now()
         fail(
             HostFailure(
                 verdict: Verdict(.interrupted, detail: Int(signal), text: "stopped by \(name)"),

@@ -45,7 +45,9 @@ extension Coordinator {
         }
         let title = "host \(who.name) (agent \(who.process))"
         guard who.layoutDigest == SegmentLayout.abiDigest else {
-            return refuse(route, "\(title) has another memory layout: its build is \(who.commit), the coordinator's \(roster.commit)")
+            return refuse(
+                route,
+                "\(title) has another memory layout: its build is \(who.commit), the coordinator's \(roster.commit)")
         }
         let index: Int
         switch roster.source {
@@ -85,7 +87,9 @@ extension Coordinator {
             return nil
         }
         // Where tasks alternate between nodes, their numbers say the order of the nodes and nothing else.
-        if let other = agents.first(where: { $0.introduction?.tasks.lowerBound == who.tasks.lowerBound && $0.route != route }) {
+        if let other = agents.first(where: {
+            $0.introduction?.tasks.lowerBound == who.tasks.lowerBound && $0.route != route
+        }) {
             refuse(
                 route,
                 "duplicate ranks: task \(who.tasks.lowerBound) is both host \(other.name)'s (agent "

@@ -40,6 +40,7 @@ public final class Coordinator {
     private var begin: UInt64 = 0
     private var connectedAt: UInt64?
     private var endingSince: UInt64?
+    var interruptedAt: UInt64?
 
     /// Binds the coordinator's address and starts the agents there are to start.
     ///
@@ -118,7 +119,8 @@ public final class Coordinator {
     private func turn() throws {
         try advance()
         let watched = agents.indices.filter { agents[$0].child != nil && agents[$0].end == nil }
-        let numbers = [signals.descriptor.number, socket.descriptor] + watched.compactMap { agents[$0].child?.descriptor.number }
+        let numbers =
+            [signals.descriptor.number, socket.descriptor] + watched.compactMap { agents[$0].child?.descriptor.number }
         let ready = Descriptor.poll(numbers, milliseconds: socket.isReadable ? 0 : pollMilliseconds)
         try receive()
         for (place, index) in watched.enumerated() where ready[place + 2] { reap(index) }
@@ -137,9 +139,7 @@ public final class Coordinator {
         case .gathering where hasGathered: try makePlan()
         case .making where agents.allSatisfy({ $0.part.address != nil }):
             phase = .linking
-            let links = agents.map {
-                HostMessage.LinkAddress(address: $0.part.address ?? "", key: $0.introduction?.linkKey ?? "")
-            }
+            let links = agents.map { $0.part.address ?? "" }
             for index in agents.indices { send(.links(run: run, links), to: index) }
         case .linking where agents.allSatisfy(\.part.isConnected):
             phase = .running
@@ -179,7 +179,9 @@ public final class Coordinator {
         onEvent(.failed(report: cause.report))
         if phase == .gathering || phase == .making && plan == nil {
             // Nobody has begun; everybody is told why nobody will.
-            for agent in agents { if agent.isPresent, let route = agent.route { send(.refused(cause.report), to: route) } }
+            for agent in agents {
+                if agent.isPresent, let route = agent.route { send(.refused(cause.report), to: route) }
+            }
             broken = cause.report
         }
         leave(cause.verdict, within: .seconds(4))
@@ -234,13 +236,16 @@ public final class Coordinator {
 
     /// Ends the session: every agent goes, and nothing is left of those this process started.
     public func close() {
+        // An agent that was never heard of is waiting for nothing; the others are told, and keep their input until they are gone.
+        for index in agents.indices where agents[index].route == nil { agents[index].input = nil }
         for index in agents.indices { send(.dismissed, to: index) }
-        for index in agents.indices { agents[index].input = nil }
         let deadline = Deadline(after: .seconds(3))
         while let child = agents.first(where: { $0.child != nil && $0.end == nil })?.child, deadline.remaining > 0 {
             _ = Descriptor.poll(
                 [child.descriptor.number], milliseconds: min(100, Int(deadline.remaining / 1_000_000) + 1))
-            for index in agents.indices where agents[index].end == nil { agents[index].end = agents[index].child?.reap() }
+            for index in agents.indices where agents[index].end == nil {
+                agents[index].end = agents[index].child?.reap()
+            }
         }
         for index in agents.indices where agents[index].end == nil {
             guard let child = agents[index].child else { continue }
@@ -248,6 +253,7 @@ public final class Coordinator {
             _ = Descriptor.poll([child.descriptor.number], milliseconds: -1)  // A killed process ends without being asked again.
             agents[index].end = child.reap()
         }
+        for index in agents.indices { agents[index].input = nil }
         gatekeeper?.stop()
         agents = []
         broken = broken ?? "the session is closed"

@@ -50,7 +50,8 @@ public final class HostAgent {
     /// - Parameter remark: tells the user something, in one line.
     /// - Returns: what the process should exit with.
     public static func serve(
-        _ invitation: Invitation, as identity: Identity, input: LineReader?, remark: @escaping @Sendable (String) -> Void
+        _ invitation: Invitation, as identity: Identity, input: LineReader?,
+        remark: @escaping @Sendable (String) -> Void
     ) throws -> ExitStatus {
         try HostAgent(invitation, identity, input, remark).serve()
     }
@@ -141,7 +142,8 @@ public final class HostAgent {
             uplink.send(
                 .failed(
                     run: run,
-                    HostFailure(verdict: Verdict(.rankFailed, text: text), status: Self.status(of: error), report: text)))
+                    HostFailure(verdict: Verdict(.rankFailed, text: text), status: Self.status(of: error), report: text)
+                ))
             uplink.send(.ended(run: run, HostReport(processCount: 0, remark: "", counts: [], flights: [])))
         }
         return nil

@@ -68,6 +68,8 @@ final class HostMembership {
         options.onLoss = { event.raise() }
         let made = HostSwitch(
             segment: segment, plan: assignment.plan, host: assignment.host, context: context, options: options)
+        // Before they can come.
+        if keys != nil { for key in assignment.linkKeys { try gatekeeper?.allow(key) } }
         let port = linkPort.map { "\($0)" } ?? "*"
         let address = try made.bind(
             "tcp://\(HostAddress.bracketed(linkAddress)):\(port)", security: keys.map { .server($0) } ?? .plain)
@@ -75,18 +77,15 @@ final class HostMembership {
         uplink.send(.ready(run: run, address: address))
     }
 
-    /// Connects the switch to those of the hosts before this one, lets in those after it, and starts it.
-    func connectSwitch(_ links: [HostMessage.LinkAddress]) throws {
+    /// Connects the switch to those of the hosts before this one, and starts it.
+    func connectSwitch(_ links: [String]) throws {
         guard let hostSwitch, worker == nil else { return }
         guard links.count == assignment.plan.hosts.count else {
             throw SystemError(rule: "\(links.count) switches were named for \(assignment.plan.hosts.count) hosts")
         }
-        for (other, link) in links.enumerated() where other != assignment.host {
-            if keys != nil { try gatekeeper?.allow(link.key) }
-        }
         for other in 0..<assignment.host {
-            let security = keys.map { SocketSecurity.client($0, server: links[other].key) } ?? .plain
-            try hostSwitch.connect(to: other, links[other].address, security: security)
+            let security = keys.map { SocketSecurity.client($0, server: assignment.linkKeys[other]) } ?? .plain
+            try hostSwitch.connect(to: other, links[other], security: security)
         }
         worker = try Worker.start(name: "switch") { hostSwitch.run() }
     }

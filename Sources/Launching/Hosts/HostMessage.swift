@@ -39,20 +39,14 @@ enum HostMessage: Sendable, Equatable {
     case refused(String)
     /// What the next run is.
     case assignment(run: UInt32, Assignment)
-    /// Where the switches of all hosts take links, in the plan's order, and the keys they show there (empty without keys).
-    case links(run: UInt32, [LinkAddress])
+    /// Where the switches of all hosts take links, in the plan's order.
+    case links(run: UInt32, [String])
     /// All hosts are connected: run this.
     case start(run: UInt32, workload: String, payload: [UInt8])
     /// The run is over: as it should be, or for this reason.
     case stop(run: UInt32, Verdict?)
     /// There will be no more runs; the agent goes.
     case dismissed
-
-    /// Where a switch takes links, and the public key it shows there.
-    struct LinkAddress: Sendable, Equatable {
-        var address: String
-        var key: String
-    }
 
     static let magic: UInt32 = 0x3148_5053
     static let version: UInt8 = 1
@@ -120,10 +114,7 @@ enum HostMessage: Sendable, Equatable {
         case .links(let run, let addresses):
             writer.write(run)
             writer.write(UInt32(addresses.count))
-            for link in addresses {
-                writer.write(link.address)
-                writer.write(link.key)
-            }
+            for address in addresses { writer.write(address) }
         case .start(let run, let workload, let payload):
             writer.write(run)
             writer.write(workload)
@@ -177,12 +168,12 @@ enum HostMessage: Sendable, Equatable {
         }
     }
 
-    private static func links(_ reader: inout ByteReader) -> [LinkAddress]? {
-        guard let count = reader.read(UInt32.self), count <= LinkPlan.maximumHostCount else { return nil }
-        var links: [LinkAddress] = []
+    private static func links(_ reader: inout ByteReader) -> [String]? {
+        guard let count = reader.readCount(limit: LinkPlan.maximumHostCount) else { return nil }
+        var links: [String] = []
         for _ in 0..<count {
-            guard let address = reader.readText(limit: 512), let key = reader.readText(limit: 64) else { return nil }
-            links.append(LinkAddress(address: address, key: key))
+            guard let address = reader.readText(limit: 512) else { return nil }
+            links.append(address)
         }
         return links
     }

@@ -48,7 +48,8 @@ public struct Invitation: Codable, Sendable, Equatable {
     /// Reads one line; nil if it is no invitation.
     public init?(decoding line: [UInt8]) {
         guard line.count <= 1 << 16, let value = try? JSONDecoder().decode(Self.self, from: Data(line)),  // nil says it
-            value.address.hasPrefix("tcp://"), value.token.count <= 256, (1...86_400_000).contains(value.patienceMilliseconds),
+            value.address.hasPrefix("tcp://"), value.token.count <= 256,
+            (1...86_400_000).contains(value.patienceMilliseconds),
             value.linkPort.map({ (1...65_535).contains($0) }) ?? true,
             value.host.map({ (0..<4096).contains($0) }) ?? true
         else { return nil }

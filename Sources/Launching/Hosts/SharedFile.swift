@@ -54,7 +54,8 @@ public struct SharedFile: Sendable, Equatable {
     var fault: String? {
         guard let found = try? Self.digest(path) else { return "\(path) cannot be read here" }  // Said in our words.
         guard found == digest else {
-            return "\(path) differs: its digest here is \(String(found, radix: 16)), the coordinator's \(String(digest, radix: 16))"
+            return
+                "\(path) differs: its digest here is \(String(found, radix: 16)), the coordinator's \(String(digest, radix: 16))"
         }
         return nil
     }

@@ -76,7 +76,8 @@ final class Uplink {
             guard let frame = frames.last else { continue }
             guard let message = HostMessage(decoding: frame) else {
                 if let version = HostMessage.version(of: frame), version != HostMessage.version {
-                    throw Loss.refused("the coordinator speaks version \(version) of the protocol, this build \(HostMessage.version)")
+                    throw Loss.refused(
+                        "the coordinator speaks version \(version) of the protocol, this build \(HostMessage.version)")
                 }
                 continue  // Not a message of the coordinator's: nothing it says is believed.
             }
@@ -98,11 +99,15 @@ final class Uplink {
                 isConnected = true
                 brokenSince = nil
             case .refused(let status, _):
-                throw Loss.refused("the coordinator at \(invitation.address) does not accept this host's key (status \(status))")
+                throw Loss.refused(
+                    "the coordinator at \(invitation.address) does not accept this host's key (status \(status))")
             case .handshakeFailed(.mechanism, _):
                 throw Loss.refused("the coordinator at \(invitation.address) and this host do not agree on using keys")
             case .handshakeFailed(let failure, _):
-                if !isConnected { lastFailure = "the handshake failed (\(failure)): a wrong key for the coordinator, or not a coordinator" }
+                if !isConnected {
+                    lastFailure =
+                        "the handshake failed (\(failure)): a wrong key for the coordinator, or not a coordinator"
+                }
                 broke()
             case .disconnected: broke()
             case .connected, .retrying: break

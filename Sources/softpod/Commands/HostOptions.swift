@@ -14,12 +14,14 @@ struct HostOptions: ParsableArguments {
 
     @Option(
         name: [.customShort("H"), .long],
-        help: ArgumentHelp("The same in one word: host:4,other:4. Short lists such as n[1-4]:8 are understood.", valueName: "hosts"))
+        help: ArgumentHelp(
+            "The same in one word: host:4,other:4. Short lists such as n[1-4]:8 are understood.", valueName: "hosts"))
     var hosts: String?
 
     @Option(
         name: .customLong("cluster"),
-        help: ArgumentHelp("The same from a cluster file (YAML), which may also name a topology and keys.", valueName: "file"))
+        help: ArgumentHelp(
+            "The same from a cluster file (YAML), which may also name a topology and keys.", valueName: "file"))
     var clusterFile: String?
 
     @Option(

@@ -56,7 +56,7 @@ struct VerifyCommand: ParsableCommand {
         guard !checks.isEmpty else { throw UsageError("no catalog entry's name contains \(only ?? "")") }
         if !json { Report.remark("\(checks.count) checks, \(cluster.dies) dies, seed \(seed)") }
         var wrong = 0
-        for route in TransportCatalog.all where !route.crossesHosts {
+        for route in TransportCatalog.all where route.crossesHosts == HostSession.hasHosts {
             let plan = VerifyWorkload.Plan(seed: seed, checks: checks.map(\.name))
             var configuration = try cluster.configuration(
                 workload: VerifyWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
