@@ -250,7 +250,8 @@ public final class Coordinator {
         for index in agents.indices where agents[index].end == nil {
             guard let child = agents[index].child else { continue }
             child.kill()
-            _ = Descriptor.poll([child.descriptor.number], milliseconds: -1)  // A killed process ends without being asked again.
+            // A killed process ends without being asked again.
+            _ = Descriptor.poll([child.descriptor.number], milliseconds: -1)
             agents[index].end = child.reap()
         }
         for index in agents.indices { agents[index].input = nil }

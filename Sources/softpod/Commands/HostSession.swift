@@ -209,9 +209,9 @@ enum HostSession {
     /// This host's address as the other nodes reach it: said, or that of its name, or the one toward the rest of the world.
     private static func outsideAddress(_ options: HostOptions) throws -> String {
         if let said = try options.ownAddress(ProcessInfo.processInfo.environment) { return said }
-        for place in [ProcessControl.hostName, "192.0.2.1"] {  // The second is a documentation address: no packet is sent.
-            if let found = try? HostAddress.source(toward: place), !HostAddress.isLoopback(found) { return found }  // else the next
-        }
+        // The second is a documentation address: no packet is sent. Where one is not to be had, the next may be.
+        let found = [ProcessControl.hostName, "192.0.2.1"].compactMap { try? HostAddress.source(toward: $0) }  // see above
+        if let outside = found.first(where: { !HostAddress.isLoopback($0) }) { return outside }
         return "127.0.0.1"
     }
 
