@@ -210,7 +210,8 @@ enum HostSession {
     private static func outsideAddress(_ options: HostOptions) throws -> String {
         if let said = try options.ownAddress(ProcessInfo.processInfo.environment) { return said }
         // The second is a documentation address: no packet is sent. Where one is not to be had, the next may be.
-        let found = [ProcessControl.hostName, "192.0.2.1"].compactMap { try? HostAddress.source(toward: $0) }  // see above
+        // As said above.
+        let found = [ProcessControl.hostName, "192.0.2.1"].compactMap { try? HostAddress.source(toward: $0) }
         if let outside = found.first(where: { !HostAddress.isLoopback($0) }) { return outside }
         return "127.0.0.1"
     }
