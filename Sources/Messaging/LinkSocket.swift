@@ -87,6 +87,15 @@ public final class LinkSocket {
         guard unsafe zmq_connect(handle, address) == 0 else { throw Socket.failure("connect \(address)") }
     }
 
+    /// Connects anew to an address given to ``connect(_:)`` before, dropping what is connected and what was not sent yet. What to do after a
+    /// refusal, where the library does not try again and takes a second `connect` for the first.
+    public func reconnect(_ address: String) throws(MessagingError) {
+        guard unsafe zmq_disconnect(handle, address) == 0 || zmq_errno() == ENOENT else {
+            throw Socket.failure("disconnect \(address)")
+        }
+        try connect(address)
+    }
+
     /// A descriptor that becomes readable when the socket's state changes: ask ``isReadable`` before sleeping on it.
     public var descriptor: Int32 {
         var value: Int32 = -1

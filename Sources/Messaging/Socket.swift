@@ -78,10 +78,19 @@ public final class Socket {
     /// Connects to an address; the library keeps trying until it is there.
     ///
     /// One exception: an end that refuses this one's key, or speaks another mechanism, is not tried again; ``SocketMonitor`` tells,
-    /// and another call of this starts anew.
+    /// and ``reconnect(_:)`` starts anew.
     public func connect(_ address: String) throws(MessagingError) {
         try security.check("connect", address)
         guard unsafe zmq_connect(handle, address) == 0 else { throw Self.failure("connect \(address)") }
+    }
+
+    /// Connects anew to an address given to ``connect(_:)`` before, dropping what is connected and what was not sent yet. What to do after a
+    /// refusal, where the library does not try again and takes a second `connect` for the first.
+    public func reconnect(_ address: String) throws(MessagingError) {
+        guard unsafe zmq_disconnect(handle, address) == 0 || zmq_errno() == ENOENT else {
+            throw Self.failure("disconnect \(address)")
+        }
+        try connect(address)
     }
 
     /// A descriptor that becomes readable when the socket's state changes (edge-triggered: after it fires, and after each send,

@@ -62,8 +62,7 @@ struct GatekeeperTests {
         #expect(try server.socket.receive() == nil)
 
         try server.gatekeeper.allow(client.publicKey)
-        // The same socket may ask again; and what it could not send the first time goes out now.
-        try first.connect(server.address)
+        try first.reconnect(server.address)
         #expect(try monitor.verdict() == .handshakeSucceeded(address: server.address))
         #expect(server.refusals.all.count == 1)
         #expect(try server.exchange(first))

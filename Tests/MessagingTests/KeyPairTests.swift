@@ -9,6 +9,8 @@ struct KeyPairTests {
         #expect(KeyPair.isPublicKey(pair.publicKey))
         #expect(try KeyPair(publicKey: pair.publicKey, secretKey: pair.secretKey) == pair)
         #expect(try KeyPair.generate() != pair)
+        // In C this would be a key with nothing behind it.
+        #expect(!KeyPair.isPublicKey(String(pair.publicKey.dropLast()) + "\u{0}"))
     }
 
     @Test("No way to print a pair, or a socket's security, shows the secret")
@@ -44,7 +46,7 @@ struct KeyPairTests {
         "What is no key is seen",
         arguments: [
             "", String(repeating: "a", count: 39), String(repeating: "a", count: 41),
-            String(repeating: "a", count: 39) + "\"", String(repeating: "a", count: 39) + "\u{0}",
+            String(repeating: "a", count: 39) + "\"",
             String(repeating: "a", count: 39) + " ", String(repeating: "#", count: 40),
             String(repeating: "ä", count: 20),
         ])
@@ -59,7 +61,7 @@ struct KeyPairTests {
     @Test(
         "TCP without keys goes over loopback only",
         arguments: [
-            ("127.0.0.1:*", true), ("127.1.2.3:*", true), ("localhost:*", true), ("lo:*", true), ("*:*", false),
+            ("127.0.0.1:*", true), ("127.1.2.3:*", true), ("lo:*", true), ("*:*", false),
             ("0.0.0.0:*", false), ("10.0.0.1:1", false), ("127.0.0.1.example.org:1", false), ("eth0:1", false),
             ("127.0.0.256:1", false), ("[::]:1", false), ("127.0.0.1;10.0.0.1:1", false), ("", false), (":", false),
             ("128.0.0.1:1", false), ("127.0.0.+1:1", false), ("localhost", false),
@@ -74,6 +76,12 @@ struct KeyPairTests {
             let link = try LinkSocket(.dealer(name: 1), in: MessageContext(), largestFrameByteCount: 1)
             #expect(throws: MessagingError.self) { try link.connect("tcp://" + place) }
         }
+    }
+
+    @Test("A loopback address may be connected to by its names", arguments: ["localhost:9", "127.0.0.1:9"])
+    func loopbackNames(place: String) throws {
+        let socket = try Socket(.dealer, in: MessageContext(), lingerMilliseconds: 0)
+        try socket.connect("tcp://" + place)  // Nobody need be there.
     }
 
     @Test("With keys any address of this host is taken, and inproc refused, since it knows none")
