@@ -46,6 +46,9 @@ final class CollectiveBench {
     private var teamCount: Int { plan.team.shapes(dies: world.size, seed: plan.seed).count }
     private var members: Int { plan.team.shapes(dies: world.size, seed: plan.seed)[0].size }
 
+    /// Bare loops need every window mapped: over several hosts rows have no limits and no floor.
+    private var hasLimits: Bool { (0..<world.size).allSatisfy { die.endpoint.isNear($0) } }
+
     private func tell(_ event: CollectiveEvent) throws {
         if world.rank == 0 { die.report(Array(try JSONEncoder().encode(event))) }
     }
@@ -53,6 +56,7 @@ final class CollectiveBench {
     /// Flags, barriers, and bandwidths by one die and by as many as there are cores, over working sets up to the
     /// largest of the rows.
     func reportLimits() throws {
+        guard hasLimits else { return }
         die.setPhase("bench limits")
         if let time = try limits.pingPong() {
             try tell(
@@ -113,7 +117,7 @@ final class CollectiveBench {
         }
         // How dies lie on cores changes by the second; the better of before and after is nearer to what a barrier can
         // cost.
-        measured.barrierNanoseconds = min(measured.barrierNanoseconds, try limits.barrier(team))
+        if hasLimits { measured.barrierNanoseconds = min(measured.barrierNanoseconds, try limits.barrier(team)) }
         var event = CollectiveEvent()
         for run in runs { event.figures.append(figure(run, trial, cost, measured)) }
         try tell(event)
@@ -121,6 +125,7 @@ final class CollectiveBench {
 
     /// The limits a floor needs, over the row's own working set.
     private func measureLimits(_ trial: CollectiveTrial, _ cost: OperationCost) throws -> MeasuredLimits {
+        guard hasLimits else { return MeasuredLimits(barrierNanoseconds: 0) }
         var measured = MeasuredLimits(barrierNanoseconds: try limits.barrier(team))
         var kinds: [LimitBench.Kind] = []
         if cost.copied > 0 { kinds.append(.copy) }
@@ -200,7 +205,7 @@ final class CollectiveBench {
             teams: teamCount, byteCount: cost.byteCount, movedByteCount: cost.movedByteCount, count: trial.count,
             root: trial.operation.isRooted ? trial.root : nil, median: sample.median, p10: sample.percentile(0.1),
             p90: sample.percentile(0.9), iterations: run.iterations, repetitions: plan.repetitions,
-            floor: cost.floorNanoseconds(measured, teams: teamCount), limits: measured, wrong: run.wrong)
+            floor: hasLimits ? cost.floorNanoseconds(measured, teams: teamCount) : nil, limits: measured, wrong: run.wrong)
     }
 }
 

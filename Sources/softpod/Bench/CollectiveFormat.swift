@@ -108,12 +108,13 @@ struct CollectiveWriter {
         row.append("p90", .number(figure.p90 / 1000))
         row.append("algGBps", figure.algGBps.map { .number($0) } ?? .absent)
         row.append("busGBps", figure.busGBps.map { .number($0) } ?? .absent)
-        row.append("floorMicroseconds", .number(figure.floor / 1000))
-        row.append("ratioToFloor", .number(figure.median / figure.floor))
+        row.append("floorMicroseconds", figure.floor.map { .number($0 / 1000) } ?? .absent)
+        row.append("ratioToFloor", figure.floor.map { .number(figure.median / $0) } ?? .absent)
         row.append("wrong", figure.wrong.map { .integer($0) } ?? .absent)
         row.append("repetitions", .integer(figure.repetitions))
         row.append("iterations", .integer(figure.iterations))
-        row.append("barrierMicroseconds", .number(figure.limits.barrierNanoseconds / 1000))
+        row.append(
+            "barrierMicroseconds", figure.floor == nil ? .absent : .number(figure.limits.barrierNanoseconds / 1000))
         return row
     }
 

@@ -105,7 +105,8 @@ struct CollectiveFigure: Codable, Sendable {
     var p90: Double
     var iterations: Int
     var repetitions: Int
-    var floor: Double
+    /// Nanoseconds a call must take at least; nil where the limits could not be measured.
+    var floor: Double?
     var limits: MeasuredLimits
     /// Elements that differ from what must come out, at all members; nil when not checked.
     var wrong: Int?

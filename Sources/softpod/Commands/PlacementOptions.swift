@@ -76,6 +76,14 @@ struct PlacementOptions: ParsableArguments {
 
 /// A model's files, opened and checked whole before any process is started.
 struct OpenedModel {
+    /// The files that ranks read, in a fixed order.
+    var files: [String] {
+        // A folder that was readable a moment ago; if not, the configuration's digest says so.
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let weights = names.filter { $0.hasSuffix(".safetensors") || $0 == "model.safetensors.index.json" }.sorted()
+        return (["config.json"] + weights).map { folder + "/" + $0 }
+    }
+
     let folder: String
     let configuration: ModelConfiguration
     let tokenizer: Tokenizer

@@ -10,7 +10,8 @@ struct RunCommand: ParsableCommand {
         commandName: "run", abstract: "Launch a local cluster and run a workload on it.",
         discussion: """
             Workloads:
-              smoke   start, barrier, all-gather of 64 bytes a die (checked), stop; prints how long each took
+              smoke   start, barrier, all-gather of 64 bytes a die (checked), stop; prints how long each took. With --all-to-all
+                      every die also sends every other a block of so many bytes (checked)
               idle    barriers without end, until a signal stops the run: for trying what happens when ranks die
 
             With --announce a line on standard error says when ranks are started and running.
@@ -23,13 +24,26 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var cluster: ClusterOptions
     @Flag(help: "One JSON object instead of a table.") var json = false
     @Flag(help: "Say on standard error when processes are started and when the workload runs.") var announce = false
+    @Option(help: ArgumentHelp("With smoke: bytes every die sends to every other; up to 64K.", valueName: "bytes"))
+    var allToAll = ByteCount(0)
     @Argument(help: "What to run.") var workload: Name
+
+    func validate() throws {
+        guard (0...(64 << 10)).contains(allToAll.value) else {
+            throw ValidationError("--all-to-all must be 0 to 64K, not \(allToAll.value).")
+        }
+        guard allToAll.value == 0 || workload == .smoke else {
+            throw ValidationError("--all-to-all goes with smoke.")
+        }
+    }
 
     func run() throws {
         try Failure.guarded(cluster) {
             let type: any Workload.Type = workload == .smoke ? SmokeWorkload.self : IdleWorkload.self
+            let plan = SmokeWorkload.Plan(allToAllByteCount: allToAll.value)
             let configuration = try cluster.configuration(
-                workload: type, windowByteCount: SmokeWorkload.windowByteCount(dies: cluster.dies))
+                workload: type, payload: workload == .smoke ? Array(try JSONEncoder().encode(plan)) : [],
+                windowByteCount: SmokeWorkload.windowByteCount(dies: cluster.dies, plan: plan))
             let outcome = try Failure.launch(configuration) { event in
                 guard announce else { return }
                 switch event {
@@ -57,6 +71,9 @@ struct RunCommand: ParsableCommand {
         row.append("firstBarrierMilliseconds", milliseconds(findings.map(\.firstBarrier).max()))
         row.append("barrierMilliseconds", milliseconds(findings.map(\.barrier).max()))
         row.append("allGatherMilliseconds", milliseconds(findings.map(\.allGather).max()))
+        if allToAll.value > 0 {
+            row.append("allToAllMilliseconds", milliseconds(findings.compactMap(\.allToAll).max()))
+        }
         row.append("stopMilliseconds", milliseconds(outcome.stopNanoseconds))
         row.append("totalMilliseconds", milliseconds(outcome.totalNanoseconds))
         row.append("memoryMebibytes", .number(Double(each * outcome.processCount) / 1_048_576))
