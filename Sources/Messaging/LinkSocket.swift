@@ -36,7 +36,8 @@ public final class LinkSocket {
         try set(ZMQ_RCVHWM, 1024)
         try set(ZMQ_RECONNECT_IVL, 20)
         try set(ZMQ_RECONNECT_IVL_MAX, 200)
-        var largest = Int64(largestFrameByteCount)
+        // What the library counts is what comes by the wire: CURVE adds nonce, authenticator and a command's name.
+        var largest = Int64(largestFrameByteCount + SocketSecurity.overheadByteCount)
         guard unsafe zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &largest, 8) == 0 else { throw Socket.failure("option") }
         switch kind {
         case .router:

@@ -18,6 +18,9 @@ public enum SocketSecurity: Sendable, Equatable {
     /// that finds no ZAP handler lets everybody in.
     private static let enforceDomain: Int32 = 93
 
+    /// Bytes CURVE adds to a frame: "\u{7}MESSAGE", a short nonce, an authenticator, a byte of flags (33, RFC 26), and some.
+    static let overheadByteCount = 64
+
     /// Sets the options of a new socket.
     @unsafe
     func apply(to handle: UnsafeMutableRawPointer) throws(MessagingError) {
