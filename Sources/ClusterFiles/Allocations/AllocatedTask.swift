@@ -85,11 +85,10 @@ public final class AllocatedTask: Sendable {
         return bytes
     }
 
-    /// Idle task: takes part where all tasks are waited for, and leaves. It ends with 0 after that.
+    /// Idle task: takes part where all tasks are waited for. It leaves and ends with 0 after that.
     public func pass(deadline: Deadline) throws {
         try checkWay()
         if let pmix, allocation.rendezvous == .pmix { try pmix.commitAndFence(deadline: deadline) }
-        try leave(deadline: deadline)
     }
 
     /// Leaves the launcher's server, if there is one: the last thing a task does.
