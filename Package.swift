@@ -114,6 +114,7 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
         .testTarget(
             name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
+        .testTarget(name: "WorkersTests", dependencies: ["CLinux", "SharedMemory", "Workers"], swiftSettings: house),
         .testTarget(name: "MessagingTests", dependencies: ["Messaging"], swiftSettings: house),
         .target(name: "CCounting", path: "Tests/CCounting", cSettings: strictC),
         .testTarget(
@@ -142,7 +143,8 @@ let package = Package(
             swiftSettings: house),
         .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON", "TestKit"], swiftSettings: house),
         .testTarget(
-            name: "ClusterFilesTests", dependencies: ["ClusterFiles", "StrictJSON", "Topology", "TestKit", system],
+            name: "ClusterFilesTests",
+            dependencies: ["ClusterFiles", "SharedMemory", "StrictJSON", "Topology", "TestKit", "Workers", system],
             swiftSettings: house),
         .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),

@@ -30,6 +30,10 @@ struct InfoCommand: ParsableCommand {
     @Flag(help: "With --environment: meet the other tasks of the launcher as a run would.") var meet = false
     @Option(
         help: ArgumentHelp(
+            "With --environment: the longest to wait for the launcher and the other tasks.", valueName: "seconds"))
+    var deadline: Int = 30
+    @Option(
+        help: ArgumentHelp(
             "With --npus: a cluster file (YAML) that says which host runs which dies.", valueName: "file"))
     var cluster: String?
     @Option(help: ArgumentHelp("With --npus: a hostfile; a slot is a die.", valueName: "file")) var hostfile: String?
@@ -41,6 +45,7 @@ struct InfoCommand: ParsableCommand {
         guard modes <= 1 else {
             throw ValidationError("--topology, --npus and --environment are three questions: ask one.")
         }
+        guard (1...86_400).contains(deadline) else { throw ValidationError("--deadline must be 1 to 86400 seconds.") }
         guard environment || !meet else { throw ValidationError("--meet goes with --environment.") }
         guard file == nil || topology || npus else { throw ValidationError("a file goes with --topology or --npus.") }
         guard npus || (cluster == nil && hostfile == nil) else {
@@ -90,7 +95,7 @@ struct InfoCommand: ParsableCommand {
         let variables = ProcessInfo.processInfo.environment
         let table = EnvironmentTable(launch: try LaunchEnvironment.discover(variables), variables: variables)
         Report(json: json).facts(table.launchRow, title: "launcher")
-        if let row = try AllocationTable.row(variables, isMeeting: meet) {
+        if let row = try AllocationTable.row(variables, isMeeting: meet, patience: .seconds(deadline)) {
             Report(json: json).facts(row, title: "task of an allocation")
         }
         Report(json: json).rows(table.variableRows, title: "variables of Ascend")

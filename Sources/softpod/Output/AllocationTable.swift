@@ -6,13 +6,11 @@ internal import Workers
 
 /// This process as a task of somebody's allocation, as a row.
 struct AllocationTable {
-    /// The longest a server is waited for when it is only asked who this task is, and when all tasks meet.
-    static let patience = Duration.seconds(30)
-
     /// Joins, and if asked meets the others as a run would: the coordinator publishes, agents read, idle tasks pass.
     ///
+    /// - Parameter patience: the longest to wait for the launcher's server, and then for the other tasks.
     /// - Returns: what was found; nil without a launcher. A reason why it is not known is a field, unless all were to meet.
-    static func row(_ variables: [String: String], isMeeting: Bool) throws -> Row? {
+    static func row(_ variables: [String: String], isMeeting: Bool, patience: Duration) throws -> Row? {
         let task: AllocatedTask
         do {
             let deadline = Deadline(after: patience)
@@ -46,14 +44,17 @@ struct AllocationTable {
     }
 
     private static func meet(_ task: AllocatedTask, _ deadline: Deadline) throws -> String {
-        if task.allocation.rendezvous == .oneNode { return "one node: nobody to meet" }
+        switch task.allocation.rendezvous {
+        case .oneNode: return "one node: nobody to meet"
+        case .known(let host, let port): return "at \(host):\(port), which nobody has tried"
+        case .pmix, .none: break
+        }
         switch task.allocation.role {
         case .coordinator:
             let message = "rank 0 on \(ProcessControl.hostName), process \(ProcessInfo.processInfo.processIdentifier)"
             try task.publish(Array(message.utf8), deadline: deadline)
             return "published: \(message)"
         case .agent:
-            guard task.allocation.rendezvous == .pmix else { return "would connect to the coordinator" }
             let bytes = try task.rendezvous(deadline: deadline)
             return "read: " + Printable.line(String(decoding: bytes, as: UTF8.self))
         case .idle:
