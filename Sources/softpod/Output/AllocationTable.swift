@@ -37,6 +37,8 @@ struct AllocationTable {
         try pmix.commitAndFence(deadline: deadline)
         let neighbour = (rank + 1) % size
         let bytes = try pmix.get(key, from: neighbour, deadline: deadline)
+        // Nobody leaves before it has been read.
+        try pmix.commitAndFence(deadline: deadline)
         guard let bytes, bytes == Array("task \(neighbour)".utf8) else {
             throw InputError(.unavailable, "PMIx: task \(neighbour)'s bytes came to task \(rank) as \(bytes ?? [])")
         }
