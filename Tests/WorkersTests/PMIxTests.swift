@@ -75,9 +75,9 @@ struct PMIxTests {
         var value = softpod_pmix_value(type: 14, data: (4_000_000_000, 0, 0))
         var number: UInt32 = 0
         var count = 0
-        let status = withUnsafeMutableBytes(of: &number) { bytes in
+        let status = unsafe withUnsafeMutableBytes(of: &number) { bytes in
             // The library fills what it is given; it makes room by itself for texts and bytes only.
-            var data = unsafe bytes.baseAddress
+            var data = bytes.baseAddress
             return unsafe softpod_pmix_own_unload(library, &value, &data, &count)
         }
         guard status != softpod_pmix_not_found else { return }  // Version 3 has no such call.
