@@ -115,6 +115,7 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
         .testTarget(
             name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
+        .testTarget(name: "WorkersTests", dependencies: ["CLinux", "SharedMemory", "Workers"], swiftSettings: house),
         .testTarget(name: "MessagingTests", dependencies: ["Messaging", "TestKit"], swiftSettings: house),
         .target(name: "CCounting", path: "Tests/CCounting", cSettings: strictC),
         .testTarget(
@@ -145,7 +146,9 @@ let package = Package(
         .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON", "TestKit"], swiftSettings: house),
         .testTarget(
             name: "ClusterFilesTests",
-            dependencies: ["ClusterFiles", "Messaging", "StrictJSON", "Topology", "TestKit", system],
+            dependencies: [
+                "ClusterFiles", "Messaging", "SharedMemory", "StrictJSON", "Topology", "TestKit", "Workers", system,
+            ],
             swiftSettings: house),
         .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),

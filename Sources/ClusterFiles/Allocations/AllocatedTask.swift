@@ -5,6 +5,9 @@ public import Workers
 ///
 /// The coordinator calls ``publish(_:deadline:)``, an agent ``rendezvous(deadline:)``, an idle task ``pass(deadline:)``; where
 /// there is PMIx each of the three waits for all tasks, so all must be called. At the end every task calls ``leave(deadline:)``.
+///
+/// All wait twice: until the coordinator has published, and until the agents have read. PRRTE 3 fetches a value when it is first
+/// asked for, fence or not, and never answers once its owner has left.
 public final class AllocatedTask: Sendable {
     /// Who this task is.
     public let allocation: Allocation
@@ -67,6 +70,7 @@ public final class AllocatedTask: Sendable {
         guard let pmix, allocation.rendezvous == .pmix else { return }
         try pmix.put(Self.key, bytes, deadline: deadline)
         try pmix.commitAndFence(deadline: deadline)
+        try pmix.commitAndFence(deadline: deadline)
     }
 
     /// Agent: what the coordinator has published. Only where the rendezvous is ``Allocation/Rendezvous/pmix``: a known place is in
@@ -79,17 +83,20 @@ public final class AllocatedTask: Sendable {
             preconditionFailure("only PMIx tells a rendezvous; a known place is in the allocation")
         }
         try pmix.commitAndFence(deadline: deadline)
-        guard let bytes = try pmix.get(Self.key, from: 0, deadline: deadline), !bytes.isEmpty else {
+        let bytes = try pmix.get(Self.key, from: 0, deadline: deadline)
+        try pmix.commitAndFence(deadline: deadline)
+        guard let bytes, !bytes.isEmpty else {
             throw EnvironmentError.wrong("the coordinator, rank 0, has published no rendezvous through PMIx")
         }
         return bytes
     }
 
-    /// Idle task: takes part where all tasks are waited for, and leaves. It ends with 0 after that.
+    /// Idle task: takes part where all tasks are waited for. It leaves and ends with 0 after that.
     public func pass(deadline: Deadline) throws {
         try checkWay()
-        if let pmix, allocation.rendezvous == .pmix { try pmix.commitAndFence(deadline: deadline) }
-        try leave(deadline: deadline)
+        guard let pmix, allocation.rendezvous == .pmix else { return }
+        try pmix.commitAndFence(deadline: deadline)
+        try pmix.commitAndFence(deadline: deadline)
     }
 
     /// Leaves the launcher's server, if there is one: the last thing a task does.

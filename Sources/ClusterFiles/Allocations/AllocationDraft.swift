@@ -33,7 +33,6 @@ struct AllocationDraft {
         (taskCount, tasksOfNode) = (facts.size, facts.tasksOfNode)
         localTask = facts.tasksOfNode?.firstIndex(of: facts.rank) ?? facts.localRank
         localTaskCount = facts.tasksOfNode?.count ?? facts.localSize
-        nodeCount = facts.nodeCount
         if let nodes = facts.nodes {
             (nodeCount, taskCounts) = (nodes.count, nodes.map(\.count))
             nodeIndex = nodes.firstIndex { $0.contains(facts.rank) }

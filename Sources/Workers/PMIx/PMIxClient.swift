@@ -75,8 +75,8 @@ public final class PMIxClient: Sendable {
         }
     }
 
-    /// Makes known what was put, and waits until every task of the job has come this far. After it ``get(_:from:deadline:)`` asks
-    /// nobody else, so a task may leave.
+    /// Makes known what was put, and waits until every task of the job has come this far. A task that has put something stays until
+    /// the others have read it, by a second fence for example: some servers fetch it only then.
     public func commitAndFence(deadline: Deadline) throws(PMIxError) {
         try call("PMIx_Commit", deadline) { library, _ in unsafe softpod_pmix_commit(library.calls) }
         let seconds = Self.seconds(deadline)

@@ -12,11 +12,11 @@ public struct PMIxFacts: Sendable, Equatable {
     public var localSize: Int?
     /// The server's number for this node; nil where it does not tell. It need not follow the order of the ranks.
     public var nodeID: Int?
-    /// Nodes of the job; nil where the server does not tell.
+    /// Nodes, as the server counts them; nil where it does not tell. Nothing follows from it: PRRTE 3 counts more than have ranks.
     public var nodeCount: Int?
     /// Ranks on this node, rising; nil where the server does not tell.
     public var localPeers: [Int]?
-    /// The node of each rank by the server's number for it; nil where the server does not tell for all.
+    /// A number for the node of each rank; nil where the server does not tell for all.
     public var nodeOfRank: [Int]?
 
     /// Takes what was told as it is; ``check()`` judges it.
@@ -74,9 +74,6 @@ public struct PMIxFacts: Sendable, Equatable {
         }
         if let nodes, let peers = localPeers, nodes.first(where: { $0.contains(rank) }) != peers {
             throw Self.wrong("the local peers of rank \(rank) are \(peers), but its node has others")
-        }
-        if let count = nodeCount, let nodes, nodes.count != count {
-            throw Self.wrong("the job's ranks are on \(nodes.count) nodes of \(count)")
         }
         if let tasks = tasksOfNode {
             if let localSize, localSize != tasks.count {

@@ -31,14 +31,28 @@ struct PMIxReader: Sendable {
         return .success(facts)
     }
 
-    /// The node of every rank; nil as soon as one is not told.
+    /// The node of every rank, by its number or else by its name (Slurm tells numbers of its own node's ranks only); nil if neither is
+    /// told for all.
     private func nodeOfRank(size: Int) -> [Int]? {
-        var nodes: [Int] = []
-        for rank in 0..<size {
-            guard let node = number("pmix.nodeid", rank: UInt32(rank)) else { return nil }
-            nodes.append(node)
+        let ranks = (0..<size).map { UInt32($0) }
+        if let numbers = all(ranks, { number("pmix.nodeid", rank: $0) }) { return numbers }
+        guard let names = all(ranks, { text("pmix.hname", rank: $0) }) else { return nil }
+        var numbers: [String: Int] = [:]
+        return names.map { name in
+            let number = numbers[name] ?? numbers.count
+            numbers[name] = number
+            return number
         }
-        return nodes
+    }
+
+    /// What is told of each rank; nil as soon as it is not told of one.
+    private func all<Value>(_ ranks: [UInt32], _ ask: (UInt32) -> Value?) -> [Value]? {
+        var values: [Value] = []
+        for rank in ranks {
+            guard let value = ask(rank) else { return nil }
+            values.append(value)
+        }
+        return values
     }
 
     /// `0,1,5` as rising numbers; nil for anything else.

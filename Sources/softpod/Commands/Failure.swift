@@ -78,6 +78,7 @@ enum Failure {
         case is ExpertError, is EnvironmentError, is HostPlanError, is ManifestError: .usage
         case is SystemError, is WorkerError: .system
         case is MessagingError: .inputOutput
+        case is PMIxError: .unavailable
         default: .software
         }
     }

@@ -18,7 +18,8 @@ struct InfoCommand: ParsableCommand {
         abstract: "Show the machine, the kernels chosen, the catalogs, the topology, the environment.",
         discussion: """
             Without a flag: the machine and the catalogs. --topology [FILE] draws a machine, --npus [FILE] lists its NPUs and dies \
-            with the host and the processes that play them, --environment shows what a launcher's and Ascend's variables say.
+            with the host and the processes that play them, --environment shows what a launcher's and Ascend's variables say, and \
+            what PMIx does.
             """)
 
     @Flag(help: "One JSON object (a row) instead of a table.") var json = false
@@ -26,6 +27,11 @@ struct InfoCommand: ParsableCommand {
     @Flag(help: "List the NPUs and dies of FILE's machine: rank, host, process.") var npus = false
     @Flag(help: "Show what the environment says: launcher, rank, and each of Ascend's variables.") var environment =
         false
+    @Flag(help: "With --environment: meet the other tasks of the launcher as a run would.") var meet = false
+    @Option(
+        help: ArgumentHelp(
+            "With --environment: the longest to wait for the launcher and the other tasks.", valueName: "seconds"))
+    var deadline: Int = 30
     @Option(
         help: ArgumentHelp(
             "With --npus: a cluster file (YAML) that says which host runs which dies.", valueName: "file"))
@@ -39,6 +45,8 @@ struct InfoCommand: ParsableCommand {
         guard modes <= 1 else {
             throw ValidationError("--topology, --npus and --environment are three questions: ask one.")
         }
+        guard (1...86_400).contains(deadline) else { throw ValidationError("--deadline must be 1 to 86400 seconds.") }
+        guard environment || !meet else { throw ValidationError("--meet goes with --environment.") }
         guard file == nil || topology || npus else { throw ValidationError("a file goes with --topology or --npus.") }
         guard npus || (cluster == nil && hostfile == nil) else {
             throw ValidationError("--cluster and --hostfile go with --npus.")
@@ -87,6 +95,9 @@ struct InfoCommand: ParsableCommand {
         let variables = ProcessInfo.processInfo.environment
         let table = EnvironmentTable(launch: try LaunchEnvironment.discover(variables), variables: variables)
         Report(json: json).facts(table.launchRow, title: "launcher")
+        if let row = try AllocationTable.row(variables, isMeeting: meet, patience: .seconds(deadline)) {
+            Report(json: json).facts(row, title: "task of an allocation")
+        }
         Report(json: json).rows(table.variableRows, title: "variables of Ascend")
     }
 
