@@ -71,10 +71,14 @@ public struct Collective {
     /// `.timedOut` instead of `.mismatch`.
     public func resolve(_ call: CollectiveCall) -> CollectiveAlgorithm {
         var algorithm = call.algorithm
-        if algorithm == .automatic {
+        if algorithm == .automatic, workspace.usesStandardTuning, !team.isNear {
+            algorithm = .acrossHosts(
+                call.operation, byteCount: call.sharedByteCount(team.size), group: team.hostGroup)
+        } else if algorithm == .automatic {
             algorithm = workspace.tuning.algorithm(
                 for: call.operation, byteCount: call.sharedByteCount(team.size), members: team.size,
-                sharesCores: !endpoint.spins)
+                // Hosts may differ in this, and all members must come to the same.
+                sharesCores: !endpoint.spins || !team.isNear)
         }
         if algorithm == .tuned {
             algorithm = .concurrent(

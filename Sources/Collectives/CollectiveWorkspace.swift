@@ -44,6 +44,8 @@ public final class CollectiveWorkspace {
 
     /// Which algorithm carries out a call that does not name one; the same at every rank.
     public let tuning: TuningTable
+    /// Whether nobody gave a table of their own.
+    let usesStandardTuning: Bool
 
     /// The longest each wait of a collective lasts, if not the endpoint's own timeout.
     public var timeout: Duration?
@@ -80,6 +82,7 @@ public final class CollectiveWorkspace {
         precondition(byteCount >= 0, "a workspace has no negative size")
         self.endpoint = world.endpoint
         self.tuning = tuning
+        usesStandardTuning = tuning == .standard
         let ranks = endpoint.rankCount
         let lineBytes =
             (ranks * (Self.lineByteCount + Self.rowByteCount) + Collective.recordByteCount + 511) / 512 * 512

@@ -45,6 +45,9 @@ public final class Team {
         isNear = endpoint.isNear(start) && endpoint.isNear(start + (size - 1) * stride)
     }
 
+    /// How many members that follow each other may share a host: as many as the widest host has room for; the same at every member.
+    public var hostGroup: Int { max(1, endpoint.segment.plan.widestHostDieCount / abs(stride)) }
+
     /// The team of all ranks. Make it once per endpoint, before any other team.
     public static func world(_ endpoint: Endpoint) -> Team {
         Team(

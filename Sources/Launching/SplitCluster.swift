@@ -31,7 +31,8 @@ public final class SplitCluster: @unchecked Sendable {
             try Segment.create(
                 SegmentPlan(
                     dieCount: host.ranks.count, windowByteCount: windowByteCount, nonce: nonce,
-                    firstRank: host.ranks.lowerBound, rankCount: plan.rankCount))
+                    firstRank: host.ranks.lowerBound, rankCount: plan.rankCount,
+                    widestHostDieCount: plan.widestHostDieCount))
         }
         let context = try MessageContext()
         switches = segments.enumerated().map { index, segment in

@@ -18,6 +18,8 @@ public struct SegmentPlan: Sendable, Equatable {
     public var firstRank: Int
     /// Dies of the whole cluster, on all hosts.
     public var rankCount: Int
+    /// Dies of the host that has the most of them: the same number on all hosts.
+    public var widestHostDieCount: Int
 
     /// The ranks whose windows lie in this segment.
     public var ranks: Range<Int> { firstRank..<firstRank + dieCount }
@@ -27,7 +29,8 @@ public struct SegmentPlan: Sendable, Equatable {
     /// Numbers are checked when the segment is made.
     public init(
         dieCount: Int, windowByteCount: Int, diesPerProcess: Int = 1, nonce: (UInt64, UInt64)? = nil,
-        topologyDigest: UInt64 = 0, firstRank: Int = 0, rankCount: Int? = nil
+        topologyDigest: UInt64 = 0, firstRank: Int = 0, rankCount: Int? = nil,
+        widestHostDieCount: Int? = nil
     ) {
         self.dieCount = dieCount
         self.windowByteCount = windowByteCount
@@ -37,6 +40,7 @@ public struct SegmentPlan: Sendable, Equatable {
         self.topologyDigest = topologyDigest
         self.firstRank = firstRank
         self.rankCount = rankCount ?? dieCount
+        self.widestHostDieCount = widestHostDieCount ?? dieCount
     }
 
     /// Plans are equal when every field is.
@@ -44,7 +48,7 @@ public struct SegmentPlan: Sendable, Equatable {
         left.dieCount == right.dieCount && left.windowByteCount == right.windowByteCount
             && left.diesPerProcess == right.diesPerProcess && left.nonce == right.nonce
             && left.topologyDigest == right.topologyDigest && left.firstRank == right.firstRank
-            && left.rankCount == right.rankCount
+            && left.rankCount == right.rankCount && left.widestHostDieCount == right.widestHostDieCount
     }
 }
 
@@ -182,6 +186,11 @@ public final class Segment: @unchecked Sendable {
                 .badPlan,
                 "a window of \(plan.windowByteCount) bytes: it must have 1 to \(SegmentLayout.maximumWindowByteCount)")
         }
+        guard (plan.dieCount...max(plan.rankCount, plan.dieCount)).contains(plan.widestHostDieCount) else {
+            throw SharedMemoryError(
+                .badPlan,
+                "\(plan.widestHostDieCount) dies on the host with the most: it has \(plan.dieCount) to \(plan.rankCount)")
+        }
         guard plan.rankCount >= plan.dieCount, plan.rankCount <= SegmentLayout.maximumDieCount,
             plan.firstRank >= 0, plan.firstRank <= plan.rankCount - plan.dieCount
         else {
@@ -220,6 +229,7 @@ public final class Segment: @unchecked Sendable {
         word(at: SegmentLayout.windowByteCountOffset).storeRelaxed(UInt64(plan.windowByteCount))
         word(at: SegmentLayout.firstRankOffset).storeRelaxed(UInt64(plan.firstRank))
         word(at: SegmentLayout.rankCountOffset).storeRelaxed(UInt64(plan.rankCount))
+        word(at: SegmentLayout.widestHostOffset).storeRelaxed(UInt64(plan.widestHostDieCount))
         word(at: SegmentLayout.agentProcessOffset).storeRelaxed(UInt64(getpid()))
         // Releases the header; acquired in readHeader.
         word(at: SegmentLayout.magicOffset).storeReleasing(SegmentLayout.magic)
@@ -243,12 +253,13 @@ public final class Segment: @unchecked Sendable {
         let counts = [
             field(SegmentLayout.dieCountOffset), field(SegmentLayout.windowByteCountOffset),
             field(SegmentLayout.diesPerProcessOffset), field(SegmentLayout.firstRankOffset),
-            field(SegmentLayout.rankCountOffset),
+            field(SegmentLayout.rankCountOffset), field(SegmentLayout.widestHostOffset),
         ].map { Int(clamping: $0) }
         let plan = SegmentPlan(
             dieCount: counts[0], windowByteCount: counts[1], diesPerProcess: counts[2],
             nonce: (field(SegmentLayout.nonceOffset), field(SegmentLayout.nonceOffset + 8)),
-            topologyDigest: field(SegmentLayout.topologyDigestOffset), firstRank: counts[3], rankCount: counts[4])
+            topologyDigest: field(SegmentLayout.topologyDigestOffset), firstRank: counts[3], rankCount: counts[4],
+            widestHostDieCount: counts[5])
         try check(plan)
         let needed = byteCount(of: plan)
         guard needed == fileByteCount else {

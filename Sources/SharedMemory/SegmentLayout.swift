@@ -18,7 +18,7 @@ public enum SegmentLayout {
     /// "SOFTPOD1" read as a little-endian number.
     public static let magic: UInt64 = 0x3144_4F50_5446_4F53
     /// Raised whenever a byte of the layout changes its meaning.
-    public static let version: UInt32 = 2
+    public static let version: UInt32 = 3
     /// Bytes in a page.
     public static let pageByteCount = 4096
     /// Bytes in a cache line.
@@ -37,6 +37,7 @@ public enum SegmentLayout {
     static let agentProcessOffset = 80
     static let firstRankOffset = 88
     static let rankCountOffset = 96
+    static let widestHostOffset = 104
 
     // Cluster block.
     static let clusterOffset = 4096

@@ -42,6 +42,9 @@ public struct LinkPlan: Sendable, Equatable {
         hostOfRank = owners
     }
 
+    /// Dies of the host that has the most of them.
+    public var widestHostDieCount: Int { hosts.reduce(0) { max($0, $1.ranks.count) } }
+
     /// The host that holds a rank.
     public func host(of rank: Int) -> Int {
         precondition((0..<rankCount).contains(rank), "no such rank in the plan")
@@ -60,6 +63,7 @@ public struct LinkPlan: Sendable, Equatable {
         add(plan.nonce.1)
         add(plan.topologyDigest)
         add(UInt64(plan.windowByteCount))
+        add(UInt64(plan.widestHostDieCount))
         for host in hosts {
             add(UInt64(host.ranks.lowerBound))
             add(UInt64(host.ranks.count))

@@ -52,7 +52,7 @@ final class HostMembership {
             dieCount: ranks.count, windowByteCount: assignment.windowByteCount,
             diesPerProcess: min(assignment.diesPerProcess, ranks.count), nonce: assignment.nonce,
             topologyDigest: assignment.topologyDigest, firstRank: ranks.lowerBound,
-            rankCount: assignment.plan.rankCount)
+            rankCount: assignment.plan.rankCount, widestHostDieCount: assignment.plan.widestHostDieCount)
     }
 
     /// What to poll beside the host's own.

@@ -1,0 +1,23 @@
+extension CollectiveAlgorithm {
+    /// What `automatic` stands for where members are on several hosts: what crosses a link should cross it once, so leaders speak for the
+    /// dies of their hosts. What has one way for each byte anyhow, and is long, goes straight.
+    ///
+    /// Measured over two hosts of 8 dies (docs/RESULTS.md): two levels took 0.04 to 0.3 of the time of one meeting or pairwise copies in all
+    /// operations up to 1 MiB.
+    ///
+    /// - Parameters:
+    ///   - byteCount: ``CollectiveCall/sharedByteCount(_:)``.
+    ///   - group: members that follow each other and may share a host, ``Fabric/Team/hostGroup``.
+    static func acrossHosts(
+        _ operation: CollectiveOperation, byteCount: Int?, group: Int
+    ) -> CollectiveAlgorithm {
+        let isLong = (byteCount ?? 0) >= straightByteCount
+        switch operation {
+        case .allToAllV, .sendReceive: return .push
+        case .gather, .scatter, .allToAll: return isLong ? .push : .twoLevel(group: group)
+        default: return .twoLevel(group: group)
+        }
+    }
+
+    private static let straightByteCount = 1 << 20
+}
