@@ -9,13 +9,20 @@ extension Team {
         try awaitEnd(deadline, operation)
     }
 
-    /// Arrivals counted at the leader, and a signal to each member by the last: for windows behind a network.
+    /// Arrivals counted on each host, the hosts' at the leader, and a signal to each member by the last: for windows behind a network, of
+    /// which one atomic a host is asked.
     func syncBySignals(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
         generation &+= 1
         endpoint.word(at: offset(WindowLayout.arrivedOffset)).storeReleasing(generation)
-        // Sequentially consistent: acquires what earlier arrivers released, and releases ours to the last.
-        let arrivals = try endpoint.fetchAdd(1, at: start, offset(WindowLayout.arrivalsOffset)) + 1
-        if arrivals == generation &* UInt64(size) {
+        // Both sequentially consistent: each acquires what earlier arrivers released, and releases that and ours to the last.
+        let here = try endpoint.fetchAdd(1, at: member(nearMembers.first), offset(WindowLayout.groupOffset)) + 1
+        var isLast = here == generation &* UInt64(nearMembers.count)
+        if isLast {
+            let count = UInt64(nearMembers.count)
+            let arrivals = try endpoint.fetchAdd(count, at: start, offset(WindowLayout.arrivalsOffset)) + count
+            isLast = arrivals == generation &* UInt64(size)
+        }
+        if isLast {
             for step in 1..<size {
                 try endpoint.signal(
                     .set, generation, at: member((rank + step) % size), offset(WindowLayout.releaseOffset))

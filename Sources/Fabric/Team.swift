@@ -27,6 +27,8 @@ public final class Team {
     var flagRound: UInt64 = 0
     /// Whether a meeting has been begun and not ended.
     var isMeeting = false
+    /// The first member of this host, and how many there are.
+    let nearMembers: (first: Int, count: Int)
     private(set) var alive = true
     /// Whether ``destroy()`` was called here.
     public var isDestroyed: Bool { !alive }
@@ -43,6 +45,9 @@ public final class Team {
         self.board = board
         // Near ranks are neighbours, so the ends tell.
         isNear = endpoint.isNear(start) && endpoint.isNear(start + (size - 1) * stride)
+        // Likewise; the member itself is near.
+        let near = isNear ? [] : (0..<size).filter { endpoint.isNear(start + $0 * stride) }
+        nearMembers = isNear ? (0, size) : (near.first ?? rank, max(near.count, 1))
     }
 
     /// How many members that follow each other may share a host: as many as the widest host has room for; the same at every member.

@@ -30,7 +30,8 @@ internal import SharedMemory
 ///      flagged     u64   this member's own: flag rounds it had arrived at when it gave up
 /// 896  board       u64   leader: offset of the team's board, written once when the team is made
 ///      leavers     u64   leader: members that have destroyed the team (fetch-add by all)
-/// 960  groups      u64   member 16 k of a large team: arrivals of its group of sixteen (fetch-add by the group)
+/// 960  groups      u64   member 16 k of a large team: arrivals of its group of sixteen (fetch-add by the group); the first member of each
+///                        host of a team on several: arrivals of that host's members (fetch-add by them)
 /// 1024 flags       4 records: record k is written by member k of a team of at most four that spins, into every member's window
 /// ```
 ///

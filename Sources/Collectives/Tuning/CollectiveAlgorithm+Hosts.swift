@@ -14,7 +14,8 @@ extension CollectiveAlgorithm {
         let isLong = (byteCount ?? 0) >= straightByteCount
         switch operation {
         case .allToAllV, .sendReceive: return .push
-        case .gather, .scatter, .allToAll: return isLong ? .push : .twoLevel(group: group)
+        case .gather, .scatter: return isLong ? .push : .twoLevel(group: group)
+        case .allToAll: return (byteCount ?? 0) >= 4 * straightByteCount ? .pull : .twoLevel(group: group)
         default: return .twoLevel(group: group)
         }
     }
