@@ -68,7 +68,7 @@ struct GenerateCommand: ParsableCommand {
             endTokens: ignoreEnd ? [] : opened.configuration.endTokens)
         let configuration = try cluster.configuration(
             workload: GenerateWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
-            windowByteCount: try placement.windowByteCount(opened.configuration, place.precision))
+            windowByteCount: try placement.windowByteCount(opened.configuration, place.precision), files: opened.paths)
         let printer = TokenPrinter(prompts: chosen, ids: ids, tokenizer: opened.tokenizer, report: Report(json: json))
         if !json { Report.remark(introduction(opened, placement, configuration)) }
         let outcome = try Failure.launch(configuration) { event in

@@ -38,7 +38,8 @@ struct ModelScore {
             try placement.windowByteCount(opened.configuration, $0)
         }.reduce(0, +)
         let configuration = try command.cluster.configuration(
-            workload: ScoreWorkload.self, payload: Array(try JSONEncoder().encode(plan)), windowByteCount: bytes)
+            workload: ScoreWorkload.self, payload: Array(try JSONEncoder().encode(plan)), windowByteCount: bytes,
+            files: opened.paths)
         let outcome = try Failure.launch(configuration)
         try Failure.check(outcome)
         let results = try outcome.results.compactMap { $0 }.map {

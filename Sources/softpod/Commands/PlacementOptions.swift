@@ -79,6 +79,8 @@ struct OpenedModel {
     let folder: String
     let configuration: ModelConfiguration
     let tokenizer: Tokenizer
+    /// What ranks of every host read of it.
+    let paths: [String]
 
     init(folder path: String) throws {
         folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
@@ -87,5 +89,6 @@ struct OpenedModel {
         // Views only: this reads the header and asks for every tensor once.
         _ = try Transformer(checkpoint, configuration, precision: .float32)
         tokenizer = try Tokenizer(file: folder + "/tokenizer.json")
+        paths = [folder + "/config.json", folder + "/tokenizer.json"] + checkpoint.paths
     }
 }
