@@ -42,11 +42,6 @@ extension Agent {
     }
 
     private func lineEnded(_ loss: Uplink.Loss, _ membership: HostMembership) {
-        let text =
-            switch loss {
-            case .lost(let reason), .refused(let reason): reason
-            case .dismissed: "the coordinator has ended"
-            }
-        end(Verdict(.agentLost, text: text), status: .rankLost, report: text)
+        end(Verdict(.agentLost, text: loss.text), status: .rankLost, report: loss.text)
     }
 }

@@ -44,6 +44,10 @@ struct AgentSlot {
         case .exited(let code) where code > 128 && code < 160:
             "was killed by signal \(code - 128) (\(ProcessControl.signalName(code - 128)))"
         case .exited(255): "ended with code 255: the remote shell could not reach the host, or the link to it broke"
+        // Shells say so of a program they do not find, or may not run.
+        case .exited(let code) where code == 126 || code == 127:
+            "ended with code \(code): softpod is not where it was looked for there (--remote-program)"
+        case .exited(76): "ended with code 76: it and the coordinator do not fit together, as it says itself"
         case .exited(let code): "ended with code \(code)"
         case nil: "runs"
         }

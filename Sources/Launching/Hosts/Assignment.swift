@@ -1,9 +1,9 @@
-internal import Fabric
+package import Fabric
 internal import NodeRuntime
 internal import SharedMemory
 
 /// What an agent is told of a run before its rank processes start.
-struct Assignment: Sendable, Equatable {
+package struct Assignment: Sendable, Equatable {
     /// Hosts and their ranks.
     var plan: LinkPlan
     /// Which of them the agent's is.
@@ -26,7 +26,7 @@ struct Assignment: Sendable, Equatable {
     /// Files every host must have alike.
     var files: [SharedFile]
 
-    static func == (left: Assignment, right: Assignment) -> Bool {
+    package static func == (left: Assignment, right: Assignment) -> Bool {
         var writers = (ByteWriter(), ByteWriter())
         left.write(to: &writers.0)
         right.write(to: &writers.1)
@@ -69,7 +69,7 @@ struct Assignment: Sendable, Equatable {
             let each = reader.readCount(limit: SegmentLayout.maximumDieCount), each > 0,
             let wait = reader.readCount(limit: 86_400_000), let start = reader.readCount(limit: 86_400_000),
             let route = reader.readText(limit: 64), let flights = reader.read(UInt8.self), flights <= 1,
-            let directory = reader.readText(limit: 4096), let fileCount = reader.readCount(limit: 64)
+            let directory = reader.readText(limit: 4096), let fileCount = reader.readCount(limit: SharedFile.mostFiles)
         else { return nil }
         var files: [SharedFile] = []
         for _ in 0..<fileCount {
@@ -83,7 +83,7 @@ struct Assignment: Sendable, Equatable {
             wantsFlights: flights == 1, directory: directory, files: files)
     }
 
-    init(
+    package init(
         plan: LinkPlan, host: Int, linkKeys: [String], nonce: (UInt64, UInt64), topologyDigest: UInt64,
         windowByteCount: Int,
         diesPerProcess: Int, deadlineMilliseconds: Int, startMilliseconds: Int, route: String, wantsFlights: Bool,

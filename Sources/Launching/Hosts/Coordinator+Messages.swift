@@ -23,6 +23,24 @@ extension Coordinator {
         }
     }
 
+    /// Notes why connections do not become agents: somebody who waits in vain for one should know.
+    func watchConnections() throws {
+        while let event = try monitor.next() {
+            let fault: String
+            switch event {
+            case .refused: fault = "somebody came whose key is not one of ours"
+            case .handshakeFailed(.mechanism, _):
+                fault = "somebody came without keys, or with keys where there are none"
+            case .handshakeFailed(.cryptography, _): fault = "somebody came who has a wrong key for the coordinator"
+            case .handshakeFailed: fault = "somebody came and broke off the handshake: without keys, or no softpod"
+            default: continue
+            }
+            guard !handshakeFaults.contains(fault) else { continue }
+            handshakeFaults.append(fault)
+            remark("at the rendezvous: \(fault)")
+        }
+    }
+
     /// A build of another protocol is told so; other noise is passed over.
     private func refuseStrangeFrame(_ frame: [UInt8], _ route: [UInt8]) {
         guard let version = HostMessage.version(of: frame), version != HostMessage.version else { return }
@@ -96,8 +114,8 @@ extension Coordinator {
                     + "\(other.introduction?.process ?? 0)) and host \(who.name)'s (agent \(who.process))")
             return nil
         }
-        // The first slot is that of the agent this process has started.
-        if agents.count == 1, agents[0].introduction == nil, case .tasks(let own, _, _) = roster.source,
+        // The first slot is that of the agent this process has started; others may come before it.
+        if agents[0].introduction == nil, case .tasks(let own, _, _) = roster.source,
             own.lowerBound == who.tasks.lowerBound
         {
             return 0

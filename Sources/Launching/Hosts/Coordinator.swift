@@ -18,6 +18,9 @@ public final class Coordinator {
     let roster: HostRoster
     let context: MessageContext
     let socket: Socket
+    let monitor: SocketMonitor
+    /// How connections to the rendezvous failed, each way once.
+    var handshakeFaults: [String] = []
     private let gatekeeper: Gatekeeper?
     let signals: SignalQueue
     let token: [UInt8]
@@ -62,6 +65,7 @@ public final class Coordinator {
             gatekeeper = nil
             socket = try Socket(.router, in: context, heartbeatMilliseconds: 1000)
         }
+        monitor = try SocketMonitor(socket)
         address = try socket.bind(roster.address)
         do { try startAgents() } catch {
             close()
@@ -120,10 +124,12 @@ public final class Coordinator {
         try advance()
         let watched = agents.indices.filter { agents[$0].child != nil && agents[$0].end == nil }
         let numbers =
-            [signals.descriptor.number, socket.descriptor] + watched.compactMap { agents[$0].child?.descriptor.number }
+            [signals.descriptor.number, socket.descriptor, monitor.descriptor]
+            + watched.compactMap { agents[$0].child?.descriptor.number }
         let ready = Descriptor.poll(numbers, milliseconds: socket.isReadable ? 0 : pollMilliseconds)
         try receive()
-        for (place, index) in watched.enumerated() where ready[place + 2] { reap(index) }
+        try watchConnections()
+        for (place, index) in watched.enumerated() where ready[place + 3] { reap(index) }
         while let signal = signals.next() { interrupt(signal) }
         if phase != .running, deadline.remaining == 0 { deadlinePassed() }
         lookForSilence()
@@ -213,7 +219,8 @@ public final class Coordinator {
                 if agent.part.address == nil { return "\(agent.name): no segment yet" }
                 return agent.part.isConnected ? nil : "\(agent.name): switch or ranks are not there"
             } + (phase == .gathering ? missingTasks.map { [$0] } ?? [] : [])
-        return lacks.prefix(4).joined(separator: "; ") + (lacks.count > 4 ? "; \(lacks.count - 4) more" : "")
+        let more = (lacks.count > 4 ? ["\(lacks.count - 4) more"] : []) + handshakeFaults
+        return (lacks.prefix(4) + more).joined(separator: "; ")
     }
 
     private func outcome() -> ClusterOutcome {
@@ -239,8 +246,11 @@ public final class Coordinator {
         // An agent that was never heard of is waiting for nothing; the others are told, and keep their input until they are gone.
         for index in agents.indices where agents[index].route == nil { agents[index].input = nil }
         for index in agents.indices { send(.dismissed, to: index) }
-        let deadline = Deadline(after: .seconds(3))
-        while let child = agents.first(where: { $0.child != nil && $0.end == nil })?.child, deadline.remaining > 0 {
+        let late = (heard: Deadline(after: .seconds(3)), unheard: Deadline(after: .seconds(1)))
+        while let child = agents.first(where: { $0.child != nil && $0.end == nil })?.child {
+            let isAwaited = agents.contains { $0.introduction != nil && $0.child != nil && $0.end == nil }
+            let deadline = isAwaited ? late.heard : late.unheard
+            guard deadline.remaining > 0 else { break }
             _ = Descriptor.poll(
                 [child.descriptor.number], milliseconds: min(100, Int(deadline.remaining / 1_000_000) + 1))
             for index in agents.indices where agents[index].end == nil {

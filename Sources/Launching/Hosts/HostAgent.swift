@@ -130,7 +130,11 @@ public final class HostAgent {
                 gatekeeper: gatekeeper, linkAddress: linkAddress, linkPort: invitation.linkPort)
             let outcome = try Agent.run(configuration(assignment), membership: membership) { _ in }
             let wantsFlights = assignment.wantsFlights || outcome.status != .success
-            if let loss = membership.loss { return loss }
+            if let loss = membership.loss {
+                // What ended the run here was not heard elsewhere.
+                if let report = outcome.report, report != loss.text { remark(report) }
+                return loss
+            }
             uplink.send(
                 .ended(
                     run: run,

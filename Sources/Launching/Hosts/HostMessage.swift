@@ -1,6 +1,6 @@
 internal import Fabric
-internal import NodeRuntime
-internal import SharedMemory
+package import NodeRuntime
+package import SharedMemory
 
 /// What the coordinator of a cluster over several hosts and their agents tell each other, as one frame each.
 ///
@@ -11,7 +11,7 @@ internal import SharedMemory
 /// Messages about a run carry its number, so that what is late is not taken for the next run's. A frame that is not whole, has another
 /// magic or version, an unknown kind, a count beyond its limit, or bytes left over is refused. ``refused(_:)`` looks the same in every
 /// version, so that builds that differ can tell each other so.
-enum HostMessage: Sendable, Equatable {
+package enum HostMessage: Sendable, Equatable {
     // From an agent.
 
     /// An agent is there, and who it is.
@@ -49,7 +49,7 @@ enum HostMessage: Sendable, Equatable {
     case dismissed
 
     static let magic: UInt32 = 0x3148_5053
-    static let version: UInt8 = 1
+    package static let version: UInt8 = 1
     /// The kind whose layout no version changes.
     private static let refusedKind: UInt8 = 10
 
@@ -61,7 +61,7 @@ enum HostMessage: Sendable, Equatable {
     }
 
     /// The frame.
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var writer = ByteWriter()
         writer.write(Self.magic)
         writer.write(Self.version)
@@ -107,7 +107,7 @@ enum HostMessage: Sendable, Equatable {
             writer.write(run)
             report.write(to: &writer)
         case .alive, .dismissed: break
-        case .farewell(let text), .refused(let text): writer.write(text)
+        case .farewell(let text), .refused(let text): writer.write(text, limit: Verdict.longestText)
         case .assignment(let run, let assignment):
             writer.write(run)
             assignment.write(to: &writer)
@@ -127,7 +127,7 @@ enum HostMessage: Sendable, Equatable {
     }
 
     /// Reads a frame; nil if it is not exactly one message of this version.
-    init?(decoding frame: [UInt8]) {
+    package init?(decoding frame: [UInt8]) {
         var reader = ByteReader(frame)
         guard reader.read(UInt32.self) == Self.magic, let version = reader.read(UInt8.self),
             let kind = reader.read(UInt8.self), version == Self.version || kind == Self.refusedKind,
@@ -140,8 +140,8 @@ enum HostMessage: Sendable, Equatable {
         switch kind {
         case 1: return Introduction(from: &reader).map { .hello($0) }
         case 8: return .alive
-        case 9: return reader.readText(limit: 4096).map { .farewell($0) }
-        case refusedKind: return reader.readText(limit: 4096).map { .refused($0) }
+        case 9: return reader.readText(limit: Verdict.longestText).map { .farewell($0) }
+        case refusedKind: return reader.readText(limit: Verdict.longestText).map { .refused($0) }
         case 15: return .dismissed
         default: break
         }
@@ -193,19 +193,27 @@ extension ByteReader {
     }
 }
 
+extension ByteWriter {
+    /// Appends a text, cut where a reader would refuse it: what is said at length is still to be heard.
+    mutating func write(_ text: String, limit: Int) { write(Array(text.utf8.prefix(limit))) }
+}
+
 extension Verdict {
+    /// Bytes of a text between hosts.
+    static let longestText = 4096
+
     func write(to writer: inout ByteWriter) {
         writer.write(code.rawValue)
         writer.write(UInt64(bitPattern: Int64(rank ?? -1)))
         writer.write(UInt64(bitPattern: Int64(detail)))
         writer.write(UInt64(bitPattern: Int64(process ?? -1)))
-        writer.write(text)
+        writer.write(text, limit: Self.longestText)
     }
 
     init?(from reader: inout ByteReader) {
         guard let code = reader.read(UInt64.self).flatMap({ Code(rawValue: $0) }), let rank = reader.read(UInt64.self),
             let detail = reader.read(UInt64.self), let process = reader.read(UInt64.self),
-            let text = reader.readText(limit: 4096)
+            let text = reader.readText(limit: Self.longestText)
         else { return nil }
         func optional(_ value: UInt64) -> Int? { Int64(bitPattern: value) < 0 ? nil : Int(value) }
         self.init(

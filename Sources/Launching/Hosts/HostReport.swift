@@ -1,9 +1,9 @@
-internal import Fabric
-internal import NodeRuntime
-internal import SharedMemory
+package import Fabric
+package import NodeRuntime
+package import SharedMemory
 
 /// What ended a run, as the agent of a host saw it.
-struct HostFailure: Sendable, Equatable {
+package struct HostFailure: Sendable, Equatable {
     var verdict: Verdict
     /// The exit status it asks for.
     var status: ExitStatus
@@ -13,10 +13,10 @@ struct HostFailure: Sendable, Equatable {
     func write(to writer: inout ByteWriter) {
         verdict.write(to: &writer)
         writer.write(UInt32(bitPattern: status.rawValue))
-        writer.write(report)
+        writer.write(report, limit: 1 << 16)
     }
 
-    init(verdict: Verdict, status: ExitStatus, report: String) {
+    package init(verdict: Verdict, status: ExitStatus, report: String) {
         self.verdict = verdict
         self.status = status
         self.report = report
@@ -32,7 +32,7 @@ struct HostFailure: Sendable, Equatable {
 }
 
 /// What an agent hands in when a run has ended on its host.
-struct HostReport: Sendable, Equatable {
+package struct HostReport: Sendable, Equatable {
     /// Rank processes it had.
     var processCount: Int
     /// What is known of ranks here that may be to blame for somebody else's trouble; empty for nothing.
@@ -44,7 +44,7 @@ struct HostReport: Sendable, Equatable {
 
     func write(to writer: inout ByteWriter) {
         writer.write(UInt32(processCount))
-        writer.write(remark)
+        writer.write(remark, limit: 1 << 16)
         writer.write(UInt32(counts.count))
         for count in counts {
             for operation in FabricOperation.allCases { writer.write(count.calls[operation] ?? 0) }
@@ -57,7 +57,7 @@ struct HostReport: Sendable, Equatable {
         }
     }
 
-    init(processCount: Int, remark: String, counts: [OperationCounts], flights: [[FlightRecord]]) {
+    package init(processCount: Int, remark: String, counts: [OperationCounts], flights: [[FlightRecord]]) {
         self.processCount = processCount
         self.remark = remark
         self.counts = counts
@@ -104,7 +104,7 @@ extension FlightRecord {
         for value in [root, sourceByteCount, destinationByteCount, firstMember, memberCount, memberStride] {
             writer.write(UInt64(bitPattern: Int64(value)))
         }
-        writer.write(site)
+        writer.write(site, limit: 256)
     }
 
     init?(from reader: inout ByteReader) {

@@ -1,7 +1,7 @@
 internal import NodeRuntime
 
 /// How an agent introduces itself to the coordinator.
-struct Introduction: Sendable, Equatable {
+package struct Introduction: Sendable, Equatable {
     /// Proves, where there are no keys, that the agent was invited.
     var token: [UInt8]
     /// The agent's host by its place in the list of hosts; nil where the launcher's tasks decide.
@@ -17,7 +17,7 @@ struct Introduction: Sendable, Equatable {
     /// The commit the executable was built from, for people.
     var commit: String
     /// What lies where in segments and windows.
-    var layoutDigest: UInt64
+    package var layoutDigest: UInt64
     /// The topology, cluster file or rank table the agent was started with; 0 for none.
     var topologyDigest: UInt64
     /// The key the host's switch will show to others; empty without keys.
@@ -61,7 +61,7 @@ struct Introduction: Sendable, Equatable {
         linkKey = key
     }
 
-    init(
+    package init(
         token: [UInt8], host: Int?, tasks: Range<Int>, taskCount: Int, name: String, process: Int, commit: String,
         layoutDigest: UInt64, topologyDigest: UInt64, linkKey: String
     ) {

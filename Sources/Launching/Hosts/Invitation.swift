@@ -63,7 +63,7 @@ public struct Invitation: Codable, Sendable, Equatable {
     }
 
     /// How the agent's socket knows the coordinator.
-    func security() throws(MessagingError) -> SocketSecurity {
+    package func security() throws(MessagingError) -> SocketSecurity {
         guard let serverKey, let publicKey, let secretKey else { return .plain }
         return .client(try KeyPair(publicKey: publicKey, secretKey: secretKey), server: serverKey)
     }

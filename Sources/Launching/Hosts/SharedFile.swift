@@ -8,6 +8,9 @@ public struct SharedFile: Sendable, Equatable {
     /// Digest of its bytes.
     public var digest: UInt64
 
+    /// Files a run may name: those of a model of 4096 parts, and some more.
+    static let mostFiles = 4200
+
     /// Reads a file of this host.
     ///
     /// - Throws: `CocoaError` if it cannot be read. Complexity: all its bytes, once.

@@ -15,6 +15,14 @@ final class Uplink {
         case refused(String)
         /// The coordinator is gone or cannot be reached.
         case lost(String)
+
+        /// The reason in words.
+        var text: String {
+            switch self {
+            case .lost(let reason), .refused(let reason): reason
+            case .dismissed: "the coordinator has ended"
+            }
+        }
     }
 
     private let invitation: Invitation
@@ -115,7 +123,12 @@ final class Uplink {
         }
         if let input, let watchedInput, Descriptor.poll([watchedInput], milliseconds: 0)[0] {
             input.fill()
-            if input.isAtEnd { throw Loss.lost("the coordinator that started this agent is gone") }
+            if input.isAtEnd {
+                throw Loss.lost(
+                    isConnected
+                        ? "the coordinator that started this agent is gone"
+                        : "the coordinator is gone or gave up; it was not reached at \(invitation.address)" + hint)
+            }
         }
         let now = Monotonic.now()
         if let brokenSince, now - brokenSince > Self.patience {
@@ -124,11 +137,12 @@ final class Uplink {
         if !isConnected, reachBy.remaining == 0 {
             throw Loss.lost(
                 "the coordinator at \(invitation.address) could not be reached within \(invitation.patienceMilliseconds) ms"
-                    + (lastFailure.map { "; \($0)" } ?? ""))
+                    + hint)
         }
     }
 
     private var lastFailure: String?
+    private var hint: String { lastFailure.map { "; \($0)" } ?? "" }
 
     private func broke() { if isConnected { brokenSince = brokenSince ?? Monotonic.now() } }
 

@@ -7,6 +7,8 @@ internal import Tensors
 public struct Checkpoint: Sendable {
     /// The directory, for messages.
     public let directory: String
+    /// The files it consists of, the index among them.
+    public let paths: [String]
     private let files: [SafetensorsFile]
     private let homes: [String: Int]
 
@@ -17,8 +19,10 @@ public struct Checkpoint: Sendable {
         self.directory = directory
         let indexPath = directory + "/model.safetensors.index.json"
         guard let index = try Self.readIndex(indexPath) else {
-            let file = try SafetensorsFile(path: directory + "/model.safetensors")
+            let path = directory + "/model.safetensors"
+            let file = try SafetensorsFile(path: path)
             files = [file]
+            paths = [path]
             homes = file.entries.mapValues { _ in 0 }
             return
         }
@@ -42,6 +46,7 @@ public struct Checkpoint: Sendable {
         }
         self.files = files
         self.homes = homes
+        paths = [indexPath] + numbers.keys.sorted().map { directory + "/" + $0 }
     }
 
     /// All tensor names, sorted.

@@ -90,8 +90,10 @@ struct ClusterOptions: ParsableArguments {
     }
 
     /// The launch that these flags, and Ascend's variables where a flag is not given, ask for.
+    ///
+    /// - Parameter files: what ranks read; several hosts must have it alike, and look.
     func configuration(
-        workload: any Workload.Type, payload: [UInt8] = [], windowByteCount: Int
+        workload: any Workload.Type, payload: [UInt8] = [], windowByteCount: Int, files: [String] = []
     ) throws -> ClusterConfiguration {
         let environment = ProcessInfo.processInfo.environment
         let deadline = try givenDeadline ?? AscendVariable.executionSeconds(environment) ?? 60
@@ -100,6 +102,7 @@ struct ClusterOptions: ParsableArguments {
             deadline: .milliseconds(Int64(deadline * 1000)), startDeadline: try startDeadline(),
             workload: workload.name, payload: payload)
         configuration.flightFile = flightRecorder
+        if HostSession.hasHosts { configuration.files = try files.map { try SharedFile(path: $0) } }
         return configuration
     }
 }

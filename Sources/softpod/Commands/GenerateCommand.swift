@@ -66,10 +66,9 @@ struct GenerateCommand: ParsableCommand {
             requests: ids.map { GenerateWorkload.Plan.Request(prompt: $0, maximumTokens: maxTokens) },
             temperature: temperature, topP: topP, seed: seed,
             endTokens: ignoreEnd ? [] : opened.configuration.endTokens)
-        var configuration = try cluster.configuration(
+        let configuration = try cluster.configuration(
             workload: GenerateWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
-            windowByteCount: try placement.windowByteCount(opened.configuration, place.precision))
-        configuration.files = try HostSession.shared(opened.files)
+            windowByteCount: try placement.windowByteCount(opened.configuration, place.precision), files: opened.paths)
         let printer = TokenPrinter(prompts: chosen, ids: ids, tokenizer: opened.tokenizer, report: Report(json: json))
         if !json { Report.remark(introduction(opened, placement, configuration)) }
         let outcome = try Failure.launch(configuration) { event in

@@ -47,14 +47,6 @@ enum HostSession {
         if hasHosts { throw UsageError("not over several hosts: \(reason)") }
     }
 
-    /// The files, as every host must have them; none where there is only this one.
-    static func shared(_ paths: [String]) throws -> [SharedFile] {
-        guard hasHosts else { return [] }
-        return try paths.map { path in
-            do { return try SharedFile(path: path) } catch { throw InputError(.noInput, "\(path): cannot be read") }
-        }
-    }
-
     /// Finds out which part this process has.
     static func resolve(_ hosts: HostOptions, askedDies: Int?) throws {
         guard choice == nil else { return }

@@ -37,9 +37,9 @@ struct ModelScore {
         let bytes = try [Precision.float32, command.place.precision].map {
             try placement.windowByteCount(opened.configuration, $0)
         }.reduce(0, +)
-        var configuration = try command.cluster.configuration(
-            workload: ScoreWorkload.self, payload: Array(try JSONEncoder().encode(plan)), windowByteCount: bytes)
-        configuration.files = try HostSession.shared(opened.files)
+        let configuration = try command.cluster.configuration(
+            workload: ScoreWorkload.self, payload: Array(try JSONEncoder().encode(plan)), windowByteCount: bytes,
+            files: opened.paths)
         let outcome = try Failure.launch(configuration)
         try Failure.check(outcome)
         let results = try outcome.results.compactMap { $0 }.map {

@@ -76,17 +76,11 @@ struct PlacementOptions: ParsableArguments {
 
 /// A model's files, opened and checked whole before any process is started.
 struct OpenedModel {
-    /// The files that ranks read, in a fixed order.
-    var files: [String] {
-        // A folder that was readable a moment ago; if not, the configuration's digest says so.
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        let weights = names.filter { $0.hasSuffix(".safetensors") || $0 == "model.safetensors.index.json" }.sorted()
-        return (["config.json"] + weights).map { folder + "/" + $0 }
-    }
-
     let folder: String
     let configuration: ModelConfiguration
     let tokenizer: Tokenizer
+    /// What ranks of every host read of it.
+    let paths: [String]
 
     init(folder path: String) throws {
         folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
@@ -95,5 +89,6 @@ struct OpenedModel {
         // Views only: this reads the header and asks for every tensor once.
         _ = try Transformer(checkpoint, configuration, precision: .float32)
         tokenizer = try Tokenizer(file: folder + "/tokenizer.json")
+        paths = [folder + "/config.json", folder + "/tokenizer.json"] + checkpoint.paths
     }
 }
