@@ -4,38 +4,6 @@ internal import SharedMemory
 
 // What a switch does when there is nothing to do: it looks for a moment, giving way to others; then it sleeps.
 
-/// How long a switch looks for work before it sleeps: long where that has lately been enough, not at all where it has not.
-///
-/// A wake-up costs as much as the rest of a small message's way, or several times that where a processor has to be told by another. While
-/// the switch looks, nobody needs to wake it. A look that was in vain halves the next one; a sleep that ended so
-/// soon that a look would have met its end brings the whole length back.
-struct Patience {
-    private let isAllowed: Bool
-    private(set) var nanoseconds: UInt64
-
-    /// Without patience where dies outnumber cores: they need what a switch would look with.
-    init(isAllowed: Bool = false) {
-        self.isAllowed = isAllowed
-        nanoseconds = isAllowed ? Self.longest : 0
-    }
-
-    /// Some round trips of a small message.
-    static let longest: UInt64 = 50_000
-    /// Shorter looks see nothing that the switch has not just seen.
-    private static let shortest: UInt64 = 5_000
-
-    /// Learns that a look found work.
-    mutating func found() { nanoseconds = Self.longest }
-
-    /// Learns that a look was in vain.
-    mutating func foundNothing() { nanoseconds = nanoseconds / 2 < Self.shortest ? 0 : nanoseconds / 2 }
-
-    /// Learns how long a sleep was.
-    mutating func slept(_ duration: UInt64) {
-        if isAllowed, duration < 2 * Self.longest { nanoseconds = Self.longest }
-    }
-}
-
 extension HostSwitch {
     /// Looks for work for a while, giving the processor to whoever wants it. Whether some came.
     func looksAgain() -> Bool {
@@ -44,7 +12,7 @@ extension HostSwitch {
         repeat {
             sched_yield()
             if hasPosted || look(nanoseconds: 0) {
-                patience.found()
+                patience.foundWork()
                 return true
             }
         } while Monotonic.now() < end

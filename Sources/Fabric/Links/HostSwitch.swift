@@ -29,7 +29,7 @@ public final class HostSwitch: @unchecked Sendable {
     /// Which of them could be read when they were looked at last.
     var readable: [UInt8] = []
     /// How long to look for work before going to sleep.
-    var patience = Patience()
+    var patience = Patience(isAllowed: false)
     /// By host; nil for this one.
     var links: [HostLink?]
     /// Descriptors taken from each die's ring.
