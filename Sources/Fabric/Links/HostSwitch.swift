@@ -125,6 +125,7 @@ public final class HostSwitch: @unchecked Sendable {
                 advance(from: Phase.draining, to: Phase.drained)
             }
             if looksAgain() { continue }
+            acknowledgeDeferred()
             if links.contains(where: { $0?.isHolding ?? false }) { nap() } else { sleep() }
         }
         for index in links.indices { links[index].map { add($0.statistics) } }

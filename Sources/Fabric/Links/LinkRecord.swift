@@ -150,6 +150,8 @@ enum LinkLimits {
     static let headByteCount = 48 << 10
     /// Requests a die may have under way; more from a peer is a breach of the protocol.
     static let requestsPerDie = 8
+    /// Long messages in a row that are acknowledged with the one after them; well below what fills the window.
+    static let deferredAcknowledgements = 3
     /// Messages under way on a link without being acknowledged.
     static let windowMessageCount = 128
     /// Bytes under way on a link without being acknowledged.
