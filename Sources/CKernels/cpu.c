@@ -25,6 +25,7 @@ static uint32_t detect(void) {
     const uint32_t all = f | dq | bw | vl;
     if ((features & SOFTPOD_CPU_AVX2) && (b & all) == all && (state & 0xE6) == 0xE6) {  // and opmask, ZMM
         features |= SOFTPOD_CPU_AVX512;
+        if (c & (1u << 10)) features |= SOFTPOD_CPU_VPCLMUL;
         if (c & (1u << 11)) features |= SOFTPOD_CPU_AVX512_VNNI;
         if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5))) features |= SOFTPOD_CPU_AVX512_BF16;
     }

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "cpu.h"
+
 // The polynomial with its bits reversed.
 #define POLYNOMIAL 0x82F63B78u
 // The instruction takes three cycles and one can start in each: three stretches of this length run side by side.
@@ -58,7 +60,7 @@ uint32_t softpod_crc32c_portable(uint32_t checksum, const void *bytes, uint64_t 
 }
 
 #if defined(__x86_64__)
-#include <nmmintrin.h>
+#include <immintrin.h>
 
 static uint32_t advance(const tables_t *tables, uint32_t crc) {
     return tables->stretch[0][crc & 0xFF] ^ tables->stretch[1][crc >> 8 & 0xFF] ^ tables->stretch[2][crc >> 16 & 0xFF]
@@ -89,7 +91,46 @@ __attribute__((target("sse4.2"))) static uint32_t fast(uint32_t checksum, const 
     return ~(uint32_t)crc;
 }
 
+// One lane further: what a lane holds counts as if it stood `distance` bits later, where `next` is.
+#define AHEAD __attribute__((target("sse4.2,pclmul,avx512f,avx512vl,vpclmulqdq"))) static
+
+AHEAD __m512i fold(__m512i lanes, __m512i powers, __m512i next) {
+    const __m512i low = _mm512_clmulepi64_epi128(lanes, powers, 0x00);
+    const __m512i high = _mm512_clmulepi64_epi128(lanes, powers, 0x11);
+    return _mm512_ternarylogic_epi64(low, high, next, 0x96);
+}
+
+AHEAD __m128i fold_one(__m128i lane, uint32_t low, uint32_t high, __m128i next) {
+    const __m128i powers = _mm_set_epi64x(high, low);
+    return next ^ _mm_clmulepi64_si128(lane, powers, 0x00) ^ _mm_clmulepi64_si128(lane, powers, 0x11);
+}
+
+// Carry-less multiplication by powers of x modulo the polynomial, 256 bytes a turn ("Fast CRC Computation for Generic Polynomials
+// Using PCLMULQDQ Instruction", Intel 2009). A power for a distance of n bits is a pair: x^(n+31) and x^(n-33), bits reversed.
+AHEAD uint32_t wide(uint32_t checksum, const uint8_t *bytes, uint64_t count) {
+    const __m512i by2048 = _mm512_broadcast_i32x4(_mm_set_epi64x(0xB9E02B86, 0xDCB17AA4));
+    const __m512i by512 = _mm512_broadcast_i32x4(_mm_set_epi64x(0x9E4ADDF8, 0x740EEF02));
+    __m512i a = _mm512_loadu_si512(bytes), b = _mm512_loadu_si512(bytes + 64);
+    __m512i c = _mm512_loadu_si512(bytes + 128), d = _mm512_loadu_si512(bytes + 192);
+    a = _mm512_xor_si512(a, _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)~checksum)));
+    for (count -= 256, bytes += 256; count >= 256; count -= 256, bytes += 256) {
+        a = fold(a, by2048, _mm512_loadu_si512(bytes));
+        b = fold(b, by2048, _mm512_loadu_si512(bytes + 64));
+        c = fold(c, by2048, _mm512_loadu_si512(bytes + 128));
+        d = fold(d, by2048, _mm512_loadu_si512(bytes + 192));
+    }
+    a = fold(fold(fold(a, by512, b), by512, c), by512, d);
+    for (; count >= 64; count -= 64, bytes += 64) a = fold(a, by512, _mm512_loadu_si512(bytes));
+    __m128i sum = _mm512_extracti32x4_epi32(a, 3);
+    sum = fold_one(_mm512_extracti32x4_epi32(a, 2), 0xF20C0DFE, 0x493C7D27, sum);
+    sum = fold_one(_mm512_extracti32x4_epi32(a, 1), 0x3DA6D0CB, 0xBA4FC28E, sum);
+    sum = fold_one(_mm512_extracti32x4_epi32(a, 0), 0x1C291D04, 0xDDC0152B, sum);
+    const uint64_t half = _mm_crc32_u64(0, (uint64_t)_mm_extract_epi64(sum, 0));
+    return fast(~(uint32_t)_mm_crc32_u64(half, (uint64_t)_mm_extract_epi64(sum, 1)), bytes, count);
+}
+
 uint32_t softpod_crc32c(uint32_t checksum, const void *bytes, uint64_t count) {
+    if (count >= 256 && (softpod_cpu_features() & SOFTPOD_CPU_VPCLMUL)) return wide(checksum, bytes, count);
     if (__builtin_cpu_supports("sse4.2")) return fast(checksum, bytes, count);
     return softpod_crc32c_portable(checksum, bytes, count);
 }

@@ -114,12 +114,14 @@ uint64_t softpod_free_bytes(int descriptor) {
     return (uint64_t)info.f_bavail * info.f_frsize;
 }
 
-int softpod_poll_readable(const int32_t *descriptors, int count, int64_t timeout_ns) {
+int softpod_poll_readable(const int32_t *descriptors, int count, int64_t timeout_ns, uint8_t *readable) {
     struct pollfd set[4096];
     if (count < 0 || count > 4096) return -EINVAL;
     for (int index = 0; index < count; index++)
         set[index] = (struct pollfd){.fd = descriptors[index], .events = POLLIN, .revents = 0};
     struct timespec time = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
     int ready = ppoll(set, (nfds_t)count, &time, NULL);
-    return ready >= 0 ? ready > 0 && set[0].revents != 0 : -errno;
+    if (ready < 0) return -errno;
+    for (int index = 0; index < count; index++) readable[index] = set[index].revents != 0;
+    return ready;
 }

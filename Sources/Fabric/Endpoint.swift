@@ -80,9 +80,11 @@ public final class Endpoint {
         let reserved = Self.reservedByteCount(dies: plan.rankCount)
         heap = SymmetricHeap(offset: reserved, byteCount: plan.windowByteCount - reserved)
         boards = BoardSpace(dies: plan.rankCount)
-        // An answer from another host needs several threads to run before it comes: who waits for it soon sleeps.
+        // An answer from another host needs several threads to run before it comes: who waits for it soon sleeps, unless there are cores
+        // for them, which a waiting die keeps awake.
+        let turns = plan.dieCount <= cores ? Self.farYieldNanoseconds : Self.farYieldNanoseconds / 10
         let patience = WaitPolicy(
-            spinCount: policy.spinCount, yieldNanoseconds: min(policy.yieldNanoseconds, Self.farYieldNanoseconds))
+            spinCount: policy.spinCount, yieldNanoseconds: min(policy.yieldNanoseconds, turns))
         let farWaiter = Waiter(
             segment: segment, rank: rank, policy: patience,
             slowWaits: control.counter(OperationCounts.slowWaitIndex),
@@ -93,7 +95,7 @@ public final class Endpoint {
         control.state = .running
     }
 
-    private static let farYieldNanoseconds: UInt64 = 5_000
+    private static let farYieldNanoseconds: UInt64 = 50_000
 
     /// Bytes a window of a cluster needs besides the heap. Most are never touched.
     public static func reservedByteCount(dies: Int) -> Int { WindowLayout.heapOffset(dies: dies) }

@@ -15,6 +15,9 @@ public final class LinkSocket {
     let context: MessageContext
     private let security: SocketSecurity
     private let isRouter: Bool
+    /// Whether a message may be here though ``descriptor`` is silent: since the last look that found none, something was sent, which may
+    /// have taken the library's note of one that came. Asking costs two system calls, so it is done only then and when the descriptor says so.
+    public var mayHoldMessage = true
 
     /// Opens a socket. Frames above `largestFrameByteCount` end the connection they came by.
     ///
@@ -97,7 +100,7 @@ public final class LinkSocket {
         try connect(address)
     }
 
-    /// A descriptor that becomes readable when the socket's state changes: ask ``isReadable`` before sleeping on it.
+    /// A descriptor that becomes readable when the socket's state changes: do not sleep on it while ``mayHoldMessage``.
     public var descriptor: Int32 {
         var value: Int32 = -1
         var size = 4
@@ -105,19 +108,12 @@ public final class LinkSocket {
         return value
     }
 
-    /// Whether a message can be received now.
-    public var isReadable: Bool {
-        var value: Int32 = 0
-        var size = 4
-        _ = unsafe zmq_getsockopt(handle, ZMQ_EVENTS, &value, &size)  // Cannot fail on an open socket.
-        return value & Int32(ZMQ_POLLIN) != 0
-    }
-
     /// Sends a head and perhaps an attachment as one message, without waiting. The packets stay the caller's.
     ///
     /// - Parameter name: to whom, from a router.
     /// - Returns: false if it cannot be sent now: the peer is not connected, or the queue is full.
     public func send(_ head: Packet, _ attachment: Packet?, to name: UInt16) throws(MessagingError) -> Bool {
+        mayHoldMessage = true
         if isRouter {
             let code = unsafe withUnsafeBytes(of: Self.identity(name)) { bytes in
                 unsafe zmq_send(handle, bytes.baseAddress, bytes.count, ZMQ_DONTWAIT | ZMQ_SNDMORE)
@@ -148,7 +144,10 @@ public final class LinkSocket {
     /// The next message, or nil if there is none now: from whom (to a router), head, attachment. Messages of another shape are dropped.
     public func receive() throws(MessagingError) -> (name: UInt16?, head: Packet, attachment: Packet?)? {
         while true {
-            guard let first = try receivePart() else { return nil }
+            guard let first = try receivePart() else {
+                mayHoldMessage = false
+                return nil
+            }
             var parts = [first.packet]
             var more = first.more
             while more {
@@ -173,7 +172,10 @@ public final class LinkSocket {
         while unsafe zmq_msg_recv(packet.message, handle, ZMQ_DONTWAIT) < 0 {
             let code = zmq_errno()
             if code == EAGAIN { return nil }
-            guard code == EINTR else { throw Socket.failure("receive") }
+            guard code == EINTR else {
+                mayHoldMessage = false
+                throw Socket.failure("receive")
+            }
         }
         return (packet, unsafe zmq_msg_more(packet.message) != 0)
     }

@@ -70,13 +70,20 @@ public struct SwitchBell: Sendable {
     /// Says that the switch is awake again. Who rang just before raises the event once more than needed, which costs one look.
     public func announceAwake() { word.storeSequentially(0) }
 
-    /// Sleeps until the bell is rung, one of the other descriptors can be read, or the time is over.
+    /// Sleeps until the bell is rung, one of the other descriptors can be read, or the time is over; with no time, looks once.
     ///
-    /// - Parameter descriptors: the bell's own first.
-    public func sleep(_ descriptors: [Int32], nanoseconds: UInt64) {
-        let rung = unsafe softpod_poll_readable(
-            descriptors, Int32(descriptors.count), Int64(min(nanoseconds, 3_600_000_000_000)))
-        // However it ended, everything is looked at; the event stays raised until it is taken back.
-        if rung > 0 { softpod_clear_event(event) }
+    /// - Parameters:
+    ///   - descriptors: the bell's own first.
+    ///   - readable: as many; 1 for those that can be read now.
+    /// - Returns: whether there is any of those.
+    @discardableResult
+    public func sleep(_ descriptors: [Int32], nanoseconds: UInt64, readable: inout [UInt8]) -> Bool {
+        precondition(readable.count == descriptors.count && !readable.isEmpty, "an answer for each descriptor")
+        let found = unsafe softpod_poll_readable(
+            descriptors, Int32(descriptors.count), Int64(min(nanoseconds, 3_600_000_000_000)), &readable)
+        guard found > 0 else { return false }
+        // The event stays raised until it is taken back.
+        if readable[0] != 0 { softpod_clear_event(event) }
+        return true
     }
 }

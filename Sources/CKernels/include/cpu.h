@@ -16,6 +16,8 @@ enum softpod_cpu_feature {
     SOFTPOD_CPU_AVX512_VNNI = 1u << 3,
     /// Advanced SIMD, on every arm64.
     SOFTPOD_CPU_NEON = 1u << 4,
+    /// Carry-less multiplication in 512-bit registers; implies SOFTPOD_CPU_AVX512.
+    SOFTPOD_CPU_VPCLMUL = 1u << 5,
 };
 
 /// The set of features above, as a bit mask. The first call asks the processor; later calls read the answer.

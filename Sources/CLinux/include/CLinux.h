@@ -23,9 +23,9 @@ int softpod_futex_wait(const void *word, uint32_t expected, int64_t timeout_ns);
 int softpod_futex_wait_either(const void *first, uint32_t first_expected, const void *second,
                               uint32_t second_expected, int64_t timeout_ns);
 
-/// Sleeps until one of at most 4096 descriptors can be read, or for timeout_ns nanoseconds. 1 if the first of them can be, else 0 or
-/// a negative errno.
-int softpod_poll_readable(const int32_t *descriptors, int count, int64_t timeout_ns);
+/// Sleeps until one of at most 4096 descriptors can be read, or for timeout_ns nanoseconds. Returns how many can be, and in `readable` 1 for
+/// each of those and 0 for the others; or a negative errno.
+int softpod_poll_readable(const int32_t *descriptors, int count, int64_t timeout_ns, uint8_t *readable);
 
 /// Wakes at most count sleepers on word; returns how many, or a negative errno.
 int softpod_futex_wake(const void *word, int count);

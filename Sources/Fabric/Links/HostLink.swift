@@ -42,6 +42,8 @@ final class HostLink {
     // Receiving.
     var expected: UInt64 = 1
     var owesAcknowledgement = true
+    /// Messages carried out whose acknowledgement may wait for that of the next.
+    var deferredAcknowledgements = 0
     var sawGap = false
     /// Why messages of the other end were refused, if they were.
     var refusal: String?
@@ -97,10 +99,12 @@ final class HostLink {
     }
 
     /// Sends what has been collected, if anything, as one message.
-    func flush(attachment: Packet? = nil) {
+    ///
+    /// - Parameter hasMore: whether another long message follows, so that this one need not be acknowledged at once.
+    func flush(attachment: Packet? = nil, hasMore: Bool = false) {
         guard !batch.isEmpty else { return }
         statistics.records += batch.recordCount
-        seal(attachment: attachment)
+        seal(attachment: attachment, hasMore: hasMore)
     }
 
     /// Sends what has been collected, unless messages are under way whose acknowledgement will bring the switch back here soon.
@@ -117,8 +121,10 @@ final class HostLink {
     private static let busyCount = 2
 
     /// Sends a message, also one without records: the other end acknowledges it, which shows that it lives.
-    func seal(attachment: Packet? = nil) {
-        let (head, completions) = batch.finish(header(sequence: nextSequence), attachment: attachment)
+    func seal(attachment: Packet? = nil, hasMore: Bool = false) {
+        var header = header(sequence: nextSequence)
+        if hasMore { header.flags |= LinkHeader.moreFlag }
+        let (head, completions) = batch.finish(header, attachment: attachment)
         let now = Monotonic.now()
         let size = head.byteCount + (attachment?.byteCount ?? 0)
         if unacknowledged.isEmpty { arm(now) }
@@ -145,6 +151,7 @@ final class HostLink {
 
     private func acknowledgementLeft() {
         owesAcknowledgement = false
+        deferredAcknowledgements = 0
         sawGap = false
     }
 

@@ -16,6 +16,13 @@ extension HostSwitch {
         if link.owesAcknowledgement, link.state != .lost { link.acknowledge() }
     }
 
+    /// Acknowledges what was promised a successor that has not come, before the switch sleeps.
+    func acknowledgeDeferred() {
+        for link in links {
+            if let link, link.deferredAcknowledgements > 0, link.state != .lost { link.acknowledge() }
+        }
+    }
+
     /// False if the link has no room now.
     private func serve(_ record: LinkRecord, _ link: HostLink) -> Bool {
         let operation = LinkOperation(rawValue: record.operation)

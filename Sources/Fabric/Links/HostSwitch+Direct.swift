@@ -48,6 +48,43 @@ extension HostSwitch {
         return unsafe (head.withBytes { unsafe Array($0) }, attached ? bytes : nil)
     }
 
+    /// A message of another host that carries records of eight words, whatever they say, each with so many bytes behind it; with its checksum.
+    ///
+    /// - Parameters:
+    ///   - sequence: its number; 0 with no record is a greeting, which is always answered.
+    ///   - acknowledged: the next number that host expects.
+    package func directMessage(
+        from other: Int, sequence: UInt64, acknowledged: UInt64, records: [(words: [UInt64], payload: Int)],
+        attachment bytes: [UInt8]?
+    ) -> [UInt8] {
+        var batch = LinkBatch()
+        for (words, payload) in records {
+            precondition(words.count == 8 && batch.hasRoom(payload: payload), "records that fit a message")
+            let record = unsafe words.withUnsafeBytes { bytes in
+                unsafe bytes.baseAddress.map { unsafe LinkRecord(from: $0) } ?? LinkRecord(.put, target: 0)
+            }
+            let place = unsafe batch.append(record, payload: payload)
+            unsafe place.initializeMemory(as: UInt8.self, repeating: 0x5A, count: payload)
+        }
+        let attachment = bytes.map { Packet(byteCount: $0.count) }
+        unsafe attachment?.withMutableBytes { to in unsafe to.copyBytes(from: bytes ?? []) }
+        var header = LinkHeader(
+            digest: linkDigest, sequence: sequence, acknowledged: acknowledged, limit: acknowledged &+ 127,
+            source: other, target: host)
+        if sequence == 0, records.isEmpty { header.flags = LinkHeader.greetingFlag }
+        return unsafe batch.finish(header, attachment: attachment).head.withBytes { unsafe Array($0) }
+    }
+
+    /// What the head of a message of a switch says: its number, the next it expects, and whether the link is given up.
+    package static func directHeader(
+        _ head: [UInt8], attachmentByteCount: Int
+    ) -> (sequence: UInt64, acknowledged: UInt64, isFarewell: Bool)? {
+        let header = unsafe head.withUnsafeBytes { bytes in
+            unsafe LinkHeader(from: bytes, attachmentByteCount: attachmentByteCount)
+        }
+        return header.map { ($0.sequence, $0.acknowledged, $0.flags & LinkHeader.farewellFlag != 0) }
+    }
+
     /// Writes the checksum that a message ought to have into its head, if it is long enough to have one.
     package static func reseal(_ head: inout [UInt8], _ attachment: [UInt8]?) {
         guard head.count >= LinkHeader.byteCount else { return }

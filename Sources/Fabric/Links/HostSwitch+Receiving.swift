@@ -35,7 +35,13 @@ extension HostSwitch {
         }
         for completion in completions { acknowledge(completion.rank, completion.count) }
         guard header.sequence > 0 else { return }
-        link.owesAcknowledgement = true
+        if header.flags & LinkHeader.moreFlag != 0, header.sequence == link.expected,
+            link.deferredAcknowledgements < LinkLimits.deferredAcknowledgements
+        {
+            link.deferredAcknowledgements += 1
+        } else {
+            link.owesAcknowledgement = true
+        }
         if header.sequence < link.expected {
             link.statistics.duplicates += 1
         } else if header.sequence > link.expected {

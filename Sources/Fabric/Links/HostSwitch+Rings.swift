@@ -19,7 +19,7 @@ extension HostSwitch {
             isBlocked[index] = false
             let end = min(posted, next &+ Self.turn)
             while next < end {
-                guard take(unsafe LinkRecord(from: port.entry(next)), of: rank, port) else {
+                guard take(next, before: posted, of: rank, port) else {
                     isBlocked[index] = true
                     break
                 }
@@ -35,8 +35,8 @@ extension HostSwitch {
     }
 
     /// Sends a descriptor on its way. False if its link has no room now.
-    private func take(_ posted: LinkRecord, of rank: Int, _ port: Port) -> Bool {
-        var record = posted
+    private func take(_ number: UInt64, before posted: UInt64, of rank: Int, _ port: Port) -> Bool {
+        var record = unsafe LinkRecord(from: port.entry(number))
         record.source = UInt32(rank)
         let target = Int(record.target)
         guard target < plan.rankCount, let link = links[plan.host(of: target)], link.state != .lost else {
@@ -59,7 +59,9 @@ extension HostSwitch {
             else { return refuse(rank) }
             let source = unsafe UnsafeRawPointer(shared.address(rank, Int(record.token)))
             if payload <= LinkLimits.inlineByteCount { return unsafe copy(record, from: source, to: link) }
-            return unsafe lend(record, UnsafeRawBufferPointer(start: source, count: payload), to: link)
+            let hasMore = unsafe number + 1 < posted && isLong(LinkRecord(from: port.entry(number + 1)), to: link)
+            return unsafe lend(
+                record, UnsafeRawBufferPointer(start: source, count: payload), to: link, hasMore: hasMore)
         case .operands, .inline:
             let operation = LinkOperation(rawValue: record.operation)
             let brings = operation == .get || operation == .getStrided
@@ -80,6 +82,12 @@ extension HostSwitch {
     /// Whether the descriptor is one that has a payload elsewhere; only the plain form may have one too long to be copied.
     private func isPut(_ record: LinkRecord) -> Bool {
         record.operation == LinkOperation.put.rawValue || record.operation == LinkOperation.putStrided.rawValue
+    }
+
+    /// Whether a descriptor will have a message to itself on the link. Nothing depends on it but when the other end acknowledges.
+    private func isLong(_ next: LinkRecord, to link: HostLink) -> Bool {
+        next.place == LinkRecord.Place.window.rawValue && next.byteCount > UInt32(LinkLimits.inlineByteCount)
+            && next.target < UInt32(plan.rankCount) && plan.host(of: Int(next.target)) == link.host
     }
 
     private func sent(_ rank: Int, _ link: HostLink) -> Bool {
@@ -108,7 +116,9 @@ extension HostSwitch {
 
     /// A long payload leaves from the window itself. The die keeps it as it is until it is acknowledged.
     @unsafe
-    private func lend(_ posted: LinkRecord, _ source: UnsafeRawBufferPointer, to link: HostLink) -> Bool {
+    private func lend(
+        _ posted: LinkRecord, _ source: UnsafeRawBufferPointer, to link: HostLink, hasMore: Bool
+    ) -> Bool {
         var record = posted
         record.place = LinkRecord.Place.attachment.rawValue
         record.token = 0
@@ -116,7 +126,7 @@ extension HostSwitch {
         _ = unsafe link.batch.append(record, payload: 0)
         link.batch.complete(Int(record.source))
         // The library may read the window after the acknowledgement, if it sends twice; the segment stays mapped until it has done.
-        link.flush(attachment: unsafe Packet(borrowing: source, keeper: segment))
+        link.flush(attachment: unsafe Packet(borrowing: source, keeper: segment), hasMore: hasMore)
         link.statistics.borrowedBytes += source.count
         return true
     }

@@ -21,11 +21,15 @@ public final class HostSwitch: @unchecked Sendable {
     private let context: MessageContext
     private let digest: UInt64
     var linkDigest: UInt64 { digest }
-    private let bell: SwitchBell
+    let bell: SwitchBell
     private var router: LinkSocket?
     /// What messages come by, and what is slept on: the bell and those.
-    private var sockets: [LinkSocket] = []
-    private var descriptors: [Int32] = []
+    var sockets: [LinkSocket] = []
+    var descriptors: [Int32] = []
+    /// Which of them could be read when they were looked at last.
+    var readable: [UInt8] = []
+    /// How long to look for work before going to sleep.
+    var patience = Patience(isAllowed: false)
     /// By host; nil for this one.
     var links: [HostLink?]
     /// Descriptors taken from each die's ring.
@@ -113,6 +117,8 @@ public final class HostSwitch: @unchecked Sendable {
             links.indices.allSatisfy { $0 == host || links[$0] != nil }, "bind and connect come before run")
         sockets = links.indices.compactMap { $0 < host ? links[$0]?.socket : nil } + (router.map { [$0] } ?? [])
         descriptors = [bell.descriptor] + sockets.map(\.descriptor)
+        readable = descriptors.map { _ in 0 }
+        patience = Patience(isAllowed: segment.plan.dieCount <= WaitPolicy.usableCores)
         while true {
             let asked = unsafe phase.pointee.load(ordering: .acquiring)
             if asked == Phase.stopping { break }
@@ -126,6 +132,8 @@ public final class HostSwitch: @unchecked Sendable {
             if asked == Phase.draining, links.allSatisfy({ $0?.isIdle ?? true }) {
                 advance(from: Phase.draining, to: Phase.drained)
             }
+            if looksAgain() { continue }
+            acknowledgeDeferred()
             if links.contains(where: { $0?.isHolding ?? false }) { nap() } else { sleep() }
         }
         for index in links.indices { links[index].map { add($0.statistics) } }
@@ -185,42 +193,10 @@ public final class HostSwitch: @unchecked Sendable {
         otherStatistics.refused += other.refused
     }
 
-    /// Waits a moment for a message, without asking the dies to ring: as long as a batch is held for an acknowledgement, what they post may
-    /// join it, and a system call for each of their operations would cost more than it saves.
-    private func nap() {
-        otherStatistics.sleeps += 1
-        bell.sleep(descriptors, nanoseconds: Self.napNanoseconds)
-    }
-
-    private static let napNanoseconds: UInt64 = 50_000
-
-    /// Sleeps until a die rings, a socket has something, or a link's clock asks for something.
-    private func sleep() {
-        bell.announceSleep()
-        defer { bell.announceAwake() }
-        // Looked at once more after the announcement: who posted before it did not ring.
-        guard !hasPosted, !sockets.contains(where: \.isReadable) else { return }
-        if segment.cluster.epoch.loadSequentially() > 0, links.contains(where: { $0.map(owesVerdict) ?? false }) {
-            return
-        }
-        let now = Monotonic.now()
-        let until = links.reduce(UInt64.max) { min($0, $1?.nextTick ?? .max) }
-        guard until > now else { return }
-        otherStatistics.sleeps += 1
-        bell.sleep(descriptors, nanoseconds: until - now)
-    }
-
-    private var hasPosted: Bool {
-        segment.plan.ranks.contains { rank in
-            let index = rank - segment.plan.firstRank
-            return !isBlocked[index] && segment.port(of: rank).posted.loadSequentially() != consumed[index]
-        }
-    }
-
     private func receiveAll() -> Bool {
         var worked = false
         for socket in sockets {
-            for _ in 0..<64 {
+            for _ in 0..<64 where socket.mayHoldMessage {
                 // A socket that fails is a link that is silent: its ladder says so.
                 guard let message = try? socket.receive() else { break }  // as said above
                 worked = true

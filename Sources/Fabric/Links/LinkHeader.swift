@@ -9,7 +9,7 @@
 /// 32  limit u64          the receiver may send numbers up to this one
 /// 40  source u16, target u16     hosts
 /// 44  flags u16          1: a number is missing, please send again; 2: I have not heard of you, please answer;
-///                        4: I have given the link up
+///                        4: I have given the link up; 8: another long one follows, no need to acknowledge this one yet
 /// 46  records u16
 /// 48  headByteCount u32, attachmentByteCount u32
 /// 56  zero u64
@@ -20,6 +20,7 @@ struct LinkHeader: Equatable {
     static let gapFlag: UInt16 = 1
     static let greetingFlag: UInt16 = 2
     static let farewellFlag: UInt16 = 4
+    static let moreFlag: UInt16 = 8
 
     var checksum: UInt32 = 0
     var digest: UInt64

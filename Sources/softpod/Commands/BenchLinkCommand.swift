@@ -26,6 +26,8 @@ struct BenchLinkCommand: ParsableCommand {
             "How the hosts are linked; may be given several times: \(HostSplit.Carrier.allCases.map(\.rawValue).joined(separator: ", "))."
     )
     var carrier: [String] = ["tcp", "ipc"]
+    @Option(help: "What is measured; may be given several times: bandwidth, latency, rate.")
+    var operation: [LinkBench.Operation] = LinkBench.Operation.allCases
     @Flag(help: "One JSON object a row instead of a table.") var json = false
 
     func validate() throws {
@@ -48,12 +50,7 @@ struct BenchLinkCommand: ParsableCommand {
             var rows: [Row] = []
             for carrier in carrier.compactMap(HostSplit.Carrier.init(rawValue:)) {
                 let bench = LinkBench(carrier: carrier, repetitions: repetitions)
-                for figure in try counts.flatMap({
-                    [
-                        try bench.bandwidth(byteCount: $0, deferred: true),
-                        try bench.bandwidth(byteCount: $0, deferred: false),
-                    ]
-                }) + [try bench.latency(), try bench.rate()] {
+                for figure in try operation.flatMap({ try bench.figures(of: $0, byteCounts: counts) }) {
                     rows.append(row(figure, carrier))
                 }
             }
@@ -84,3 +81,5 @@ struct BenchLinkCommand: ParsableCommand {
         return row
     }
 }
+
+extension LinkBench.Operation: ExpressibleByArgument {}

@@ -22,7 +22,22 @@ struct LinkBench {
         var batch: Int
     }
 
-    private static let timeout = Duration.seconds(60)
+    /// What can be measured.
+    enum Operation: String, CaseIterable {
+        case bandwidth, latency, rate
+    }
+
+    /// The rows of an operation.
+    func figures(of operation: Operation, byteCounts: [Int]) throws -> [Figure] {
+        switch operation {
+        case .bandwidth:
+            try byteCounts.flatMap {
+                [try bandwidth(byteCount: $0, deferred: true), try bandwidth(byteCount: $0, deferred: false)]
+            }
+        case .latency: [try latency()]
+        case .rate: [try rate()]
+        }
+    }
 
     /// Payload of puts from the window, in GB/s, beside PUSH/PULL.
     ///

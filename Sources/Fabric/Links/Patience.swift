@@ -1,0 +1,39 @@
+/// How long a switch looks for work before it sleeps: long where that has lately been enough, not at all where it has not.
+///
+/// A wake-up costs as much as the rest of a small message's way, or several times that where a processor has to be told by another. While
+/// the switch looks, nobody needs to wake it. A look that was in vain halves the next one; an idle time so
+/// short that a whole look would about have met its end brings the whole length back.
+package struct Patience {
+    private let isAllowed: Bool
+    /// Length of the next look; 0 for none.
+    package private(set) var nanoseconds: UInt64
+    /// Length of the look in vain before the sleep that follows.
+    private var looked: UInt64 = 0
+
+    /// Without patience where dies outnumber cores: they need what a switch would look with.
+    package init(isAllowed: Bool) {
+        self.isAllowed = isAllowed
+        nanoseconds = isAllowed ? Self.longest : 0
+    }
+
+    /// Some round trips of a small message.
+    package static let longest: UInt64 = 50_000
+    /// Shorter looks see nothing that the switch has not just seen.
+    private static let shortest: UInt64 = 5_000
+
+    /// Learns that a look found work.
+    package mutating func foundWork() { nanoseconds = isAllowed ? Self.longest : 0 }
+
+    /// Learns that a look was in vain.
+    package mutating func foundNothing() {
+        looked = nanoseconds
+        nanoseconds = nanoseconds / 2 < Self.shortest ? 0 : nanoseconds / 2
+    }
+
+    /// Learns how long the switch slept, its wake-up included.
+    package mutating func slept(_ duration: UInt64) {
+        let idle = duration.addingReportingOverflow(looked)
+        looked = 0
+        if isAllowed, !idle.overflow, idle.partialValue < Self.longest + Self.longest / 2 { nanoseconds = Self.longest }
+    }
+}
