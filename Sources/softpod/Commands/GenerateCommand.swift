@@ -76,7 +76,7 @@ struct GenerateCommand: ParsableCommand {
         }
         printer.finish()
         GenerationSummary(
-            command: self, outcome: outcome, placement: placement, tokens: printer.tokenCount,
+            command: self, outcome: outcome, placement: placement, printed: printer,
             experts: opened.configuration.expertCount
         ).print(Report(json: json))
         try Failure.check(outcome)

@@ -89,7 +89,7 @@ struct VerifyCommand: ParsableCommand {
                 "entry": .text(check.name), "transport": .text(route), "dies": .integer(cluster.dies),
                 "processes": .integer(outcome.processCount), "judge": .text(check.judge),
                 "comparisons": .integer(total.trials), "error": total.error.map { .number($0) } ?? .absent,
-                "wrong": .integer(total.wrong), "seed": .integer(Int(truncatingIfNeeded: seed)),
+                "wrong": .integer(total.wrong), "digest": .text(total.digest.text), "seed": .integer(Int(truncatingIfNeeded: seed)),
                 "first": total.first.map { .text($0) } ?? .absent, "kind": "measured",
                 "commit": .text(RunFacts.commit),
             ])
@@ -97,6 +97,9 @@ struct VerifyCommand: ParsableCommand {
         let columns = ["entry", "judge", "comparisons", "error", "wrong"]
         Report(json: json).rows(rows, title: "\(route), \(cluster.dies) dies", columns: columns)
         for total in totals { if let first = total.first { Report.remark("wrong: \(first)") } }
+        var digest = ResultDigest()
+        for total in totals { digest.add(total.digest.value) }
+        if !json { Report.remark("\(route): digest of all results \(digest.text)") }
         return totals.map(\.wrong).reduce(0, +)
     }
 }

@@ -11,14 +11,19 @@ struct GenerationSummary {
     private let outcome: ClusterOutcome
     private let placement: ModelPlacement
     private let tokens: Int
+    private let digest: ResultDigest
     private let experts: Int
     private let results: [(rank: Int, result: GenerateWorkload.Result)]
 
-    init(command: GenerateCommand, outcome: ClusterOutcome, placement: ModelPlacement, tokens: Int, experts: Int) {
+    init(
+        command: GenerateCommand, outcome: ClusterOutcome, placement: ModelPlacement, printed: TokenPrinter,
+        experts: Int
+    ) {
         self.command = command
         self.outcome = outcome
         self.placement = placement
-        self.tokens = tokens
+        tokens = printed.tokenCount
+        digest = printed.digest
         self.experts = experts
         results = outcome.results.enumerated().compactMap { rank, bytes in
             // A die that was lost has no result; the summary then covers the others and says so.
@@ -48,6 +53,7 @@ struct GenerationSummary {
         row.append("variant", .text(command.place.variant))
         row.append("seed", .integer(Int(truncatingIfNeeded: command.seed)))
         row.append("tokens", .integer(tokens))
+        row.append("digest", .text(digest.text))
         row.append("tokensPerSecond", seconds > 0 ? .number(Double(tokens) / seconds) : .absent)
         row.append("steps", .integer(results.map(\.result.steps).max() ?? 0))
         row.append("startSeconds", outcome.startNanoseconds.map { .number(Double($0) / 1e9) } ?? .absent)

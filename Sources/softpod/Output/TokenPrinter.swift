@@ -25,6 +25,16 @@ final class TokenPrinter {
     /// Tokens seen.
     var tokenCount: Int { texts.reduce(0) { $0 + $1.ids.count } }
 
+    /// Of all tokens, request by request: the same for every layout.
+    var digest: ResultDigest {
+        var digest = ResultDigest()
+        for text in texts {
+            digest.add(UInt64(text.ids.count))
+            for id in text.ids { digest.add(UInt64(truncatingIfNeeded: id)) }
+        }
+        return digest
+    }
+
     func take(_ event: TokenEvent) {
         guard texts.indices.contains(event.request) else { return }
         texts[event.request].ids.append(event.token)

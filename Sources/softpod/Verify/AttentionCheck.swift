@@ -69,8 +69,10 @@ struct AttentionCheck: Check {
         let me = decoder.team.rank
         finding.compare(error <= bound, "rank \(me): error \(error) at \(tokens) keys, seed \(seed)")
         let shared = try decodeByKeys(decoder, keys, queries, plan, width, tokens)
+        finding.digest.add(shared)
         finding.compare(Self.same(shared, local), "rank \(me): by keys differs at \(tokens) keys, seed \(seed)")
         let divided = try decodeByHeads(decoder, keys, queries, plan, width)
+        finding.digest.add(divided)
         finding.compare(Self.same(divided, local), "rank \(me): by heads differs at \(tokens) keys, seed \(seed)")
     }
 

@@ -20,6 +20,8 @@ struct Finding: Codable, Sendable, Equatable {
     var wrong = 0
     /// The largest relative error, where closeness is judged and not bits.
     var error: Double?
+    /// Of everything that was computed and moved: the same for every layout of hosts and processes.
+    var digest = ResultDigest()
     /// The first failure, so that it can be replayed.
     var first: String?
 
@@ -36,6 +38,7 @@ struct Finding: Codable, Sendable, Equatable {
         trials += other.trials
         wrong += other.wrong
         if let value = other.error { error = max(error ?? 0, value) }
+        digest.add(other.digest.value)
         first = first ?? other.first
     }
 }

@@ -45,6 +45,7 @@ struct CollectiveCheck: Check {
                 guard let expected = Self.expected(trial)[me] else {
                     return finding.compare(true, "")
                 }
+                finding.digest.add(got)
                 finding.compare(got == expected, "rank \(me): \(trial)")
             }
         }

@@ -87,6 +87,7 @@ struct ExchangeCheck: Check {
         var span = sums.mutableSpan
         try exchange.combine(
             rows: answers.span, weights: Array(batch.weights.joined()).span, handle: arrived.handle, into: &span)
+        finding.digest.add(sums)
         let right = OracleExperts.exchange(
             batches, dispatch: dispatch.elementType, combine: combine.elementType, expert: Self.expert)[me]
         finding.compare(
