@@ -28,6 +28,8 @@ public final class Coordinator {
     private var runNumber: UInt32 = 0
     /// Why there can be no further run.
     var broken: String?
+    /// Strangers the user has been told of.
+    var strangerCount = 0
 
     // The run under way.
     var phase = Phase.gathering
@@ -37,7 +39,7 @@ public final class Coordinator {
     var results: [[UInt8]?] = []
     var failure: HostFailure?
     var deadline = Deadline(after: .zero)
-    private var begin: UInt64 = 0
+    private var begunAt: UInt64 = 0
     private var connectedAt: UInt64?
     private var endingSince: UInt64?
     var interruptedAt: UInt64?
@@ -90,28 +92,33 @@ public final class Coordinator {
         _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void = { _ in }
     ) throws -> ClusterOutcome {
         if let broken { throw SystemError(rule: "no further run on these hosts: \(broken)") }
-        self.configuration = configuration
-        self.onEvent = onEvent
-        runNumber += 1
-        begin = Monotonic.now()
-        deadline = Deadline(after: configuration.startDeadline)
-        results = Array(repeating: nil, count: configuration.dieCount)
-        (failure, plan, connectedAt, endingSince) = (nil, nil, nil, nil)
-        for index in agents.indices {
-            agents[index].part = AgentSlot.Part()
-            agents[index].lastHeard = begin
-        }
-        phase = .gathering
+        begin(configuration, onEvent)
         while !isOver {
             try turn()
         }
         return outcome()
     }
 
+    /// Gathers the agents for a run.
+    func begin(_ configuration: ClusterConfiguration, _ onEvent: @escaping (ClusterEvent) -> Void) {
+        self.configuration = configuration
+        self.onEvent = onEvent
+        runNumber += 1
+        begunAt = Monotonic.now()
+        deadline = Deadline(after: configuration.startDeadline)
+        results = Array(repeating: nil, count: configuration.dieCount)
+        (failure, plan, connectedAt, endingSince) = (nil, nil, nil, nil)
+        for index in agents.indices {
+            agents[index].part = AgentSlot.Part()
+            agents[index].lastHeard = begunAt
+        }
+        phase = .gathering
+    }
+
     /// The number of the run under way.
     var run: UInt32 { runNumber }
 
-    private var isOver: Bool {
+    var isOver: Bool {
         guard phase == .ending else { return false }
         return agents.allSatisfy { !$0.isPresent || $0.part.report != nil || plan == nil }
     }
@@ -122,19 +129,26 @@ public final class Coordinator {
         let numbers =
             [signals.descriptor.number, socket.descriptor] + watched.compactMap { agents[$0].child?.descriptor.number }
         let ready = Descriptor.poll(numbers, milliseconds: socket.isReadable ? 0 : pollMilliseconds)
-        try receive()
+        for _ in 0..<Self.messagesPerTurn {
+            guard let frames = try socket.receive() else { break }
+            take(frames)
+        }
         for (place, index) in watched.enumerated() where ready[place + 2] { reap(index) }
         while let signal = signals.next() { interrupt(signal) }
         if phase != .running, deadline.remaining == 0 { deadlinePassed() }
         lookForSilence()
     }
 
+    /// Messages read before the clock, the signals and the agents' processes are looked at again: somebody who never stops talking does
+    /// not hold up the rest.
+    private static let messagesPerTurn = 1024
+
     private var pollMilliseconds: Int {
         phase == .running ? 1000 : min(1000, Int(deadline.remaining / 1_000_000) + 1)
     }
 
     /// Goes to the next phase when everybody is ready for it.
-    private func advance() throws {
+    func advance() throws {
         switch phase {
         case .gathering where hasGathered: try makePlan()
         case .making where agents.allSatisfy({ $0.part.address != nil }):
@@ -230,8 +244,8 @@ public final class Coordinator {
             status: failure?.status ?? .success, report: failure?.report, results: results,
             counts: gathered(OperationCounts()) { $0.counts }, flights: gathered([]) { $0.flights },
             processCount: reports.reduce(0) { $0 + ($1?.processCount ?? 0) },
-            startNanoseconds: connectedAt.map { $0 - begin }, stopNanoseconds: now - (endingSince ?? now),
-            totalNanoseconds: now - begin)
+            startNanoseconds: connectedAt.map { $0 - begunAt }, stopNanoseconds: now - (endingSince ?? now),
+            totalNanoseconds: now - begunAt)
     }
 
     /// Ends the session: every agent goes, and nothing is left of those this process started.

@@ -1,22 +1,24 @@
-internal import Fabric
-internal import NodeRuntime
-internal import SharedMemory
+package import Fabric
+package import NodeRuntime
+package import SharedMemory
 
 /// What ended a run, as the agent of a host saw it.
-struct HostFailure: Sendable, Equatable {
+package struct HostFailure: Sendable, Equatable {
     var verdict: Verdict
     /// The exit status it asks for.
     var status: ExitStatus
     /// One line for the user.
     var report: String
 
+    static let reportLimit = 1 << 16
+
     func write(to writer: inout ByteWriter) {
         verdict.write(to: &writer)
         writer.write(UInt32(bitPattern: status.rawValue))
-        writer.write(report)
+        writer.write(report, limit: Self.reportLimit)
     }
 
-    init(verdict: Verdict, status: ExitStatus, report: String) {
+    package init(verdict: Verdict, status: ExitStatus, report: String) {
         self.verdict = verdict
         self.status = status
         self.report = report
@@ -25,14 +27,14 @@ struct HostFailure: Sendable, Equatable {
     init?(from reader: inout ByteReader) {
         guard let verdict = Verdict(from: &reader),
             let status = reader.read(UInt32.self).flatMap({ ExitStatus(rawValue: Int32(bitPattern: $0)) }),
-            let report = reader.readText(limit: 1 << 16)
+            status != .success, let report = reader.readText(limit: Self.reportLimit)
         else { return nil }
         self.init(verdict: verdict, status: status, report: report)
     }
 }
 
 /// What an agent hands in when a run has ended on its host.
-struct HostReport: Sendable, Equatable {
+package struct HostReport: Sendable, Equatable {
     /// Rank processes it had.
     var processCount: Int
     /// What is known of ranks here that may be to blame for somebody else's trouble; empty for nothing.
@@ -44,7 +46,7 @@ struct HostReport: Sendable, Equatable {
 
     func write(to writer: inout ByteWriter) {
         writer.write(UInt32(processCount))
-        writer.write(remark)
+        writer.write(remark, limit: HostFailure.reportLimit)
         writer.write(UInt32(counts.count))
         for count in counts {
             for operation in FabricOperation.allCases { writer.write(count.calls[operation] ?? 0) }
@@ -57,7 +59,7 @@ struct HostReport: Sendable, Equatable {
         }
     }
 
-    init(processCount: Int, remark: String, counts: [OperationCounts], flights: [[FlightRecord]]) {
+    package init(processCount: Int, remark: String, counts: [OperationCounts], flights: [[FlightRecord]]) {
         self.processCount = processCount
         self.remark = remark
         self.counts = counts
@@ -66,7 +68,7 @@ struct HostReport: Sendable, Equatable {
 
     init?(from reader: inout ByteReader) {
         let most = SegmentLayout.maximumDieCount
-        guard let processes = reader.readCount(limit: most), let remark = reader.readText(limit: 1 << 16),
+        guard let processes = reader.readCount(limit: most), let remark = reader.readText(limit: HostFailure.reportLimit),
             let countCount = reader.readCount(limit: most)
         else { return nil }
         var counts: [OperationCounts] = []
@@ -104,7 +106,7 @@ extension FlightRecord {
         for value in [root, sourceByteCount, destinationByteCount, firstMember, memberCount, memberStride] {
             writer.write(UInt64(bitPattern: Int64(value)))
         }
-        writer.write(site)
+        writer.write(site, limit: HostMessage.nameLimit)
     }
 
     init?(from reader: inout ByteReader) {
@@ -114,7 +116,7 @@ extension FlightRecord {
         var values: [Int] = []
         for _ in 0..<6 { values += reader.read(UInt64.self).map { [Int(Int64(bitPattern: $0))] } ?? [] }
         guard codes.count == 5, values.count == 6, let state = State(rawValue: codes[0]),
-            let site = reader.readText(limit: 256)
+            let site = reader.readText(limit: HostMessage.nameLimit)
         else { return nil }
         self.init(
             number: number, state: state, operation: codes[1], algorithm: codes[2], type: codes[3],

@@ -1,7 +1,7 @@
 internal import NodeRuntime
 
 /// How an agent introduces itself to the coordinator.
-struct Introduction: Sendable, Equatable {
+package struct Introduction: Sendable, Equatable {
     /// Proves, where there are no keys, that the agent was invited.
     var token: [UInt8]
     /// The agent's host by its place in the list of hosts; nil where the launcher's tasks decide.
@@ -23,8 +23,10 @@ struct Introduction: Sendable, Equatable {
     /// The key the host's switch will show to others; empty without keys.
     var linkKey: String
 
-    static let tokenByteCount = 32
+    package static let tokenByteCount = 32
     private static let mostTasks = 1 << 20
+    /// A key has 40 characters.
+    static let keyLimit = 64
 
     func write(to writer: inout ByteWriter) {
         writer.write(token)
@@ -32,21 +34,21 @@ struct Introduction: Sendable, Equatable {
         writer.write(UInt32(tasks.lowerBound))
         writer.write(UInt32(tasks.count))
         writer.write(UInt32(taskCount))
-        writer.write(name)
+        writer.write(name, limit: HostMessage.nameLimit)
         writer.write(UInt32(process))
-        writer.write(commit)
+        writer.write(commit, limit: HostMessage.nameLimit)
         writer.write(layoutDigest)
         writer.write(topologyDigest)
-        writer.write(linkKey)
+        writer.write(linkKey, limit: Self.keyLimit)
     }
 
     init?(from reader: inout ByteReader) {
         guard let token = reader.readBlock(), token.count <= 256, let host = reader.read(UInt32.self),
             let first = reader.readCount(limit: Self.mostTasks), let count = reader.readCount(limit: Self.mostTasks),
-            let all = reader.readCount(limit: Self.mostTasks), let name = reader.readText(limit: 255),
-            let process = reader.read(UInt32.self), let commit = reader.readText(limit: 255),
+            let all = reader.readCount(limit: Self.mostTasks), let name = reader.readText(limit: HostMessage.nameLimit),
+            let process = reader.read(UInt32.self), let commit = reader.readText(limit: HostMessage.nameLimit),
             let layout = reader.read(UInt64.self), let topology = reader.read(UInt64.self),
-            let key = reader.readText(limit: 64)
+            let key = reader.readText(limit: Self.keyLimit)
         else { return nil }
         self.token = token
         let place = Int32(bitPattern: host)
@@ -61,7 +63,7 @@ struct Introduction: Sendable, Equatable {
         linkKey = key
     }
 
-    init(
+    package init(
         token: [UInt8], host: Int?, tasks: Range<Int>, taskCount: Int, name: String, process: Int, commit: String,
         layoutDigest: UInt64, topologyDigest: UInt64, linkKey: String
     ) {
