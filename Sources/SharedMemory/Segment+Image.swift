@@ -2,6 +2,9 @@ internal import CLinux
 internal import Glibc
 
 extension Segment {
+    /// Bytes of the whole memory object.
+    package var objectByteCount: Int { byteCount }
+
     /// The first bytes of the segment as they stand: what a process that attaches to it reads.
     package func image(byteCount count: Int) -> [UInt8] {
         precondition((0...byteCount).contains(count), "bytes of the segment")

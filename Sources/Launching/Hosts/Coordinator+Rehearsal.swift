@@ -22,6 +22,9 @@ extension Coordinator {
         package var doneCount: Int
     }
 
+    /// The number of the run under way.
+    package var runNumber: UInt32 { run }
+
     /// How the run stands.
     package var standing: Standing {
         Standing(

@@ -25,7 +25,7 @@ public final class Coordinator {
     let address: String
     let remark: @Sendable (String) -> Void
     var agents: [AgentSlot] = []
-    private var runNumber: UInt32 = 0
+    private var lastRun: UInt32 = 0
     /// Why there can be no further run.
     var broken: String?
     /// Strangers the user has been told of.
@@ -103,7 +103,7 @@ public final class Coordinator {
     func begin(_ configuration: ClusterConfiguration, _ onEvent: @escaping (ClusterEvent) -> Void) {
         self.configuration = configuration
         self.onEvent = onEvent
-        runNumber += 1
+        lastRun &+= 1
         begunAt = Monotonic.now()
         deadline = Deadline(after: configuration.startDeadline)
         results = Array(repeating: nil, count: configuration.dieCount)
@@ -116,7 +116,7 @@ public final class Coordinator {
     }
 
     /// The number of the run under way.
-    var run: UInt32 { runNumber }
+    var run: UInt32 { lastRun }
 
     var isOver: Bool {
         guard phase == .ending else { return false }

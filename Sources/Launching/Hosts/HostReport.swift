@@ -6,7 +6,7 @@ package import SharedMemory
 package struct HostFailure: Sendable, Equatable {
     var verdict: Verdict
     /// The exit status it asks for.
-    var status: ExitStatus
+    package var status: ExitStatus
     /// One line for the user.
     var report: String
 
