@@ -117,11 +117,9 @@ extension Coordinator {
             refuse(route, "\(title) has \(who.tasks.count) tasks, but of \(taskCount) in all others have \(known)")
             return nil
         }
-        // The first slot is that of the agent this process has started.
-        if agents.count == 1, agents[0].introduction == nil, case .tasks(let own, _, _) = roster.source,
-            own.lowerBound == who.tasks.lowerBound
-        {
-            return 0
+        // The slot that was there first is that of the agent this process has started, whoever comes before it.
+        if case .tasks(let own, _, _) = roster.source, own == who.tasks {
+            if let index = agents.firstIndex(where: { $0.introduction == nil }) { return index }
         }
         agents.append(AgentSlot(name: who.name, dies: who.tasks.count * (dieCount / taskCount)))
         return agents.count - 1
