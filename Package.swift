@@ -97,11 +97,18 @@ let package = Package(
             name: "Launching",
             dependencies: ["Fabric", "NodeRuntime", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house),
-        // L6: the command line and the test harness.
+        // L6: the fuzzer, the command line and the test harness.
+        .target(
+            name: "Fuzzing",
+            dependencies: [
+                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Messaging", "Workers",
+                "SharedMemory", "StrictJSON", "Topology",
+            ],
+            swiftSettings: house),
         .executableTarget(
             name: "softpod",
             dependencies: [
-                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives", "Oracle",
+                "Fuzzing", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives", "Oracle",
                 "Kernels", "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", system,
                 arguments,
             ],
@@ -149,6 +156,9 @@ let package = Package(
             dependencies: [
                 "ClusterFiles", "Messaging", "SharedMemory", "StrictJSON", "Topology", "TestKit", "Workers", system,
             ],
+            swiftSettings: house),
+        .testTarget(
+            name: "FuzzingTests", dependencies: ["Fuzzing", "Launching", "Messaging", "NodeRuntime", "TestKit"],
             swiftSettings: house),
         .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),

@@ -30,11 +30,11 @@ public struct OperationCounts: Sendable, Equatable {
         sleeps = control.counter(Self.sleepIndex).loadRelaxed()
     }
 
-    /// Adds another die's counts.
+    /// Adds another die's counts. Sums wrap: counts may come from another host, and nothing but a table is made of them.
     public mutating func add(_ other: OperationCounts) {
-        for (operation, count) in other.calls { calls[operation, default: 0] += count }
-        bytes += other.bytes
-        slowWaits += other.slowWaits
-        sleeps += other.sleeps
+        for (operation, count) in other.calls { calls[operation, default: 0] &+= count }
+        bytes &+= other.bytes
+        slowWaits &+= other.slowWaits
+        sleeps &+= other.sleeps
     }
 }

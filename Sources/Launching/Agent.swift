@@ -230,7 +230,8 @@ public final class Agent {
         let tail = known.isEmpty ? "" : "; " + known.joined(separator: "; ")
         end(
             Verdict(.rankFailed, rank: failure.peers.first ?? die, text: failure.text),
-            status: ExitStatus(rawValue: failure.status) ?? .rankLost, report: failure.text + tail)
+            // A failure never counts as success, whatever the process says.
+            status: ExitStatus(rawValue: failure.status).flatMap { $0 == .success ? nil : $0 } ?? .rankLost, report: failure.text + tail)
     }
 
     private func reap(_ index: Int) {

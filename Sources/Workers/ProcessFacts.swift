@@ -11,6 +11,12 @@ extension ProcessControl {
         return 0
     }
 
+    /// Bytes of this process in memory, shared ones included; 0 if unknown.
+    public static func residentByteCount() -> Int {
+        let words = String(decoding: read("/proc/self/statm", limit: 256), as: UTF8.self).split(separator: " ")
+        return words.dropFirst().first.flatMap { Int($0) }.map { $0 * 4096 } ?? 0
+    }
+
     /// Bytes of this process's page tables; 0 if the system does not say.
     public static func pageTableByteCount() -> Int {
         let text = String(decoding: read("/proc/self/status", limit: 8192), as: UTF8.self)

@@ -30,6 +30,13 @@ struct LayerTests {
         "Launching": (
             5, ["CLinux", "NodeRuntime", "Fabric", "Messaging", "SharedMemory", "Workers", "Topology", "Telemetry"]
         ),
+        "Fuzzing": (
+            6,
+            [
+                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Messaging", "Workers",
+                "SharedMemory", "StrictJSON", "Topology",
+            ]
+        ),
         "softpod": (6, ["*"]), "TestKit": (6, ["*"]),
     ]
     /// Modules from outside the project, and the lowest layer that may use them.

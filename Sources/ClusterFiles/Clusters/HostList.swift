@@ -59,6 +59,10 @@ public enum HostList {
             // Both are at most the limit, so the product cannot overflow.
             guard names.count * numbers.count <= limit else { throw tooMany }
             names = names.flatMap { name in numbers.map { name + head + $0 } }
+            // Before the next bracket makes them longer still: no name of a host is, and copying them takes the square of their length.
+            guard names.allSatisfy({ $0.utf8.count <= 255 }) else {
+                throw HostListError("has a name of more than 255 characters")
+            }
             rest = rest[rest.index(after: close)...]
         }
         guard names.count <= limit else { throw tooMany }

@@ -117,4 +117,11 @@ extension HostSwitch {
         guard let link = links[other] else { return }
         links[other] = self.link(to: other, link.socket)
     }
+
+    /// What a switch that runs does for a link between messages: answers, acknowledgements, clocks.
+    package func turnDirect(_ other: Int) {
+        guard let link = links[other], link.state != .lost else { return }
+        answer(link)
+        if let reason = link.tick(Monotonic.now()) { lose(link, reason) }
+    }
 }

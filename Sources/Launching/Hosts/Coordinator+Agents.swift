@@ -40,6 +40,7 @@ extension Coordinator {
     }
 
     private func start(_ slot: inout AgentSlot, _ command: [String], _ invitation: Invitation) throws {
+        guard roster.startsAgents else { return }
         let pipe = try Pipe()
         slot.input = pipe
         slot.child = try ChildProcess.start(command: command, input: pipe.reading.number)

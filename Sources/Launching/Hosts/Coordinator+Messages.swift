@@ -7,19 +7,15 @@ internal import Workers
 // What agents say. Nothing is believed of whoever has not introduced itself as one of ours.
 
 extension Coordinator {
-    func receive() throws {
-        while let frames = try socket.receive() {
-            guard frames.count == 2, let route = frames.first else { continue }
-            guard let message = HostMessage(decoding: frames[1]) else {
-                refuseStrangeFrame(frames[1], route)
-                continue
-            }
-            if case .hello(let introduction) = message {
-                introduce(introduction, route)
-            } else if let index = agents.firstIndex(where: { $0.route == route }) {
-                agents[index].lastHeard = Monotonic.now()
-                handle(message, index)
-            }
+    /// Takes a message as the socket gave it: who it is from, and what it says.
+    func take(_ frames: [[UInt8]]) {
+        guard frames.count == 2, let route = frames.first else { return }
+        guard let message = HostMessage(decoding: frames[1]) else { return refuseStrangeFrame(frames[1], route) }
+        if case .hello(let introduction) = message {
+            introduce(introduction, route)
+        } else if let index = agents.firstIndex(where: { $0.route == route }) {
+            agents[index].lastHeard = Monotonic.now()
+            handle(message, index)
         }
     }
 
@@ -41,13 +37,27 @@ extension Coordinator {
         }
     }
 
-    /// A build of another protocol is told so; other noise is passed over.
+    /// A build of another protocol is told so; other noise is passed over. It ends the start only if it was invited: in every version the
+    /// first message holds the token.
     private func refuseStrangeFrame(_ frame: [UInt8], _ route: [UInt8]) {
         guard let version = HostMessage.version(of: frame), version != HostMessage.version else { return }
-        refuse(
-            route,
-            "an agent speaks version \(version) of the protocol, the coordinator \(HostMessage.version): mixed builds")
+        let text =
+            "an agent speaks version \(version) of the protocol, the coordinator \(HostMessage.version): mixed builds"
+        guard roster.keys != nil || roster.admitsUninvited || frame.contains(token) else {
+            return turnAway(route, text)
+        }
+        refuse(route, text)
     }
+
+    /// One that nobody invited: told so, and nothing else follows. The user hears of the first few.
+    private func turnAway(_ route: [UInt8], _ text: String) {
+        send(.refused(text), to: route)
+        strangerCount += 1
+        guard strangerCount <= Self.mostStrangersTold else { return }
+        remark("refused: \(text)" + (strangerCount == Self.mostStrangersTold ? "; others will not be told of" : ""))
+    }
+
+    private static let mostStrangersTold = 8
 
     /// One that belongs here but does not fit ends the start: without it the cluster is not whole, and the user should know why.
     private func refuse(_ route: [UInt8], _ text: String) {
@@ -58,8 +68,7 @@ extension Coordinator {
 
     private func introduce(_ who: Introduction, _ route: [UInt8]) {
         guard who.token == token || roster.keys != nil || roster.admitsUninvited else {
-            send(.refused("this agent was not invited to this run"), to: route)
-            return remark("refused host \(who.name): it was not invited to this run")
+            return turnAway(route, "host \(who.name) was not invited to this run")
         }
         let title = "host \(who.name) (agent \(who.process))"
         guard who.layoutDigest == SegmentLayout.abiDigest else {
@@ -67,13 +76,22 @@ extension Coordinator {
                 route,
                 "\(title) has another memory layout: its build is \(who.commit), the coordinator's \(roster.commit)")
         }
+        if let index = agents.firstIndex(where: { $0.route == route }) {
+            // Said again. Whoever is somebody already cannot become somebody else.
+            guard agents[index].introduction == who else {
+                return refuse(route, "\(title) says that it is another one")
+            }
+            agents[index].lastHeard = Monotonic.now()
+            return
+        }
+        guard phase == .gathering else { return refuse(route, "\(title) has come after the run began") }
         let index: Int
         switch roster.source {
         case .started(let hosts, _):
             guard let place = who.host, hosts.indices.contains(place) else {
                 return refuse(route, "\(title) is in no place of the list of hosts")
             }
-            if let other = agents[place].introduction, agents[place].route != nil, agents[place].route != route {
+            if let other = agents[place].introduction, agents[place].route != nil {
                 return refuse(route, "host \(who.name) is there twice: agents \(other.process) and \(who.process)")
             }
             guard who.topologyDigest == 0 || who.topologyDigest == roster.topologyDigest else {
@@ -106,7 +124,7 @@ extension Coordinator {
         }
         // Where tasks alternate between nodes, their numbers say the order of the nodes and nothing else.
         if let other = agents.first(where: {
-            $0.introduction?.tasks.lowerBound == who.tasks.lowerBound && $0.route != route
+            $0.introduction?.tasks.lowerBound == who.tasks.lowerBound
         }) {
             refuse(
                 route,
@@ -114,11 +132,14 @@ extension Coordinator {
                     + "\(other.introduction?.process ?? 0)) and host \(who.name)'s (agent \(who.process))")
             return nil
         }
-        // The first slot is that of the agent this process has started; others may come before it.
-        if agents[0].introduction == nil, case .tasks(let own, _, _) = roster.source,
-            own.lowerBound == who.tasks.lowerBound
-        {
-            return 0
+        let known = agents.reduce(0) { $0 + ($1.introduction?.tasks.count ?? 0) }
+        guard known + who.tasks.count <= taskCount else {
+            refuse(route, "\(title) has \(who.tasks.count) tasks, but of \(taskCount) in all others have \(known)")
+            return nil
+        }
+        // The slot that was there first is that of the agent this process has started, whoever comes before it.
+        if case .tasks(let own, _, _) = roster.source, own == who.tasks {
+            if let index = agents.firstIndex(where: { $0.introduction == nil }) { return index }
         }
         agents.append(AgentSlot(name: who.name, dies: who.tasks.count * (dieCount / taskCount)))
         return agents.count - 1
@@ -128,11 +149,16 @@ extension Coordinator {
         switch message {
         case .ready(let run, let address) where run == self.run && phase == .making:
             agents[index].part.address = address
-        case .connected(let run) where run == self.run: agents[index].part.isConnected = true
+        case .connected(let run) where run == self.run && (phase == .making || phase == .linking):
+            // A host that has no other to link to need not wait for addresses.
+            agents[index].part.isConnected = true
         case .relayed(let run, let inner) where run == self.run: relay(inner, index)
         case .failed(let run, let failure) where run == self.run: fail(failure)
-        case .done(let run) where run == self.run: agents[index].part.isDone = true
-        case .ended(let run, let report) where run == self.run: agents[index].part.report = report
+        case .done(let run) where run == self.run && phase == .running: agents[index].part.isDone = true
+        case .ended(let run, let report) where run == self.run:
+            agents[index].part.report = report
+            // Before that it says that something failed, or is told to stop.
+            if phase != .ending { lost(index, "\(agents[index].title) left the run before its end") }
         case .farewell(let text): lost(index, "\(agents[index].title) \(text)")
         default: break  // Late, or only to show that it lives.
         }

@@ -28,9 +28,11 @@ public final class Coordinator {
     let address: String
     let remark: @Sendable (String) -> Void
     var agents: [AgentSlot] = []
-    private var runNumber: UInt32 = 0
+    private var lastRun: UInt32 = 0
     /// Why there can be no further run.
     var broken: String?
+    /// Strangers the user has been told of.
+    var strangerCount = 0
 
     // The run under way.
     var phase = Phase.gathering
@@ -40,7 +42,7 @@ public final class Coordinator {
     var results: [[UInt8]?] = []
     var failure: HostFailure?
     var deadline = Deadline(after: .zero)
-    private var begin: UInt64 = 0
+    private var begunAt: UInt64 = 0
     private var connectedAt: UInt64?
     private var endingSince: UInt64?
     var interruptedAt: UInt64?
@@ -94,28 +96,33 @@ public final class Coordinator {
         _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void = { _ in }
     ) throws -> ClusterOutcome {
         if let broken { throw SystemError(rule: "no further run on these hosts: \(broken)") }
-        self.configuration = configuration
-        self.onEvent = onEvent
-        runNumber += 1
-        begin = Monotonic.now()
-        deadline = Deadline(after: configuration.startDeadline)
-        results = Array(repeating: nil, count: configuration.dieCount)
-        (failure, plan, connectedAt, endingSince) = (nil, nil, nil, nil)
-        for index in agents.indices {
-            agents[index].part = AgentSlot.Part()
-            agents[index].lastHeard = begin
-        }
-        phase = .gathering
+        begin(configuration, onEvent)
         while !isOver {
             try turn()
         }
         return outcome()
     }
 
-    /// The number of the run under way.
-    var run: UInt32 { runNumber }
+    /// Gathers the agents for a run.
+    func begin(_ configuration: ClusterConfiguration, _ onEvent: @escaping (ClusterEvent) -> Void) {
+        self.configuration = configuration
+        self.onEvent = onEvent
+        lastRun &+= 1
+        begunAt = Monotonic.now()
+        deadline = Deadline(after: configuration.startDeadline)
+        results = Array(repeating: nil, count: configuration.dieCount)
+        (failure, plan, connectedAt, endingSince) = (nil, nil, nil, nil)
+        for index in agents.indices {
+            agents[index].part = AgentSlot.Part()
+            agents[index].lastHeard = begunAt
+        }
+        phase = .gathering
+    }
 
-    private var isOver: Bool {
+    /// The number of the run under way.
+    var run: UInt32 { lastRun }
+
+    var isOver: Bool {
         guard phase == .ending else { return false }
         return agents.allSatisfy { !$0.isPresent || $0.part.report != nil || plan == nil }
     }
@@ -127,7 +134,10 @@ public final class Coordinator {
             [signals.descriptor.number, socket.descriptor, monitor.descriptor]
             + watched.compactMap { agents[$0].child?.descriptor.number }
         let ready = Descriptor.poll(numbers, milliseconds: socket.isReadable ? 0 : pollMilliseconds)
-        try receive()
+        for _ in 0..<Self.messagesPerTurn {
+            guard let frames = try socket.receive() else { break }
+            take(frames)
+        }
         try watchConnections()
         for (place, index) in watched.enumerated() where ready[place + 3] { reap(index) }
         while let signal = signals.next() { interrupt(signal) }
@@ -135,12 +145,16 @@ public final class Coordinator {
         lookForSilence()
     }
 
+    /// Messages read before the clock, the signals and the agents' processes are looked at again: somebody who never stops talking does
+    /// not hold up the rest.
+    private static let messagesPerTurn = 1024
+
     private var pollMilliseconds: Int {
         phase == .running ? 1000 : min(1000, Int(deadline.remaining / 1_000_000) + 1)
     }
 
     /// Goes to the next phase when everybody is ready for it.
-    private func advance() throws {
+    func advance() throws {
         switch phase {
         case .gathering where hasGathered: try makePlan()
         case .making where agents.allSatisfy({ $0.part.address != nil }):
@@ -237,8 +251,8 @@ public final class Coordinator {
             status: failure?.status ?? .success, report: failure?.report, results: results,
             counts: gathered(OperationCounts()) { $0.counts }, flights: gathered([]) { $0.flights },
             processCount: reports.reduce(0) { $0 + ($1?.processCount ?? 0) },
-            startNanoseconds: connectedAt.map { $0 - begin }, stopNanoseconds: now - (endingSince ?? now),
-            totalNanoseconds: now - begin)
+            startNanoseconds: connectedAt.map { $0 - begunAt }, stopNanoseconds: now - (endingSince ?? now),
+            totalNanoseconds: now - begunAt)
     }
 
     /// Ends the session: every agent goes, and nothing is left of those this process started.

@@ -50,6 +50,8 @@ public struct HostRoster: Sendable {
     public var ownName: String?
     /// Whether agents may come without the invitation's token: where no keys are wanted and no invitation could be sent.
     public var admitsUninvited = false
+    /// Whether this process starts the agents it is to start; a rehearsal plays them itself.
+    package var startsAgents = true
 
     /// The coordinator's keys.
     public struct Keys: Sendable {

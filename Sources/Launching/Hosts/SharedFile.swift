@@ -43,12 +43,19 @@ public struct SharedFile: Sendable, Equatable {
     }
 
     func write(to writer: inout ByteWriter) {
-        writer.write(path)
+        writer.write(path, limit: HostMessage.textLimit)
         writer.write(digest)
     }
 
+    package init(path: String, digest: UInt64) {
+        self.path = path
+        self.digest = digest
+    }
+
     init?(from reader: inout ByteReader) {
-        guard let path = reader.readText(limit: 4096), let digest = reader.read(UInt64.self) else { return nil }
+        guard let path = reader.readText(limit: HostMessage.textLimit), let digest = reader.read(UInt64.self) else {
+            return nil
+        }
         self.path = path
         self.digest = digest
     }

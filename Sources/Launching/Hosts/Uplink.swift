@@ -1,14 +1,14 @@
-internal import Messaging
+package import Messaging
 internal import SharedMemory
-internal import Workers
+package import Workers
 
 /// An agent's end of the line to the coordinator. Belongs to the agent's thread.
 ///
 /// The line is lost when the coordinator's process is gone (the connection closes and is not there again within ``patience``), when
 /// whoever started the agent closes its standard input, or when the coordinator dismisses it.
-final class Uplink {
+package final class Uplink {
     /// Why the line is no more.
-    enum Loss: Error, Equatable {
+    package enum Loss: Error, Equatable {
         /// The session is over, as it should be.
         case dismissed
         /// The coordinator does not want this agent.
@@ -43,7 +43,7 @@ final class Uplink {
     /// Connects; the coordinator need not be there yet.
     ///
     /// - Parameter input: standard input, if its end means that the coordinator is gone.
-    init(_ invitation: Invitation, in context: MessageContext, input: LineReader?) throws {
+    package init(_ invitation: Invitation, in context: MessageContext, input: LineReader?) throws {
         self.invitation = invitation
         self.input = input
         socket = try Socket(
@@ -54,7 +54,7 @@ final class Uplink {
     }
 
     /// What to poll.
-    var descriptors: [Int32] { [socket.descriptor, monitor.descriptor] + (watchedInput.map { [$0] } ?? []) }
+    package var descriptors: [Int32] { [socket.descriptor, monitor.descriptor] + (watchedInput.map { [$0] } ?? []) }
 
     private var watchedInput: Int32? { input.flatMap { $0.isAtEnd ? nil : $0.descriptor } }
 
@@ -62,7 +62,7 @@ final class Uplink {
     var pollMilliseconds: Int { socket.isReadable ? 0 : waiting.isEmpty ? 500 : 10 }
 
     /// Sends a message, or keeps it until it can be sent. In order.
-    func send(_ message: HostMessage) {
+    package func send(_ message: HostMessage) {
         waiting.append(message.encoded)
         flush()
     }
@@ -77,7 +77,7 @@ final class Uplink {
     }
 
     /// The next message, or nil if there is none now; says in between that the agent lives.
-    func next() throws -> HostMessage? {
+    package func next() throws -> HostMessage? {
         flush()
         if Monotonic.now() - lastSaid > Self.heartbeat, isConnected { send(.alive) }
         while let frames = try socket.receive() {

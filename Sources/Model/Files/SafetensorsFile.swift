@@ -45,31 +45,38 @@ public struct SafetensorsFile: Sendable {
         do { mapping = try FileMapping(path: path) } catch {
             throw ModelFileError(file: path, rule: error.description)
         }
-        guard mapping.byteCount >= 8 else {
-            throw ModelFileError(file: path, rule: "\(mapping.byteCount) bytes; the header's length alone takes 8")
+        entries = try Self.entries(ofFile: path, byteCount: mapping.byteCount) { mapping.copyBytes($0) }
+        self.mapping = mapping
+    }
+
+    /// Checks the header of a file of so many bytes, wherever they are; `bytes` gives those of a range within them.
+    package static func entries(
+        ofFile path: String, byteCount: Int, bytes: (Range<Int>) -> [UInt8]
+    ) throws(ModelFileError) -> [String: Entry] {
+        guard byteCount >= 8 else {
+            throw ModelFileError(file: path, rule: "\(byteCount) bytes; the header's length alone takes 8")
         }
-        let length = mapping.copyBytes(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        guard length <= UInt64(Self.maximumHeaderByteCount) else {
+        let length = bytes(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        guard length <= UInt64(maximumHeaderByteCount) else {
             throw ModelFileError(
-                file: path, rule: "a header of \(length) bytes; at most \(Self.maximumHeaderByteCount) are allowed")
+                file: path, rule: "a header of \(length) bytes; at most \(maximumHeaderByteCount) are allowed")
         }
         let dataStart = 8 + Int(length)
-        guard dataStart <= mapping.byteCount else {
+        guard dataStart <= byteCount else {
             throw ModelFileError(
-                file: path, rule: "a header of \(length) bytes does not fit the file's \(mapping.byteCount)")
+                file: path, rule: "a header of \(length) bytes does not fit the file's \(byteCount)")
         }
-        let json = try JSONFile.parse(mapping.copyBytes(8..<dataStart), file: path)
+        let json = try JSONFile.parse(bytes(8..<dataStart), file: path)
         var entries: [String: Entry] = [:]
         for (name, value) in json.object.members {
             if name == "__metadata__" {
-                try Self.checkMetadata(value, path)
+                try checkMetadata(value, path)
             } else {
-                entries[name] = try Self.entry(name, value, dataStart: dataStart, mapping)
+                entries[name] = try entry(name, value, path, dataByteCount: byteCount - dataStart, dataStart: dataStart)
             }
         }
-        try Self.checkCover(entries, dataStart: dataStart, end: mapping.byteCount, path)
-        self.mapping = mapping
-        self.entries = entries
+        try checkCover(entries, dataStart: dataStart, end: byteCount, path)
+        return entries
     }
 
     private static func checkMetadata(_ value: JSONValue, _ path: String) throws(ModelFileError) {
@@ -84,12 +91,12 @@ public struct SafetensorsFile: Sendable {
     }
 
     private static func entry(
-        _ name: String, _ value: JSONValue, dataStart: Int, _ mapping: FileMapping
+        _ name: String, _ value: JSONValue, _ path: String, dataByteCount: Int, dataStart: Int
     ) throws(ModelFileError) -> Entry {
         guard case .object(let object) = value else {
-            throw ModelFileError(file: mapping.path, place: name, rule: "must be an object, is \(value.kind)")
+            throw ModelFileError(file: path, place: name, rule: "must be an object, is \(value.kind)")
         }
-        let json = JSONFile(file: mapping.path, object: object, path: name)
+        let json = JSONFile(file: path, object: object, path: name)
         for (key, _) in object.members where !["dtype", "shape", "data_offsets"].contains(key) {
             throw json.error(key, "is an unknown key")
         }
@@ -102,9 +109,9 @@ public struct SafetensorsFile: Sendable {
         guard offsets.count == 2, offsets[0] <= offsets[1] else {
             throw json.error("data_offsets", "must be [begin, end] with begin <= end")
         }
-        guard offsets[1] <= mapping.byteCount - dataStart else {
+        guard offsets[1] <= dataByteCount else {
             throw json.error(
-                "data_offsets", "end at \(offsets[1]), past the file's \(mapping.byteCount - dataStart) data bytes")
+                "data_offsets", "end at \(offsets[1]), past the file's \(dataByteCount) data bytes")
         }
         var byteCount = elementByteCount
         for extent in shape {

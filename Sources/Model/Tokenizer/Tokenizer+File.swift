@@ -4,6 +4,9 @@ extension Tokenizer {
     /// Tokens a vocabulary may have.
     private static let maximumTokens = 1 << 24
 
+    /// The longest table for so many tokens: some holes, but no table that is out of all proportion to the file.
+    private static func largestTable(of tokens: Int) -> Int { 4 * tokens + 4096 }
+
     /// Reads and checks a `tokenizer.json`.
     ///
     /// - Throws: ``ModelFileError`` with the key and the rule: another model or pre-tokenizer, a vocabulary that lacks a
@@ -70,7 +73,11 @@ extension Tokenizer {
             }
             vocabulary[text] = token
         }
-        tokenBytes = Array(repeating: nil, count: (texts.keys.max() ?? -1) + 1)
+        let largest = texts.keys.max() ?? -1
+        guard largest < Self.largestTable(of: texts.count) else {
+            throw model.error("vocab", "has the number \(largest), with only \(texts.count) tokens")
+        }
+        tokenBytes = Array(repeating: nil, count: largest + 1)
         for (token, text) in texts { tokenBytes[token] = ByteAlphabet.decode(text) }
         for (byte, character) in ByteAlphabet.characters.enumerated() {
             guard let token = vocabulary[String(character)] else {
@@ -104,6 +111,7 @@ extension Tokenizer {
     }
 
     private mutating func readAddedTokens(_ json: JSONFile) throws(ModelFileError) {
+        let vocabularyCount = tokenBytes.count
         for (index, value) in try json.array("added_tokens").enumerated() {
             guard case .object(let object) = value else {
                 throw json.error("added_tokens[\(index)]", "must be an object")
@@ -114,6 +122,9 @@ extension Tokenizer {
             let content = try entry.string("content")
             guard (1...AddedTokens.maximumByteCount).contains(content.utf8.count) else {
                 throw entry.error("content", "must have 1 to \(AddedTokens.maximumByteCount) bytes")
+            }
+            guard token < Self.largestTable(of: vocabularyCount + index + 1) else {
+                throw entry.error("id", "is \(token), with only \(vocabularyCount + index + 1) tokens")
             }
             if token >= tokenBytes.count {
                 tokenBytes.append(contentsOf: Array(repeating: nil, count: token + 1 - tokenBytes.count))

@@ -59,6 +59,18 @@ public struct PMIxFacts: Sendable, Equatable {
     /// The lowest rank on this node; nil where nothing tells.
     public var lowestRankOfNode: Int? { tasksOfNode?.first ?? (localRank == 0 ? rank : nil) }
 
+    /// `0,1,5` as rising numbers; nil for anything else.
+    package static func ranks(_ list: String) -> [Int]? {
+        var ranks: [Int] = []
+        for part in list.split(separator: ",", omittingEmptySubsequences: false) {
+            guard (1...7).contains(part.utf8.count), part.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+                let rank = Int(part)
+            else { return nil }
+            ranks.append(rank)
+        }
+        return ranks.sorted()
+    }
+
     /// Refuses what contradicts itself: a server's word decides who starts what.
     ///
     /// - Throws: ``PMIxError`` with both sides of the contradiction.

@@ -21,7 +21,7 @@ struct PMIxReader: Sendable {
         facts.nodeID = number("pmix.nodeid", rank: own)
         facts.nodeCount = number("pmix.num.nodes", rank: everyone)
         if let list = text("pmix.lpeers", rank: everyone) {
-            guard let peers = Self.ranks(list) else {
+            guard let peers = PMIxFacts.ranks(list) else {
                 return .failure(PMIxError(.wrong, "the server's list of local peers is \"\(list.prefix(80))\""))
             }
             facts.localPeers = peers
@@ -53,18 +53,6 @@ struct PMIxReader: Sendable {
             values.append(value)
         }
         return values
-    }
-
-    /// `0,1,5` as rising numbers; nil for anything else.
-    static func ranks(_ list: String) -> [Int]? {
-        var ranks: [Int] = []
-        for part in list.split(separator: ",", omittingEmptySubsequences: false) {
-            guard (1...7).contains(part.utf8.count), part.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-                let rank = Int(part)
-            else { return nil }
-            ranks.append(rank)
-        }
-        return ranks.sorted()
     }
 
     /// A number the server sent when the task joined; nil if it did not.

@@ -102,16 +102,8 @@ enum PromptFile {
             throw InputError(.noInput, "\(path): cannot be read")
         }
         guard data.count <= 64 << 20 else { throw InputError(.data, "\(path): more than 64 MiB of prompts") }
-        var prompts: [String] = []
-        for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-            if line.allSatisfy({ [9, 13, 32].contains($0) }) { continue }
-            do {
-                prompts.append(try JSONDecoder().decode(String.self, from: Data(line)))
-            } catch {
-                throw InputError(.data, "\(path):\(index + 1): each line must be one JSON string")
-            }
+        do { return try PromptText.parse(Array(data), file: path) } catch {
+            throw InputError(.data, error.description)
         }
-        guard !prompts.isEmpty else { throw InputError(.data, "\(path): holds no prompt") }
-        return prompts
     }
 }

@@ -12,7 +12,12 @@ struct VerifyCommand: ParsableCommand {
             Without --model: transports, teams, every collective in every form, expert exchange in every wire format, \
             every attention variant, and the gate, on a live cluster, over every transport. Exit code 1 if anything is wrong.
 
-            With --soak: random collectives for that many seconds, by every algorithm, on many teams, with pauses; every result             judged. Exit code 1 if anything is wrong.
+            With --soak: random collectives for that many seconds, by every algorithm, on many teams, with pauses; every result \
+            judged. Exit code 1 if anything is wrong.
+
+            With --fuzz: so many inputs nobody would send, dealt out to everything that reads what comes from outside (messages, \
+            files, environments, shared memory). A line a second says how far it is; --seed and --first replay. Exit code 1 if \
+            anything is wrong.
 
             With --model: reads a text in windows (teacher forcing) and prints perplexity, top1 (the share of tokens that \
             were the likeliest) and agreementWithFloat32 (the share of positions where the likeliest token is float32's). \
@@ -28,6 +33,10 @@ struct VerifyCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Only entries whose name contains this.", valueName: "text")) var only: String?
     @Option(help: ArgumentHelp("Run random collectives for this long instead.", valueName: "seconds"))
     var soak: Double?
+    @Option(help: ArgumentHelp("Feed this many hostile inputs to all readers instead.", valueName: "count"))
+    var fuzz: UInt64?
+    @Option(help: ArgumentHelp("Number of each target's first input, with --fuzz.", valueName: "number"))
+    var first: UInt64 = 0
     @Option(help: ArgumentHelp("Bytes of the largest block of --soak.", valueName: "bytes"))
     var largest = ByteCount(16 << 10)
     @Flag(help: "One JSON object a row instead of a table.") var json = false
@@ -39,11 +48,19 @@ struct VerifyCommand: ParsableCommand {
         guard (8...(16 << 20)).contains(largest.value) else {
             throw ValidationError("--largest must be 8 to 16M, not \(largest.value).")
         }
+        if let fuzz, !(1...1_000_000_000_000).contains(fuzz) || first > 1_000_000_000_000 {
+            throw ValidationError("--fuzz and --first must be at most 1000000000000, and --fuzz at least 1.")
+        }
+        if fuzz == nil, first != 0 { throw ValidationError("--first goes with --fuzz.") }
+        if fuzz != nil, soak != nil || model != nil {
+            throw ValidationError("--fuzz goes with neither --soak nor --model.")
+        }
         if soak != nil, model != nil { throw ValidationError("--soak and --model are two different things to do.") }
     }
 
     func run() throws {
         try Failure.guarded(cluster) {
+            if let fuzz { return try FuzzSoak(command: self, count: fuzz).run() }
             if let model { return try ModelScore(command: self, folder: model).run() }
             if let soak { return try SoakRun(command: self, seconds: soak).run() }
             try judgeCatalogs()
