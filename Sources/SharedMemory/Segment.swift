@@ -189,7 +189,8 @@ public final class Segment: @unchecked Sendable {
         guard (plan.dieCount...max(plan.rankCount, plan.dieCount)).contains(plan.widestHostDieCount) else {
             throw SharedMemoryError(
                 .badPlan,
-                "\(plan.widestHostDieCount) dies on the host with the most: it has \(plan.dieCount) to \(plan.rankCount)")
+                "\(plan.widestHostDieCount) dies on the host with the most: it has \(plan.dieCount) to \(plan.rankCount)"
+            )
         }
         guard plan.rankCount >= plan.dieCount, plan.rankCount <= SegmentLayout.maximumDieCount,
             plan.firstRank >= 0, plan.firstRank <= plan.rankCount - plan.dieCount

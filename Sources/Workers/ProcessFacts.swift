@@ -43,6 +43,11 @@ extension ProcessControl {
         return text.split(separator: "\n").first.map(String.init) ?? "unknown"
     }
 
+    /// Sets an environment variable for the processes started from now on. Before other threads read variables.
+    public static func setVariable(_ name: String, _ value: String) {
+        _ = unsafe setenv(name, value, 1)  // Fails only without memory.
+    }
+
     /// Where this program lies in the file system.
     public static var executable: String {
         var path = [CChar](repeating: 0, count: 4096)

@@ -99,7 +99,7 @@ extension Coordinator {
         let nonce: (UInt64, UInt64) = (random.next(), random.next())
         for index in agents.indices {
             agents[index].part = AgentSlot.Part()
-            let assignment = Assignment(
+            var assignment = Assignment(
                 plan: plan, host: index, linkKeys: agents.map { $0.introduction?.linkKey ?? "" }, nonce: nonce,
                 topologyDigest: roster.topologyDigest,
                 windowByteCount: configuration.windowByteCount, diesPerProcess: configuration.diesPerProcess,
@@ -108,6 +108,7 @@ extension Coordinator {
                 route: TransportCatalog.standard.name,
                 wantsFlights: configuration.flightFile != nil, directory: FileManager.default.currentDirectoryPath,
                 files: configuration.files)
+            assignment.comparesCalls = Endpoint.comparesCalls
             send(.assignment(run: run, assignment), to: index)
         }
     }

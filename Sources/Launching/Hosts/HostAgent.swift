@@ -170,6 +170,8 @@ public final class HostAgent {
         }
         // Relative paths of files count from there; where that is not to be had, the files tell.
         _ = FileManager.default.changeCurrentDirectoryPath(assignment.directory)
+        // Ranks inherit it; a remote shell does not pass variables on.
+        ProcessControl.setVariable("SOFTPOD_COMPARE_CALLS", assignment.comparesCalls ? "1" : "0")
         for file in assignment.files { if let fault = file.fault { throw SharedFileError(fault) } }
     }
 
