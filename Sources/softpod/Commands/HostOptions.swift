@@ -103,7 +103,11 @@ struct HostOptions: ParsableArguments {
 
     /// This host's address as others reach it, where anybody has said so.
     func ownAddress(_ environment: [String: String]) throws -> String? {
-        if let address { return address }
+        try address ?? variableAddress(environment)
+    }
+
+    /// The same from Ascend's variables alone.
+    func variableAddress(_ environment: [String: String]) throws -> String? {
         if let address = environment["HCCL_IF_IP"], !address.isEmpty {
             guard HostName.isValid(address) else { throw UsageError("HCCL_IF_IP is no address") }
             return address
