@@ -25,10 +25,10 @@ struct SoftPod: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch {
-            HostSession.withdraw(message(for: error))
+            HostSession.withdraw(exitCode(for: error).isSuccess ? "" : message(for: error))
             exit(withError: error)
         }
         // A launcher's other tasks may still wait for a command that has come without them.
-        HostSession.withdraw("the command ran on one host")
+        HostSession.withdraw("")
     }
 }

@@ -96,8 +96,9 @@ extension Coordinator {
                     + "\(other.introduction?.process ?? 0)) and host \(who.name)'s (agent \(who.process))")
             return nil
         }
-        // The first slot is that of the agent this process has started.
-        if agents.count == 1, agents[0].introduction == nil, case .tasks(let own, _, _) = roster.source,
+        if let same = agents.firstIndex(where: { $0.route == route }) { return same }
+        // The first slot is that of the agent this process has started, whoever else has come before it.
+        if agents[0].introduction == nil, case .tasks(let own, _, _) = roster.source,
             own.lowerBound == who.tasks.lowerBound
         {
             return 0

@@ -1,7 +1,7 @@
 /// What a coordinator tells the agents in the place of an invitation if it ends before there is anything to come to: without it they would
 /// wait until their deadline. Why is the coordinator's to tell the user.
 public struct Withdrawal: Sendable, Equatable {
-    /// Why there is no run, in one line.
+    /// Why there is no run, in one line; empty if none was needed.
     public var reason: String
 
     private static let mark = Array("withdrawn: ".utf8)

@@ -152,7 +152,9 @@ enum HostSession {
         case .pmix:
             let bytes = try task.rendezvous(deadline: Deadline(after: startDeadline))
             if let withdrawal = Withdrawal(decoding: bytes) {
-                Report.remark("host \(nodeName ?? ProcessControl.hostName): no run: \(withdrawal.reason)")
+                if !withdrawal.reason.isEmpty {
+                    Report.remark("host \(nodeName ?? ProcessControl.hostName): no run: \(withdrawal.reason)")
+                }
                 return nil
             }
             guard let found = Invitation(decoding: bytes) else {
