@@ -118,7 +118,8 @@ public final class Agent {
                 arguments: [
                     "rank", "--process", "\(process)", "--address", folder.address, "--folder", folder.path,
                     "--deadline-milliseconds", "\(milliseconds)", "--route", configuration.route,
-                ] + (segment.switchEvent == nil ? [] : ["--linked"]), segment: segment.descriptor, log: log.number,
+                ] + (segment.switchEvent == nil ? [] : ["--linked"])
+                    + (membership.map { ["--host", $0.hostName] } ?? []), segment: segment.descriptor, log: log.number,
                 switchEvent: segment.switchEvent)
             // The rank writes the same when it attaches; until then this names it, should both of us die.
             let dies = first..<min(first + each, segment.plan.ranks.upperBound)

@@ -10,15 +10,17 @@ enum Obituary {
     ///
     /// Ranks that fall at the same moment may be seen only a little later; then a second line names them.
     ///
-    /// - Parameter idle: dies of this process that have not begun, and so leave by this.
-    static func agentDied(_ segment: Segment, folder: String, idle: Range<Int>) {
+    /// - Parameters:
+    ///   - host: the host as reports name it, where the agent has said so.
+    ///   - idle: dies of this process that have not begun, and so leave by this.
+    static func agentDied(_ segment: Segment, folder: String, host: String?, idle: Range<Int>) {
         let agent = segment.agentProcess
         segment.publish(Verdict(.agentLost, process: agent, text: "the agent (pid \(agent)) is gone"))
         RunFolder.remove(folder)
         for die in idle { segment.control(of: die).state = .left }
         guard segment.cluster.claimObituary() else { return }
         let phases = segment.plan.ranks.map { segment.control(of: $0).phase }
-        let place = segment.plan.hasFarRanks ? " of host \(ProcessControl.hostName)" : ""
+        let place = segment.plan.hasFarRanks ? " of host \(host ?? ProcessControl.hostName)" : ""
         var line = "softpod: the agent (pid \(agent))\(place) died in phase \(common(phases)); all ranks end"
         let known = lostRanks(segment)
         for lost in known.prefix(8) {

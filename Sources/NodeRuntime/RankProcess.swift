@@ -23,10 +23,13 @@ public struct RankProcess {
         public var route: String
         /// Whether the host's switch has handed down its event: there are ranks on other hosts.
         public var isLinked: Bool
+        /// The host as reports name it, where it is one of several.
+        public var host: String?
 
         /// The arguments.
         public init(
-            process: Int, address: String, folder: String, deadlineMilliseconds: Int, route: String, isLinked: Bool
+            process: Int, address: String, folder: String, deadlineMilliseconds: Int, route: String, isLinked: Bool,
+            host: String? = nil
         ) {
             self.process = process
             self.address = address
@@ -34,6 +37,7 @@ public struct RankProcess {
             self.deadlineMilliseconds = deadlineMilliseconds
             self.route = route
             self.isLinked = isLinked
+            self.host = host
         }
     }
 
@@ -81,7 +85,7 @@ public struct RankProcess {
         guard let agent = ProcessControl.watch(Int32(truncatingIfNeeded: segment.agentProcess)),
             ProcessControl.parent == Int32(truncatingIfNeeded: segment.agentProcess)
         else {
-            Obituary.agentDied(segment, folder: options.folder, idle: dies)
+            Obituary.agentDied(segment, folder: options.folder, host: options.host, idle: dies)
             throw ExitStatus.rankLost
         }
         self.agent = agent
@@ -112,7 +116,7 @@ public struct RankProcess {
                 [agent.number, socket.descriptor, outbox.event.descriptor.number],
                 milliseconds: waiting.isEmpty ? -1 : 10)
             if ready[0] {
-                Obituary.agentDied(segment, folder: options.folder, idle: started ? 0..<0 : dies)
+                Obituary.agentDied(segment, folder: options.folder, host: options.host, idle: started ? 0..<0 : dies)
                 _ = drain()  // Whatever the dies did, the run is lost.
                 return .rankLost
             }

@@ -34,17 +34,16 @@ public enum HostAddress {
         return text
     }
 
-    /// The first address of a network interface; nil if there is none, or no such interface.
-    public static func address(ofInterface name: String) -> String? {
+    /// The addresses of this machine's network interfaces, in the system's order; without those that count on one link only.
+    public static var interfaces: [(name: String, address: String)] {
+        var found: [(name: String, address: String)] = []
         var list: UnsafeMutablePointer<ifaddrs>?
-        guard unsafe getifaddrs(&list) == 0 else { return nil }
+        guard unsafe getifaddrs(&list) == 0 else { return [] }
         defer { unsafe freeifaddrs(list) }
         var next = unsafe list
         while let entry = unsafe next {
             unsafe next = entry.pointee.ifa_next
-            guard unsafe String(cString: entry.pointee.ifa_name) == name,
-                let address = unsafe entry.pointee.ifa_addr
-            else { continue }
+            guard let address = unsafe entry.pointee.ifa_addr else { continue }
             let family = unsafe Int32(address.pointee.sa_family)
             let length: Int
             switch family {
@@ -52,9 +51,10 @@ public enum HostAddress {
             case AF_INET6: length = MemoryLayout<sockaddr_in6>.size
             default: continue
             }
-            if let text = unsafe numeric(address, socklen_t(length)) { return text }
+            guard let text = unsafe numeric(address, socklen_t(length)), !text.contains("%") else { continue }
+            found.append((unsafe String(cString: entry.pointee.ifa_name), text))
         }
-        return nil
+        return found
     }
 
     /// Whether an address or name is this machine's own loop.

@@ -21,6 +21,14 @@ struct SoftPod: ParsableCommand {
 
     static func main() {
         ProcessControl.openStandardDescriptors()
-        Self.main(nil)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            HostSession.withdraw(exitCode(for: error).isSuccess ? "" : message(for: error))
+            exit(withError: error)
+        }
+        // A launcher's other tasks may still wait for a command that has come without them.
+        HostSession.withdraw("")
     }
 }

@@ -75,6 +75,71 @@ struct LauncherTests {
         #expect(end.messages.contains { $0.contains("PMIx_Fence did not end in time") }, "\(end.messages)")
     }
 
+    /// In front of a command line, and what a shell has to do before: PMIx, Slurm's variables with a known place and a key file, ssh.
+    static let ways = launchers.map { ($0 + " \"$softpod\"", ":") } + [
+        (
+            "slurm-local --nodes 4 -- srun -N4 --ntasks-per-node=2 \"$softpod\"",
+            """
+            export SOFTPOD_RENDEZVOUS=127.0.0.1:$(bash -c '\(freePort)') SOFTPOD_KEYS="$keys"
+            "$softpod" keys write "$keys" >/dev/null
+            """
+        ), ("ssh-local --hosts 3 --", ":"),
+    ]
+
+    /// A port that nobody listens on, below those that systems hand out by themselves.
+    private static let freePort = """
+        while port=$((20000 + RANDOM % 10000)); grep -qiE ": [0-9A-F]+:$(printf %04X $port) " /proc/net/tcp; do :; done; echo $port
+        """
+
+    /// Runs a command line under a launcher; nil, and a note, if its script skips.
+    private func run(_ arguments: String, under way: (String, String)) throws -> ClusterUnderTest.Ended? {
+        let keys = NSTemporaryDirectory() + "softpod-keys-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: keys) }  // Only one way writes it.
+        let names = "export softpod='\(try ClusterUnderTest.executable())' keys='\(keys)'"
+        return try run("\(way.0) \(arguments)", setup: "\(names); \(way.1)")
+    }
+
+    @Test("Golden text, the same line by line as one host's, also with two dies a task", arguments: ways)
+    func golden(way: (String, String)) throws {
+        let prompts = try Golden.read().prompts
+        let arguments =
+            "generate --json --ignore-end --precision float32 --max-tokens 20 --model '\(ClusterUnderTest.austen)'"
+            + prompts.map { " --prompt '\($0.prompt)'" }.joined()
+        let one = try ClusterUnderTest([], setup: "exec \(try ClusterUnderTest.executable()) \(arguments) --dies 8").end()
+        #expect(one.code == 0, "\(one.messages)")
+        for dies in [8, 16] {
+            guard let end = try run("\(arguments) --dies \(dies)", under: way) else { return }
+            #expect(end.code == 0, "\(end.messages)")
+            let lines = end.outputLines.filter { $0.hasPrefix("{\"prompt\"") }
+            #expect(lines == one.outputLines.filter { $0.hasPrefix("{\"prompt\"") })
+            try #require(lines.count == prompts.count)
+            for (line, golden) in zip(lines, prompts) {
+                let text = try JSONDecoder().decode(Generated.self, from: Data(line.utf8))
+                #expect(text.promptIds == golden.ids && text.ids == Array(golden.greedy.prefix(20)))
+            }
+        }
+    }
+
+    @Test("The smoke run and all checks pass over a launcher's nodes", arguments: ways)
+    func checks(way: (String, String)) throws {
+        for command in ["run smoke --dies 8", "verify --dies 8"] {
+            guard let end = try run(command, under: way) else { return }
+            #expect(end.code == 0, "\(command): \(end.messages)")
+        }
+    }
+
+    @Test("A coordinator that cannot begin ends all tasks at once, with its own exit code", arguments: ways.dropLast())
+    func withdrawal(way: (String, String)) throws {
+        for (arguments, code) in [("--model /nowhere", 66), ("--model /nowhere --dies 9", 64)] as [(String, Int32)] {
+            let options = way.1 == ":" ? "" : " --start-deadline 2"
+            guard let end = try run("generate \(arguments)\(options)", under: way) else { return }
+            // Slurm gives the highest code of all tasks, and those without PMIx have waited in vain.
+            #expect(end.code == (way.1 == ":" ? code : 75), "\(end.messages)")
+            let text = code == 66 ? "softpod: /nowhere/config.json" : "softpod: environment: 9 dies are no multiple of the 8 tasks"
+            #expect(end.messages.filter { $0.hasPrefix(text) }.count == 1, "\(end.messages)")
+        }
+    }
+
     @Test("A command's exit code passes through", arguments: ["slurm-local --nodes 1", "prrte-local --runner mpirun"])
     func codes(script: String) throws {
         guard let end = try run("\(script) -- sh -c 'exit 7'") else { return }

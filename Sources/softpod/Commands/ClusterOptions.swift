@@ -54,15 +54,17 @@ struct ClusterOptions: ParsableArguments {
 
     func validate() throws {
         try DieCount.validate(dies: givenDies, npus: givenNPUs, limit: 4096)
-        try Failure.guarded { try HostSession.resolve(hosts, askedDies: askedDies) }
-        guard (1...dies).contains(diesPerProcess) else {
-            throw ValidationError("--dies-per-process must be 1 to --dies (\(dies)), not \(diesPerProcess).")
-        }
         for (name, value) in [("--deadline", givenDeadline), ("--start-deadline", givenStartDeadline)] {
             guard let value else { continue }
             guard value > 0, value <= 86_400 else {
                 throw ValidationError("\(name) must be more than 0 and at most 86400 seconds, not \(value).")
             }
+        }
+        try Failure.guarded {
+            try HostSession.resolve(hosts, askedDies: askedDies, startDeadline: try startDeadline())
+        }
+        guard (1...dies).contains(diesPerProcess) else {
+            throw ValidationError("--dies-per-process must be 1 to --dies (\(dies)), not \(diesPerProcess).")
         }
         if let flightRecorder {
             // Said before the run and not after it.

@@ -28,16 +28,15 @@ enum Failure {
             throw error
         } catch {
             Report.remark("\(error)")
+            HostSession.withdraw("\(error)")
             throw ExitCode(status(of: error).rawValue)
         }
     }
 
-    /// Runs the body of a command that launches clusters, as far as this process is the one to do so: a launcher's other tasks do their
-    /// part in it and end.
+    /// Runs the body of a command that launches clusters, and ends its session with other hosts.
     static func guarded(_ cluster: ClusterOptions, _ body: () throws -> Void) throws {
         try guarded {
             defer { HostSession.close() }
-            try HostSession.serveIfTask(startDeadline: cluster.startDeadline())
             try body()
         }
     }
@@ -46,9 +45,7 @@ enum Failure {
     static func launch(
         _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void = { _ in }
     ) throws -> ClusterOutcome {
-        for variable in AscendVariable.present(in: ProcessInfo.processInfo.environment) {
-            if case .ignored(let why) = variable.treatment { Report.remark("\(variable.name) is ignored: \(why)") }
-        }
+        _ = ignoredVariables
         let tell: (ClusterEvent) -> Void = { event in
             onEvent(event)
             if case .failed(let report) = event { Report.remark(report) }
@@ -60,6 +57,13 @@ enum Failure {
         if let file = configuration.flightFile { try flights.write(to: file) }
         return outcome
     }
+
+    /// Names what is set and does nothing here, once a process, before its first cluster.
+    private static let ignoredVariables: Void = {
+        for variable in AscendVariable.present(in: ProcessInfo.processInfo.environment) {
+            if case .ignored(let why) = variable.treatment { Report.remark("\(variable.name) is ignored: \(why)") }
+        }
+    }()
 
     /// Ends the command as the cluster ended; ``launch(_:onEvent:)`` has told why.
     static func check(_ outcome: ClusterOutcome) throws {

@@ -103,16 +103,20 @@ struct HostOptions: ParsableArguments {
 
     /// This host's address as others reach it, where anybody has said so.
     func ownAddress(_ environment: [String: String]) throws -> String? {
-        if let address { return address }
+        try address ?? variableAddress(environment)
+    }
+
+    /// The same from Ascend's variables alone.
+    func variableAddress(_ environment: [String: String]) throws -> String? {
+        let interfaces = HostAddress.interfaces
         if let address = environment["HCCL_IF_IP"], !address.isEmpty {
-            guard HostName.isValid(address) else { throw UsageError("HCCL_IF_IP is no address") }
+            guard interfaces.contains(where: { $0.address == address }) else {
+                throw UsageError("HCCL_IF_IP: \(Printable.line(address)) is no address of \(ProcessControl.hostName)")
+            }
             return address
         }
         guard let name = environment["HCCL_SOCKET_IFNAME"], !name.isEmpty else { return nil }
-        // "=eth0" means exactly eth0 there; a list is tried in its order.
-        for word in name.split(separator: ",") {
-            if let address = HostAddress.address(ofInterface: String(word.drop { $0 == "=" })) { return address }
-        }
+        if let address = InterfaceChoice(name)?.address(among: interfaces) { return address }
         throw UsageError("HCCL_SOCKET_IFNAME: \(Printable.line(name)) has no address here")
     }
 }

@@ -30,6 +30,10 @@ enum HostSession {
     private final class State: @unchecked Sendable {
         var choice: Choice?
         var coordinator: Coordinator?
+        /// Who is still in its launcher's PMIx.
+        var joined: AllocatedTask?
+        /// Whether the other tasks have been told, or could not be.
+        var hasPublished = false
     }
 
     private static let state = State()
@@ -47,20 +51,19 @@ enum HostSession {
         if hasHosts { throw UsageError("not over several hosts: \(reason)") }
     }
 
-    /// Finds out which part this process has.
-    static func resolve(_ hosts: HostOptions, askedDies: Int?) throws {
+    /// Finds out which part this process has. Whoever is not the coordinator does its part here, before the command line is looked at
+    /// any further, and is ended by the status this throws: only the coordinator has anything to say about the command.
+    static func resolve(_ hosts: HostOptions, askedDies: Int?, startDeadline: Duration) throws {
         guard choice == nil else { return }
         var found = Choice(options: hosts)
         if let plan = try hosts.plan(dies: askedDies) {
             (found.plan, found.dies) = (plan, plan.rankCount)
         } else if let task = try joinLauncher() {
-            found.dies = try task.allocation.dieCount(asked: askedDies)
+            state.joined = task
+            guard task.allocation.isCoordinator else { throw try serve(task, hosts, startDeadline) }
             for remark in task.allocation.remarks { Report.remark(remark) }
-            if task.allocation.rendezvous == .oneNode, task.allocation.isCoordinator {
-                try task.leave(deadline: deadline)
-            } else {
-                found.task = task
-            }
+            if task.allocation.rendezvous == .oneNode { try leaveLauncher() } else { found.task = task }
+            found.dies = try task.allocation.dieCount(asked: askedDies)
         }
         state.choice = found
     }
@@ -74,32 +77,79 @@ enum HostSession {
 
     private static var deadline: Deadline { Deadline(after: .seconds(60)) }
 
-    /// Does what this process has to do as a task that is not the coordinator, and ends it; returns at once otherwise.
-    static func serveIfTask(startDeadline: Duration) throws {
-        guard let choice, let task = choice.task, !task.allocation.isCoordinator else { return }
-        let hosts = choice.options
-        let allocation = task.allocation
-        guard allocation.isAgent else {
-            if allocation.rendezvous != .oneNode { try task.pass(deadline: Deadline(after: startDeadline)) }
-            try task.leave(deadline: deadline)
-            throw ExitStatus.success
-        }
-        let invitation = try invitation(task, hosts, startDeadline)
-        let identity = HostAgent.Identity(
-            tasks: try tasks(of: allocation), taskCount: allocation.taskCount, commit: RunFacts.commit,
-            topologyDigest: try topologyDigest(hosts), watchesInput: false)
-        let status = try HostAgent.serve(invitation, as: identity, input: nil) { Report.remark($0) }
+    /// Leaves the launcher's PMIx, which ends a task that goes without leaving as one that failed.
+    private static func leaveLauncher() throws {
+        guard let task = state.joined else { return }
+        state.joined = nil
         try task.leave(deadline: deadline)
-        throw status
     }
 
+    /// Ends this process's part in its launcher, if it has one: the last thing that is done, however the command ended. A coordinator
+    /// that has told the other tasks nothing yet tells them that there will be no run.
+    static func withdraw(_ reason: String) {
+        guard let task = state.joined else { return }
+        do {
+            if task.allocation.isCoordinator, task.allocation.rendezvous == .pmix, !state.hasPublished {
+                state.hasPublished = true
+                try task.publish(Withdrawal(reason: reason).encoded, deadline: deadline)
+            }
+            try leaveLauncher()
+        } catch {
+            // Whoever cannot be told must not wait: the launcher ends them, if it still hears us.
+            try? task.abort(status: 75, message: reason, deadline: deadline)  // as said above
+        }
+    }
+
+    /// Does what this process has to do as a task that is not the coordinator; the status it is to end with.
+    private static func serve(
+        _ task: AllocatedTask, _ hosts: HostOptions, _ startDeadline: Duration
+    ) throws -> ExitStatus {
+        let allocation = task.allocation
+        do {
+            guard allocation.isAgent else {
+                if allocation.rendezvous != .oneNode { try task.pass(deadline: Deadline(after: startDeadline)) }
+                try leaveLauncher()
+                return .success
+            }
+            guard let invitation = try invitation(task, hosts, startDeadline) else {
+                try leaveLauncher()
+                return .success
+            }
+            let identity = HostAgent.Identity(
+                tasks: try tasks(of: allocation), taskCount: allocation.taskCount, commit: RunFacts.commit,
+                topologyDigest: comparableDigest(hosts), watchesInput: false)
+            let status = try HostAgent.serve(invitation, as: identity, input: nil) { Report.remark($0) }
+            try leaveLauncher()
+            return status
+        } catch {
+            for remark in allocation.remarks { Report.remark(remark) }
+            throw error
+        }
+    }
+
+    /// The digest, or one that nobody else has if a file cannot be read: then the coordinator refuses this host, and nobody waits for it.
+    private static func comparableDigest(_ hosts: HostOptions) -> UInt64 {
+        do { return try topologyDigest(hosts) } catch {
+            Report.remark("host \(nodeName ?? ProcessControl.hostName): \(error)")
+            return .max
+        }
+    }
+
+    /// How to find the coordinator; nil if it has said that there is no run.
     private static func invitation(
         _ task: AllocatedTask, _ hosts: HostOptions, _ startDeadline: Duration
-    ) throws -> Invitation {
+    ) throws -> Invitation? {
         var invitation: Invitation
         switch task.allocation.rendezvous {
         case .pmix:
-            guard let found = Invitation(decoding: try task.rendezvous(deadline: Deadline(after: startDeadline))) else {
+            let bytes = try task.rendezvous(deadline: Deadline(after: startDeadline))
+            if let withdrawal = Withdrawal(decoding: bytes) {
+                if !withdrawal.reason.isEmpty {
+                    Report.remark("host \(nodeName ?? ProcessControl.hostName): no run: \(withdrawal.reason)")
+                }
+                return nil
+            }
+            guard let found = Invitation(decoding: bytes) else {
                 throw InputError(.mismatch, "what the coordinator has published is no invitation: mixed builds")
             }
             invitation = found
@@ -110,6 +160,8 @@ enum HostSession {
         case .oneNode, .none: throw InputError(.usage, "there is no coordinator to find")
         }
         invitation.name = nodeName
+        // Of this host's own variables: --address stands in the command line that all tasks share.
+        invitation.linkAddress = try hosts.variableAddress(ProcessInfo.processInfo.environment)
         invitation.patienceMilliseconds = max(1, Int(startDeadline / .milliseconds(1)))
         return invitation
     }
@@ -147,11 +199,13 @@ enum HostSession {
             coordinator = try Coordinator(listed(plan, hosts)) { Report.remark($0) }
         } else if let task = choice.task {
             coordinator = try Coordinator(tasks(task, hosts)) { Report.remark($0) }
+            state.coordinator = coordinator
             if task.allocation.rendezvous == .pmix {
                 let invitation = coordinator.invitation(reachedBy: try outsideAddress(hosts), patience: startDeadline)
+                state.hasPublished = true
                 try task.publish(try invitation.encoded(), deadline: Deadline(after: startDeadline))
             }
-            try task.leave(deadline: deadline)
+            try leaveLauncher()
         } else {
             preconditionFailure("hosts are listed or tasks")
         }
@@ -199,6 +253,10 @@ enum HostSession {
             keys = try keyPath(options).map { rosterKeys(try KeyFile.read(path: $0)) } ?? .fresh()
             address = "tcp://0.0.0.0:*"
         case .known(let host, let port):
+            do { _ = try HostAddress.source(toward: host) } catch {
+                throw InputError(
+                    .unavailable, "the tasks would meet at \(error); SOFTPOD_RENDEZVOUS=host:port names another place")
+            }
             keys = try keyFile(options, reachedBy: host).map { rosterKeys($0) }
             address = keys == nil ? "tcp://127.0.0.1:\(port)" : "tcp://0.0.0.0:\(port)"
         case .oneNode, .none: throw InputError(.usage, "there is nothing to coordinate")

@@ -12,12 +12,13 @@ struct RankCommand: ParsableCommand {
     @Option var deadlineMilliseconds: Int
     @Option var route: String
     @Flag var linked = false
+    @Option var host: String?
 
     func run() throws {
         try Failure.guarded {
             let options = RankProcess.Options(
                 process: process, address: address, folder: folder, deadlineMilliseconds: deadlineMilliseconds,
-                route: route, isLinked: linked)
+                route: route, isLinked: linked, host: host)
             let status = try RankProcess.run(options, catalog: WorkloadCatalog.all)
             if status != .success { throw status }
         }
