@@ -246,8 +246,8 @@ extension ClusterUnderTest {
         Self.processes().filter { isMarked($0) || Self.words("/proc/\($0)/cmdline").contains { $0.hasPrefix(folder) } }
     }
 
-    /// Living processes that carry this cluster's mark in their environment.
-    func marked() -> [Int32] { Self.processes().filter(isMarked) }
+    /// Living processes of this cluster: those that carry its mark in their environment.
+    public func marked() -> [Int32] { Self.processes().filter(isMarked) }
 
     private func isMarked(_ pid: Int32) -> Bool {
         Self.words("/proc/\(pid)/environ").contains("SOFTPOD_TEST=\(folder)")
