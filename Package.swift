@@ -148,7 +148,8 @@ let package = Package(
             dependencies: ["Model", "Attention", "Experts", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"],
             swiftSettings: house),
         .testTarget(
-            name: "LaunchingTests", dependencies: ["Launching", "NodeRuntime", "Messaging", "SharedMemory", "TestKit"],
+            name: "LaunchingTests",
+            dependencies: ["Fabric", "Launching", "NodeRuntime", "Messaging", "SharedMemory", "Workers", "TestKit"],
             swiftSettings: house),
         .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON", "TestKit"], swiftSettings: house),
         .testTarget(

@@ -58,7 +58,12 @@ public final class ClusterUnderTest {
     /// Starts `softpod` with these arguments.
     ///
     /// - Parameter setup: a shell command that is run first in the same process, such as `ulimit -n 64`.
-    public init(_ arguments: [String], setup: String = ":") throws {
+    public convenience init(_ arguments: [String], setup: String = ":") throws {
+        try self.init(command: [try Self.executable()] + arguments, setup: setup)
+    }
+
+    /// Starts a command that becomes `softpod`.
+    init(command: [String], setup: String) throws {
         folder = NSTemporaryDirectory() + "softpod-test-" + UUID().uuidString.prefix(13)
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -74,7 +79,7 @@ public final class ClusterUnderTest {
             \(setup); exec "$@"
             """
         child = try ChildProcess.start(
-            path: "/bin/sh", arguments: ["-c", script, "sh", try Self.executable()] + arguments,
+            path: "/bin/sh", arguments: ["-c", script, "sh"] + command,
             segment: nothing.fileDescriptor, log: pipe.fileHandleForWriting.fileDescriptor)
         try pipe.fileHandleForWriting.close()
         errors = pipe.fileHandleForReading
@@ -82,7 +87,7 @@ public final class ClusterUnderTest {
 
     deinit {
         if !atEnd {
-            for pid in [agent] + ranks.values { _ = Glibc.kill(pid, SIGKILL) }
+            for pid in [agent] + marked() { _ = Glibc.kill(pid, SIGKILL) }
             _ = Descriptor.poll([child.descriptor.number], milliseconds: 10_000)
             _ = child.reap()  // Killed above; nobody asks any more how it ended.
         }
@@ -111,14 +116,14 @@ public final class ClusterUnderTest {
     /// The model every clone has.
     public static let austen = root + "/cluster/models/austen"
 
-    private func checkPatience(_ what: String) throws {
+    func checkPatience(_ what: String) throws {
         guard deadline.remaining > 0 else {
             throw HarnessError("\(what); so far:\n" + lines.joined(separator: "\n"))
         }
     }
 
     /// Reads what there is within some milliseconds; false at the end, when nobody can write any more.
-    private func read(milliseconds: Int = 1000) -> Bool {
+    func read(milliseconds: Int = 1000) -> Bool {
         guard !atEnd else { return false }
         guard Descriptor.poll([errors.fileDescriptor], milliseconds: milliseconds)[0] else { return true }
         let data = errors.availableData
@@ -238,10 +243,14 @@ extension ClusterUnderTest {
 
     /// Living processes that carry this cluster's mark in their environment, or its folder on their command line.
     private func remaining() -> [Int32] {
-        Self.processes().filter { pid in
-            Self.words("/proc/\(pid)/environ").contains("SOFTPOD_TEST=\(folder)")
-                || Self.words("/proc/\(pid)/cmdline").contains { $0.hasPrefix(folder) }
-        }
+        Self.processes().filter { isMarked($0) || Self.words("/proc/\($0)/cmdline").contains { $0.hasPrefix(folder) } }
+    }
+
+    /// Living processes of this cluster: those that carry its mark in their environment.
+    public func marked() -> [Int32] { Self.processes().filter(isMarked) }
+
+    private func isMarked(_ pid: Int32) -> Bool {
+        Self.words("/proc/\(pid)/environ").contains("SOFTPOD_TEST=\(folder)")
     }
 
     private static func processes() -> [Int32] {
@@ -249,14 +258,14 @@ extension ClusterUnderTest {
         ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }
     }
 
-    private static func words(_ path: String) -> [String] {
+    static func words(_ path: String) -> [String] {
         // A process that has ended meanwhile has no words.
         (FileManager.default.contents(atPath: path) ?? Data()).split(separator: 0).map {
             String(decoding: $0, as: UTF8.self)
         }
     }
 
-    private static func parent(of pid: Int32) -> Int32? {
+    static func parent(of pid: Int32) -> Int32? {
         let stat = String(decoding: FileManager.default.contents(atPath: "/proc/\(pid)/stat") ?? Data(), as: UTF8.self)
         // pid (name) S parent …: the name may hold anything, so look behind its last parenthesis.
         return stat.split(separator: ")").last?.split(separator: " ").dropFirst().first.flatMap { Int32($0) }

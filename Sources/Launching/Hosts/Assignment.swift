@@ -5,7 +5,7 @@ internal import SharedMemory
 /// What an agent is told of a run before its rank processes start.
 package struct Assignment: Sendable, Equatable {
     /// Hosts and their ranks.
-    var plan: LinkPlan
+    package var plan: LinkPlan
     /// Which of them the agent's is.
     var host: Int
     /// The public key each host's switch shows, in the plan's order; empty texts without keys.

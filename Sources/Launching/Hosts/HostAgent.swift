@@ -44,6 +44,8 @@ public final class HostAgent {
     private let linkAddress: String
     private let linkKeys: KeyPair?
     private let gatekeeper: Gatekeeper?
+    /// What ended the last run here, which the coordinator may not have heard.
+    private var untold: String?
 
     /// Serves a coordinator until the session ends. Call it before any other thread exists.
     ///
@@ -116,6 +118,7 @@ public final class HostAgent {
             remark("refused: \(why)")
             return .mismatch
         case .lost(let why):
+            if let untold, untold != why { remark(untold) }
             remark(why)
             return .rankLost
         }
@@ -130,11 +133,8 @@ public final class HostAgent {
                 gatekeeper: gatekeeper, linkAddress: linkAddress, linkPort: invitation.linkPort)
             let outcome = try Agent.run(configuration(assignment), membership: membership) { _ in }
             let wantsFlights = assignment.wantsFlights || outcome.status != .success
-            if let loss = membership.loss {
-                // What ended the run here was not heard elsewhere.
-                if let report = outcome.report, report != loss.text { remark(report) }
-                return loss
-            }
+            untold = outcome.report
+            if let loss = membership.loss { return loss }
             uplink.send(
                 .ended(
                     run: run,

@@ -5,7 +5,7 @@ package struct Introduction: Sendable, Equatable {
     /// Proves, where there are no keys, that the agent was invited.
     var token: [UInt8]
     /// The agent's host by its place in the list of hosts; nil where the launcher's tasks decide.
-    var host: Int?
+    package var host: Int?
     /// The launcher's tasks of the node: the lowest, and how many. Empty where a list of hosts decides.
     var tasks: Range<Int>
     /// The launcher's tasks in all, as this node was told.
@@ -19,7 +19,7 @@ package struct Introduction: Sendable, Equatable {
     /// What lies where in segments and windows.
     package var layoutDigest: UInt64
     /// The topology, cluster file or rank table the agent was started with; 0 for none.
-    var topologyDigest: UInt64
+    package var topologyDigest: UInt64
     /// The key the host's switch will show to others; empty without keys.
     var linkKey: String
 
