@@ -56,8 +56,8 @@ struct AllocationErrorTests {
         arguments: [
             ("rank", "rank 9"), ("peers", "local peers [0, 1]"), ("order", "local peers [3, 2]"),
             ("map", "3 of 4 ranks"),
-            ("other", "its node has others"), ("localSize", "3 ranks are said"), ("localRank", "local rank 1"),
-            ("name", "the server says"), ("beyond", "local peers [2, 3, 4]"),
+            ("other", "its node has others"), ("localSize", "3 ranks are said"), ("localRank", "local rank 2"),
+            ("slurm", "local rank 1"), ("name", "the server says"), ("beyond", "local peers [2, 3, 4]"),
         ])
     func pmixChecks(what: String, text: String) {
         var (variables, facts) = AllocationTests.pmix([[0, 1], [2, 3]])[2]
@@ -71,13 +71,29 @@ struct AllocationErrorTests {
         case "map": facts.nodeOfRank = [0, 0, 1]
         case "other": facts.nodeOfRank = [0, 0, 1, 2]
         case "localSize": facts.localSize = 3
-        case "localRank": facts.localRank = 1
+        case "localRank": facts.localRank = 2
+        case "slurm":
+            (facts.namespace, facts.localRank) = ("slurm.pmix.1.0", 1)
+            variables["PMIX_NAMESPACE"] = facts.namespace
         default: facts.namespace = "another"
         }
         let error = #expect(throws: EnvironmentError.self) {
             try Allocation(environment: variables, pmix: facts)
         }
         #expect(error?.description.contains(text) == true, "\(String(describing: error))")
+    }
+
+    @Test("PRRTE may number a node's tasks in another order than their ranks: the list of them decides")
+    func mappedOrder() throws {
+        for (task, local) in [(0, 1), (1, 0)] {
+            var (variables, facts) = AllocationTests.pmix([[0, 1], [2, 3]])[task]
+            facts.localRank = local
+            variables["OMPI_COMM_WORLD_RANK"] = "\(task)"
+            variables["OMPI_COMM_WORLD_SIZE"] = "4"
+            variables["OMPI_COMM_WORLD_LOCAL_RANK"] = "\(local)"
+            let found = try #require(try Allocation(environment: variables, pmix: facts))
+            #expect(found.localTask == task && found.role == (task == 0 ? .coordinator : .idle))
+        }
     }
 
     @Test("Variables that say another size than the PMIx server are refused")

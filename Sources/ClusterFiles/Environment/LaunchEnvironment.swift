@@ -114,7 +114,8 @@ public struct LaunchEnvironment: Sendable, Equatable {
                 throw .wrong("\(launcher): \(localSize) processes on this node of \(size) in all")
             }
         }
-        if let localRank, localRank > rank {
+        // PRRTE numbers a node's tasks as it maps them, not by rank; its server's list of them decides.
+        if let localRank, localRank > rank, launcher != .pmix {
             throw .wrong("\(launcher): local rank \(localRank) is above the rank, \(rank)")
         }
         if let node, let nodeCount, node >= nodeCount {

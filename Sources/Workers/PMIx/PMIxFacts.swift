@@ -91,7 +91,9 @@ public struct PMIxFacts: Sendable, Equatable {
             if let localSize, localSize != tasks.count {
                 throw Self.wrong("\(localSize) ranks are said to be on this node, \(tasks.count) are listed")
             }
-            if let localRank, tasks.firstIndex(of: rank) != localRank {
+            // The standard orders local ranks by rank, as Slurm does; PRRTE orders them as it maps them, by package for example.
+            let isOrdered = namespace.hasPrefix("slurm.")
+            if let localRank, isOrdered ? tasks.firstIndex(of: rank) != localRank : localRank >= tasks.count {
                 throw Self.wrong("local rank \(localRank) is not the place of rank \(rank) among \(tasks)")
             }
         }
