@@ -65,7 +65,7 @@ public final class ClusterUnderTest {
         guard FileManager.default.createFile(atPath: folder + "/stdout", contents: nil) else {
             throw HarnessError("cannot write in \(folder)")
         }
-        let pipe = Pipe()
+        let pipe = Foundation.Pipe()
         let nothing = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/dev/null"))
         // The shell becomes the program: one process, one id. It also closes what only rank processes are to inherit.
         let script = """
