@@ -231,7 +231,8 @@ public final class Agent {
         end(
             Verdict(.rankFailed, rank: failure.peers.first ?? die, text: failure.text),
             // A failure never counts as success, whatever the process says.
-            status: ExitStatus(rawValue: failure.status).flatMap { $0 == .success ? nil : $0 } ?? .rankLost, report: failure.text + tail)
+            status: ExitStatus(rawValue: failure.status).flatMap { $0 == .success ? nil : $0 } ?? .rankLost,
+            report: failure.text + tail)
     }
 
     private func reap(_ index: Int) {

@@ -71,7 +71,9 @@ extension Coordinator {
         }
         if let index = agents.firstIndex(where: { $0.route == route }) {
             // Said again. Whoever is somebody already cannot become somebody else.
-            guard agents[index].introduction == who else { return refuse(route, "\(title) says that it is another one") }
+            guard agents[index].introduction == who else {
+                return refuse(route, "\(title) says that it is another one")
+            }
             agents[index].lastHeard = Monotonic.now()
             return
         }
