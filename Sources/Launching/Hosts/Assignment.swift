@@ -36,16 +36,16 @@ package struct Assignment: Sendable, Equatable {
     func write(to writer: inout ByteWriter) {
         writer.write(UInt32(plan.hosts.count))
         for host in plan.hosts {
-            writer.write(host.name)
+            writer.write(host.name, limit: HostMessage.nameLimit)
             writer.write(UInt32(host.ranks.count))
         }
-        for key in linkKeys { writer.write(key) }
+        for key in linkKeys { writer.write(key, limit: Introduction.keyLimit) }
         writer.write(UInt32(host))
         for word in [nonce.0, nonce.1, topologyDigest, UInt64(windowByteCount)] { writer.write(word) }
         for number in [diesPerProcess, deadlineMilliseconds, startMilliseconds] { writer.write(UInt32(number)) }
-        writer.write(route)
+        writer.write(route, limit: Introduction.keyLimit)
         writer.write(UInt8(wantsFlights ? 1 : 0))
-        writer.write(directory)
+        writer.write(directory, limit: HostMessage.textLimit)
         writer.write(UInt32(files.count))
         for file in files { file.write(to: &writer) }
     }
@@ -54,22 +54,23 @@ package struct Assignment: Sendable, Equatable {
         guard let count = reader.readCount(limit: LinkPlan.maximumHostCount) else { return nil }
         var hosts: [LinkPlan.Host] = []
         for _ in 0..<count {
-            guard let name = reader.readText(limit: 255),
+            guard let name = reader.readText(limit: HostMessage.nameLimit),
                 let dies = reader.readCount(limit: SegmentLayout.maximumDieCount), dies > 0
             else { return nil }
             let first = hosts.last?.ranks.upperBound ?? 0
             hosts.append(LinkPlan.Host(name: name, ranks: first..<first + dies))
         }
         var keys: [String] = []
-        for _ in hosts { keys += reader.readText(limit: 64).map { [$0] } ?? [] }
+        for _ in hosts { keys += reader.readText(limit: Introduction.keyLimit).map { [$0] } ?? [] }
         guard keys.count == count, let plan = LinkPlan(hosts: hosts), let host = reader.readCount(limit: count - 1),
             let first = reader.read(UInt64.self), let second = reader.read(UInt64.self),
             let topology = reader.read(UInt64.self), let window = reader.read(UInt64.self),
             window <= UInt64(SegmentLayout.maximumWindowByteCount),
             let each = reader.readCount(limit: SegmentLayout.maximumDieCount), each > 0,
             let wait = reader.readCount(limit: 86_400_000), let start = reader.readCount(limit: 86_400_000),
-            let route = reader.readText(limit: 64), let flights = reader.read(UInt8.self), flights <= 1,
-            let directory = reader.readText(limit: 4096), let fileCount = reader.readCount(limit: 64)
+            let route = reader.readText(limit: Introduction.keyLimit), let flights = reader.read(UInt8.self),
+            flights <= 1,
+            let directory = reader.readText(limit: HostMessage.textLimit), let fileCount = reader.readCount(limit: 64)
         else { return nil }
         var files: [SharedFile] = []
         for _ in 0..<fileCount {

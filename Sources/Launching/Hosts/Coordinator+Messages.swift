@@ -7,17 +7,6 @@ internal import Workers
 // What agents say. Nothing is believed of whoever has not introduced itself as one of ours.
 
 extension Coordinator {
-    /// Messages read before the clock, the signals and the agents' processes are looked at again: somebody who never stops talking does
-    /// not hold up the rest.
-    private static let messagesPerTurn = 1024
-
-    func receive() throws {
-        for _ in 0..<Self.messagesPerTurn {
-            guard let frames = try socket.receive() else { return }
-            take(frames)
-        }
-    }
-
     /// Takes a message as the socket gave it: who it is from, and what it says.
     func take(_ frames: [[UInt8]]) {
         guard frames.count == 2, let route = frames.first else { return }
@@ -30,12 +19,12 @@ extension Coordinator {
         }
     }
 
-    /// A build of another protocol is told so; other noise is passed over.
+    /// A build of another protocol is told so; other noise is passed over. It ends the start only if it was invited: in every version the
+    /// first message holds the token.
     private func refuseStrangeFrame(_ frame: [UInt8], _ route: [UInt8]) {
         guard let version = HostMessage.version(of: frame), version != HostMessage.version else { return }
         let text =
             "an agent speaks version \(version) of the protocol, the coordinator \(HostMessage.version): mixed builds"
-        // It ends the start only if it was invited: in every version the first message holds the token.
         guard roster.keys != nil || roster.admitsUninvited || frame.contains(token) else {
             return turnAway(route, text)
         }
@@ -100,11 +89,6 @@ extension Coordinator {
         agents[index].lastHeard = Monotonic.now()
     }
 
-    /// Whether somebody has come with these tasks already, which is worth its own words.
-    private func isKnown(_ who: Introduction) -> Bool {
-        agents.contains { $0.introduction?.tasks.lowerBound == who.tasks.lowerBound }
-    }
-
     /// Where an agent of a launcher's tasks belongs; nil if it was refused.
     private func placeOfTasks(
         _ who: Introduction, _ title: String, _ route: [UInt8], _ taskCount: Int, _ dieCount: Int
@@ -120,11 +104,6 @@ extension Coordinator {
             refuse(route, "\(title) has another topology or rank table than the coordinator")
             return nil
         }
-        let known = agents.reduce(0) { $0 + ($1.introduction?.tasks.count ?? 0) }
-        guard known + who.tasks.count <= taskCount || isKnown(who) else {
-            refuse(route, "\(title) has \(who.tasks.count) tasks, but of \(taskCount) in all others have \(known)")
-            return nil
-        }
         // Where tasks alternate between nodes, their numbers say the order of the nodes and nothing else.
         if let other = agents.first(where: {
             $0.introduction?.tasks.lowerBound == who.tasks.lowerBound
@@ -135,11 +114,14 @@ extension Coordinator {
                     + "\(other.introduction?.process ?? 0)) and host \(who.name)'s (agent \(who.process))")
             return nil
         }
-        // The first slot is that of the agent this process has started; others may come before it.
-        if agents[0].introduction == nil, case .tasks(let own, _, _) = roster.source,
-            own.lowerBound == who.tasks.lowerBound
-        {
-            return 0
+        let known = agents.reduce(0) { $0 + ($1.introduction?.tasks.count ?? 0) }
+        guard known + who.tasks.count <= taskCount else {
+            refuse(route, "\(title) has \(who.tasks.count) tasks, but of \(taskCount) in all others have \(known)")
+            return nil
+        }
+        // The slot that was there first is that of the agent this process has started, whoever comes before it.
+        if case .tasks(let own, _, _) = roster.source, own == who.tasks {
+            if let index = agents.firstIndex(where: { $0.introduction == nil }) { return index }
         }
         agents.append(AgentSlot(name: who.name, dies: who.tasks.count * (dieCount / taskCount)))
         return agents.count - 1

@@ -129,12 +129,19 @@ public final class Coordinator {
         let numbers =
             [signals.descriptor.number, socket.descriptor] + watched.compactMap { agents[$0].child?.descriptor.number }
         let ready = Descriptor.poll(numbers, milliseconds: socket.isReadable ? 0 : pollMilliseconds)
-        try receive()
+        for _ in 0..<Self.messagesPerTurn {
+            guard let frames = try socket.receive() else { break }
+            take(frames)
+        }
         for (place, index) in watched.enumerated() where ready[place + 2] { reap(index) }
         while let signal = signals.next() { interrupt(signal) }
         if phase != .running, deadline.remaining == 0 { deadlinePassed() }
         lookForSilence()
     }
+
+    /// Messages read before the clock, the signals and the agents' processes are looked at again: somebody who never stops talking does
+    /// not hold up the rest.
+    private static let messagesPerTurn = 1024
 
     private var pollMilliseconds: Int {
         phase == .running ? 1000 : min(1000, Int(deadline.remaining / 1_000_000) + 1)

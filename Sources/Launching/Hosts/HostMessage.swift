@@ -49,7 +49,12 @@ package enum HostMessage: Sendable, Equatable {
     case dismissed
 
     static let magic: UInt32 = 0x3148_5053
-    package static let version: UInt8 = 1
+    static let version: UInt8 = 1
+    /// The most bytes of a sentence, an address and a name. Longer ones are cut when they are written: a report that is too long must
+    /// not be one that nobody can read.
+    static let textLimit = 4096
+    static let addressLimit = 512
+    static let nameLimit = 255
     /// The kind whose layout no version changes.
     private static let refusedKind: UInt8 = 10
 
@@ -95,7 +100,7 @@ package enum HostMessage: Sendable, Equatable {
         case .hello(let introduction): introduction.write(to: &writer)
         case .ready(let run, let address):
             writer.write(run)
-            writer.write(address)
+            writer.write(address, limit: Self.addressLimit)
         case .connected(let run), .done(let run): writer.write(run)
         case .relayed(let run, let message):
             writer.write(run)
@@ -107,17 +112,17 @@ package enum HostMessage: Sendable, Equatable {
             writer.write(run)
             report.write(to: &writer)
         case .alive, .dismissed: break
-        case .farewell(let text), .refused(let text): writer.write(text, limit: Verdict.longestText)
+        case .farewell(let text), .refused(let text): writer.write(text, limit: Self.textLimit)
         case .assignment(let run, let assignment):
             writer.write(run)
             assignment.write(to: &writer)
         case .links(let run, let addresses):
             writer.write(run)
             writer.write(UInt32(addresses.count))
-            for address in addresses { writer.write(address) }
+            for address in addresses { writer.write(address, limit: Self.addressLimit) }
         case .start(let run, let workload, let payload):
             writer.write(run)
-            writer.write(workload)
+            writer.write(workload, limit: Self.nameLimit)
             writer.write(payload)
         case .stop(let run, let verdict):
             writer.write(run)
@@ -140,14 +145,14 @@ package enum HostMessage: Sendable, Equatable {
         switch kind {
         case 1: return Introduction(from: &reader).map { .hello($0) }
         case 8: return .alive
-        case 9: return reader.readText(limit: Verdict.longestText).map { .farewell($0) }
-        case refusedKind: return reader.readText(limit: Verdict.longestText).map { .refused($0) }
+        case 9: return reader.readText(limit: textLimit).map { .farewell($0) }
+        case refusedKind: return reader.readText(limit: textLimit).map { .refused($0) }
         case 15: return .dismissed
         default: break
         }
         guard let run = reader.read(UInt32.self) else { return nil }
         switch kind {
-        case 2: return reader.readText(limit: 512).map { .ready(run: run, address: $0) }
+        case 2: return reader.readText(limit: addressLimit).map { .ready(run: run, address: $0) }
         case 3: return .connected(run: run)
         case 4: return reader.readBlock().flatMap { ControlMessage(decoding: $0) }.map { .relayed(run: run, $0) }
         case 5: return HostFailure(from: &reader).map { .failed(run: run, $0) }
@@ -156,7 +161,7 @@ package enum HostMessage: Sendable, Equatable {
         case 11: return Assignment(from: &reader).map { .assignment(run: run, $0) }
         case 12: return links(&reader).map { .links(run: run, $0) }
         case 13:
-            guard let workload = reader.readText(limit: 256), let payload = reader.readBlock() else { return nil }
+            guard let workload = reader.readText(limit: nameLimit), let payload = reader.readBlock() else { return nil }
             return .start(run: run, workload: workload, payload: payload)
         case 14:
             switch reader.read(UInt8.self) {
@@ -172,23 +177,28 @@ package enum HostMessage: Sendable, Equatable {
         guard let count = reader.readCount(limit: LinkPlan.maximumHostCount) else { return nil }
         var links: [String] = []
         for _ in 0..<count {
-            guard let address = reader.readText(limit: 512) else { return nil }
+            guard let address = reader.readText(limit: addressLimit) else { return nil }
             links.append(address)
         }
         return links
     }
 }
 
-extension ByteReader {
-    /// The next counted text, if it is not longer than the limit. Control characters become question marks: it may end on a terminal.
-    /// Bytes that are no UTF-8 are repaired, which makes a text longer; it is cut then, so that it can be passed on to others.
-    mutating func readText(limit: Int) -> String? {
-        guard let block = readBlock(), block.count <= limit else { return nil }
-        let text = String(decoding: block.map { $0 < 0x20 || $0 == 0x7F ? 0x3F : $0 }, as: UTF8.self)
-        guard text.utf8.count > limit else { return text }
+extension ByteWriter {
+    /// Appends a counted text, cut to at most so many bytes where a character ends.
+    mutating func write(_ text: String, limit: Int) {
+        guard text.utf8.count > limit else { return write(text) }
         var end = text.utf8.index(text.startIndex, offsetBy: limit)
         while end.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: end) }
-        return String(text[..<end])
+        write(String(text[..<end]))
+    }
+}
+
+extension ByteReader {
+    /// The next counted text, if it is not longer than the limit. Control characters become question marks: it may end on a terminal.
+    mutating func readText(limit: Int) -> String? {
+        guard let block = readBlock(), block.count <= limit else { return nil }
+        return String(decoding: block.map { $0 < 0x20 || $0 == 0x7F ? 0x3F : $0 }, as: UTF8.self)
     }
 
     /// The next 32-bit number, if it is not above the limit.
@@ -198,27 +208,19 @@ extension ByteReader {
     }
 }
 
-extension ByteWriter {
-    /// Appends a text, cut where a reader would refuse it: what is said at length is still to be heard.
-    mutating func write(_ text: String, limit: Int) { write(Array(text.utf8.prefix(limit))) }
-}
-
 extension Verdict {
-    /// Bytes of a text between hosts.
-    static let longestText = 4096
-
     func write(to writer: inout ByteWriter) {
         writer.write(code.rawValue)
         writer.write(UInt64(bitPattern: Int64(rank ?? -1)))
         writer.write(UInt64(bitPattern: Int64(detail)))
         writer.write(UInt64(bitPattern: Int64(process ?? -1)))
-        writer.write(text, limit: Self.longestText)
+        writer.write(text, limit: HostMessage.textLimit)
     }
 
     init?(from reader: inout ByteReader) {
         guard let code = reader.read(UInt64.self).flatMap({ Code(rawValue: $0) }), let rank = reader.read(UInt64.self),
             let detail = reader.read(UInt64.self), let process = reader.read(UInt64.self),
-            let text = reader.readText(limit: Self.longestText)
+            let text = reader.readText(limit: HostMessage.textLimit)
         else { return nil }
         func optional(_ value: UInt64) -> Int? { Int64(bitPattern: value) < 0 ? nil : Int(value) }
         self.init(

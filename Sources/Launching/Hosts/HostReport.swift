@@ -10,10 +10,12 @@ package struct HostFailure: Sendable, Equatable {
     /// One line for the user.
     var report: String
 
+    static let reportLimit = 1 << 16
+
     func write(to writer: inout ByteWriter) {
         verdict.write(to: &writer)
         writer.write(UInt32(bitPattern: status.rawValue))
-        writer.write(report, limit: 1 << 16)
+        writer.write(report, limit: Self.reportLimit)
     }
 
     package init(verdict: Verdict, status: ExitStatus, report: String) {
@@ -25,7 +27,7 @@ package struct HostFailure: Sendable, Equatable {
     init?(from reader: inout ByteReader) {
         guard let verdict = Verdict(from: &reader),
             let status = reader.read(UInt32.self).flatMap({ ExitStatus(rawValue: Int32(bitPattern: $0)) }),
-            status != .success, let report = reader.readText(limit: 1 << 16)
+            status != .success, let report = reader.readText(limit: Self.reportLimit)
         else { return nil }
         self.init(verdict: verdict, status: status, report: report)
     }
@@ -44,7 +46,7 @@ package struct HostReport: Sendable, Equatable {
 
     func write(to writer: inout ByteWriter) {
         writer.write(UInt32(processCount))
-        writer.write(remark, limit: 1 << 16)
+        writer.write(remark, limit: HostFailure.reportLimit)
         writer.write(UInt32(counts.count))
         for count in counts {
             for operation in FabricOperation.allCases { writer.write(count.calls[operation] ?? 0) }
@@ -66,7 +68,8 @@ package struct HostReport: Sendable, Equatable {
 
     init?(from reader: inout ByteReader) {
         let most = SegmentLayout.maximumDieCount
-        guard let processes = reader.readCount(limit: most), let remark = reader.readText(limit: 1 << 16),
+        guard let processes = reader.readCount(limit: most),
+            let remark = reader.readText(limit: HostFailure.reportLimit),
             let countCount = reader.readCount(limit: most)
         else { return nil }
         var counts: [OperationCounts] = []
@@ -104,7 +107,7 @@ extension FlightRecord {
         for value in [root, sourceByteCount, destinationByteCount, firstMember, memberCount, memberStride] {
             writer.write(UInt64(bitPattern: Int64(value)))
         }
-        writer.write(site, limit: 256)
+        writer.write(site, limit: HostMessage.nameLimit)
     }
 
     init?(from reader: inout ByteReader) {
@@ -114,7 +117,7 @@ extension FlightRecord {
         var values: [Int] = []
         for _ in 0..<6 { values += reader.read(UInt64.self).map { [Int(Int64(bitPattern: $0))] } ?? [] }
         guard codes.count == 5, values.count == 6, let state = State(rawValue: codes[0]),
-            let site = reader.readText(limit: 256)
+            let site = reader.readText(limit: HostMessage.nameLimit)
         else { return nil }
         self.init(
             number: number, state: state, operation: codes[1], algorithm: codes[2], type: codes[3],

@@ -17,14 +17,16 @@ package struct Introduction: Sendable, Equatable {
     /// The commit the executable was built from, for people.
     var commit: String
     /// What lies where in segments and windows.
-    package var layoutDigest: UInt64
+    var layoutDigest: UInt64
     /// The topology, cluster file or rank table the agent was started with; 0 for none.
     var topologyDigest: UInt64
     /// The key the host's switch will show to others; empty without keys.
     var linkKey: String
 
-    static let tokenByteCount = 32
+    package static let tokenByteCount = 32
     private static let mostTasks = 1 << 20
+    /// A key has 40 characters.
+    static let keyLimit = 64
 
     func write(to writer: inout ByteWriter) {
         writer.write(token)
@@ -32,21 +34,21 @@ package struct Introduction: Sendable, Equatable {
         writer.write(UInt32(tasks.lowerBound))
         writer.write(UInt32(tasks.count))
         writer.write(UInt32(taskCount))
-        writer.write(name)
+        writer.write(name, limit: HostMessage.nameLimit)
         writer.write(UInt32(process))
-        writer.write(commit)
+        writer.write(commit, limit: HostMessage.nameLimit)
         writer.write(layoutDigest)
         writer.write(topologyDigest)
-        writer.write(linkKey)
+        writer.write(linkKey, limit: Self.keyLimit)
     }
 
     init?(from reader: inout ByteReader) {
         guard let token = reader.readBlock(), token.count <= 256, let host = reader.read(UInt32.self),
             let first = reader.readCount(limit: Self.mostTasks), let count = reader.readCount(limit: Self.mostTasks),
-            let all = reader.readCount(limit: Self.mostTasks), let name = reader.readText(limit: 255),
-            let process = reader.read(UInt32.self), let commit = reader.readText(limit: 255),
+            let all = reader.readCount(limit: Self.mostTasks), let name = reader.readText(limit: HostMessage.nameLimit),
+            let process = reader.read(UInt32.self), let commit = reader.readText(limit: HostMessage.nameLimit),
             let layout = reader.read(UInt64.self), let topology = reader.read(UInt64.self),
-            let key = reader.readText(limit: 64)
+            let key = reader.readText(limit: Self.keyLimit)
         else { return nil }
         self.token = token
         let place = Int32(bitPattern: host)

@@ -40,7 +40,7 @@ public struct SharedFile: Sendable, Equatable {
     }
 
     func write(to writer: inout ByteWriter) {
-        writer.write(path)
+        writer.write(path, limit: HostMessage.textLimit)
         writer.write(digest)
     }
 
@@ -50,7 +50,9 @@ public struct SharedFile: Sendable, Equatable {
     }
 
     init?(from reader: inout ByteReader) {
-        guard let path = reader.readText(limit: 4096), let digest = reader.read(UInt64.self) else { return nil }
+        guard let path = reader.readText(limit: HostMessage.textLimit), let digest = reader.read(UInt64.self) else {
+            return nil
+        }
         self.path = path
         self.digest = digest
     }
