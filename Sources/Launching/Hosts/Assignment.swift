@@ -68,8 +68,7 @@ package struct Assignment: Sendable, Equatable {
             window <= UInt64(SegmentLayout.maximumWindowByteCount),
             let each = reader.readCount(limit: SegmentLayout.maximumDieCount), each > 0,
             let wait = reader.readCount(limit: 86_400_000), let start = reader.readCount(limit: 86_400_000),
-            let route = reader.readText(limit: Introduction.keyLimit), let flights = reader.read(UInt8.self),
-            flights <= 1,
+            let route = reader.readText(limit: Introduction.keyLimit), let flights = reader.read(UInt8.self), flights <= 1,
             let directory = reader.readText(limit: HostMessage.textLimit), let fileCount = reader.readCount(limit: 64)
         else { return nil }
         var files: [SharedFile] = []
