@@ -15,7 +15,8 @@ struct StrangerTests {
         for place in frame.count - 4096..<frame.count { frame[place] = 0xFF }
         let message = try #require(HostMessage(decoding: frame))
         let again = try #require(HostMessage(decoding: message.encoded), "it can be read by the next")
-        #expect(again == message)
+        // Cut once; from then on nothing changes any more.
+        #expect(again.encoded == message.encoded)
     }
 
     @Test("A failure that asks for the status of success is refused")
