@@ -108,7 +108,8 @@ let package = Package(
         .executableTarget(
             name: "softpod",
             dependencies: [
-                "Fuzzing", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives", "Oracle",
+                "Fuzzing", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives",
+                "Oracle",
                 "Kernels", "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", system,
                 arguments,
             ],
@@ -159,7 +160,8 @@ let package = Package(
             ],
             swiftSettings: house),
         .testTarget(
-            name: "FuzzingTests", dependencies: ["Fuzzing", "Launching", "Messaging", "NodeRuntime", "TestKit"],
+            name: "FuzzingTests",
+            dependencies: ["Fuzzing", "Launching", "Messaging", "Model", "NodeRuntime", "SharedMemory"],
             swiftSettings: house),
         .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),

@@ -17,7 +17,10 @@ struct FuzzTests {
         #expect(outcome.inputs == count, "seed \(seed)")
         // Both kinds must be among them, or the inputs are too wild or too tame to tell anything.
         #expect(outcome.understood > count / 100, "seed \(seed): \(outcome.understood) of \(count) understood")
-        if target.name != "prompt" { #expect(outcome.understood < count, "seed \(seed)") }
+        // Any bytes can be a prompt, and any can stand in shared memory behind a whole first page.
+        if !["prompt", "segment contents"].contains(target.name) {
+            #expect(outcome.understood < count, "seed \(seed)")
+        }
     }
 
     @Test("An input depends on seed, target and number alone: any part of a run can be replayed")

@@ -59,7 +59,8 @@ final class CoordinatorFuzz {
         let hosts = ["h0", "h1"].map { HostRoster.Host(name: $0, dies: 2, isHere: true) }
         var roster = HostRoster(
             source: byTasks
-                ? .tasks(own: 0..<2, taskCount: 4, dieCount: 4) : .started(hosts, RemoteShell(program: "softpod", directory: "/")),
+                ? .tasks(own: 0..<2, taskCount: 4, dieCount: 4)
+                : .started(hosts, RemoteShell(program: "softpod", directory: "/")),
             address: "tcp://127.0.0.1:*", keys: nil, commit: "abcdef")
         roster.startsAgents = false
         return roster
@@ -99,7 +100,8 @@ final class CoordinatorFuzz {
         if random.oneIn(64) { try begin(depth: random.below(6)) }
         let before = coordinator.standing
         try coordinator.hear(input, from: [9, 9, 9, random.byte()])
-        try FuzzFinding.require(coordinator.standing == before, "a stranger has changed the run: \(coordinator.standing)")
+        try FuzzFinding.require(
+            coordinator.standing == before, "a stranger has changed the run: \(coordinator.standing)")
         return HostMessage(decoding: input) != nil
     }
 
@@ -109,7 +111,9 @@ final class CoordinatorFuzz {
         var input = input
         // Mostly of the run under way: the number stands behind magic, version and kind.
         if input.count >= 10, (2...7).contains(input[5]), !random.oneIn(4) {
-            for index in 0..<4 { input[6 + index] = UInt8(truncatingIfNeeded: coordinator.runNumber >> UInt32(8 * index)) }
+            for index in 0..<4 {
+                input[6 + index] = UInt8(truncatingIfNeeded: coordinator.runNumber >> UInt32(8 * index))
+            }
         }
         let before = coordinator.standing
         // One of the two, or a third that has the invitation as well.
@@ -118,7 +122,8 @@ final class CoordinatorFuzz {
         let after = coordinator.standing
         try FuzzFinding.require(after.failure?.status != .success, "a failure that looks like success")
         try FuzzFinding.require(
-            coordinator.ranksOfHosts.map { $0.count == after.routes.count } ?? true, "agents and hosts of the plan differ")
+            coordinator.ranksOfHosts.map { $0.count == after.routes.count } ?? true,
+            "agents and hosts of the plan differ")
         let routes = after.routes.compactMap { $0 }
         try FuzzFinding.require(Set(routes).count == routes.count, "one agent stands for two hosts")
         let own = after.routes.firstIndex(of: speaker).flatMap { coordinator.ranksOfHosts?[$0] } ?? 0..<0

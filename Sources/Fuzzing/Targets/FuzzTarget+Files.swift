@@ -21,9 +21,9 @@ extension FuzzTarget {
                 !offers.isEmpty && Set(offers.map(\.name)).count == offers.count, "a host is there twice")
             try FuzzFinding.require(offers.allSatisfy { HostName.isValid($0.name) && $0.slots > 0 }, "a host is none")
         },
-        reader("rank table 1.0", weight: 2, try? [table(.servers), table(.servers)]) { try readTable($0) },
-        reader("rank table 1.2", weight: 2, try? [table(.superPods), table(.servers)]) { try readTable($0) },
-        reader("rank table 2.0", weight: 2, try? [table(.layers), table(.superPods)]) { try readTable($0) },
+        reader("rank table 1.0", weight: 2, try [table(.servers), table(.servers)]) { try readTable($0) },
+        reader("rank table 1.2", weight: 2, try [table(.superPods), table(.servers)]) { try readTable($0) },
+        reader("rank table 2.0", weight: 2, try [table(.layers), table(.superPods)]) { try readTable($0) },
         FuzzTarget("key file", weight: 2) {
             let pair = try KeyPair.generate()
             let others = try (0..<2).map { _ in try KeyPair.generate().publicKey }
@@ -64,12 +64,11 @@ extension FuzzTarget {
     ]
 
     private static func reader(
-        _ name: String, weight: Int, _ examples: [String]?, _ read: @escaping @Sendable (TextFile) throws -> Void
+        _ name: String, weight: Int, _ examples: @escaping @autoclosure @Sendable () throws -> [String],
+        _ read: @escaping @Sendable (TextFile) throws -> Void
     ) -> FuzzTarget {
         FuzzTarget(name, weight: weight) {
-            guard let examples else { throw FuzzFinding("no example for \(name) can be made") }
-            // Short examples too: damage in a long one hides behind what is read first.
-            return FuzzSubject(examples: examples.map { Array($0.utf8) }, isText: true) { input, _ in
+            FuzzSubject(examples: try examples().map { Array($0.utf8) }, isText: true) { input, _ in
                 do {
                     try read(TextFile(bytes: input, file: "fuzz"))
                     return true
@@ -77,7 +76,8 @@ extension FuzzTarget {
                     try checkMessage("\(error)", input)
                     let lines = input.count { $0 == 0x0A } + 2
                     try FuzzFinding.require(
-                        error.line.map { (1...lines).contains($0) } ?? true, "the message names line \(error.line ?? 0)")
+                        error.line.map { (1...lines).contains($0) } ?? true, "the message names line \(error.line ?? 0)"
+                    )
                     return false
                 }
             }

@@ -108,7 +108,9 @@ private final class LinkFuzz {
             set(&head, at: 16 + random.below(48), &random)
         default:
             // Fields of records.
-            for _ in 0...random.below(4) where head.count > 64 { set(&head, at: 64 + random.below(head.count - 64), &random) }
+            for _ in 0...random.below(4) where head.count > 64 {
+                set(&head, at: 64 + random.below(head.count - 64), &random)
+            }
         }
         // A head of another length than it says is noise to the reader: mostly it should say the truth.
         guard head.count >= 64, !random.oneIn(8) else { return }

@@ -11,7 +11,8 @@ extension FuzzTarget {
         FuzzTarget("control message", weight: 32) {
             FuzzSubject(examples: controlExamples.map(\.encoded)) { input, _ in
                 guard let message = ControlMessage(decoding: input) else { return false }
-                try FuzzFinding.require(ControlMessage(decoding: message.encoded) == message, "written again it differs")
+                try FuzzFinding.require(
+                    ControlMessage(decoding: message.encoded) == message, "written again it differs")
                 return true
             }
         },
@@ -42,7 +43,8 @@ extension FuzzTarget {
                 let refusal = request.refusal(allowed: ["nobody"])
                 try FuzzFinding.require(refusal != nil, "a stranger was let in")
                 try FuzzFinding.require(
-                    refusal?.utf8.allSatisfy { (0x20...0x7E).contains($0) } ?? true, "the refusal is not one plain line")
+                    refusal?.utf8.allSatisfy { (0x20...0x7E).contains($0) } ?? true, "the refusal is not one plain line"
+                )
                 try FuzzFinding.require((refusal?.utf8.count ?? 0) < 256, "the refusal is long")
                 return true
             }
@@ -90,7 +92,8 @@ extension FuzzTarget {
             number: 41, state: .ended, operation: 1, algorithm: 2, type: 3, reduction: 1, root: 0,
             sourceByteCount: 64, destinationByteCount: 64, firstMember: 0, memberCount: 2, memberStride: 1,
             site: "Loop.swift:17")
-        return HostReport(processCount: 2, remark: "rank 1 is stopped", counts: [counts, counts], flights: [[flight], []])
+        return HostReport(
+            processCount: 2, remark: "rank 1 is stopped", counts: [counts, counts], flights: [[flight], []])
     }
 
     private static var assignment: Assignment {

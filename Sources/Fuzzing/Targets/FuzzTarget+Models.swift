@@ -22,14 +22,17 @@ extension FuzzTarget {
         FuzzTarget("safetensors header", weight: 8) {
             let header = Array(FuzzTexts.safetensors.utf8)
             let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
-            return FuzzSubject(examples: [length + header + Array(repeating: 0, count: 9)], isText: true) { input, random in
+            return FuzzSubject(examples: [length + header + Array(repeating: 0, count: 9)], isText: true) {
+                input, random in
                 var input = input
                 // Mostly the length is right, so that the rest is looked at.
                 if input.count >= 17, !random.oneIn(4) {
                     for index in 0..<8 { input[index] = UInt8(truncatingIfNeeded: (input.count - 17) >> (8 * index)) }
                 }
                 return try model(input) {
-                    let entries = try SafetensorsFile.entries(ofFile: "fuzz", byteCount: input.count) { Array(input[$0]) }
+                    let entries = try SafetensorsFile.entries(ofFile: "fuzz", byteCount: input.count) {
+                        Array(input[$0])
+                    }
                     for (name, entry) in entries {
                         try FuzzFinding.require(
                             entry.range.lowerBound >= 8 && entry.range.upperBound <= input.count,
@@ -55,7 +58,8 @@ extension FuzzTarget {
                     let text = "the thé \u{1F600}<|endoftext|>"
                     let tokens = tokenizer.encode(text, findsAddedTokens: false)
                     try FuzzFinding.require(
-                        tokens.allSatisfy { (0..<tokenizer.vocabularySize).contains($0) }, "a token outside the vocabulary")
+                        tokens.allSatisfy { (0..<tokenizer.vocabularySize).contains($0) },
+                        "a token outside the vocabulary")
                 }
             }
         },

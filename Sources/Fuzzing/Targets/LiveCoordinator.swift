@@ -44,8 +44,7 @@ final class LiveCoordinator {
         worker = try Worker.start(name: "coordinator", stackByteCount: 4 << 20) {
             let configuration = ClusterConfiguration(
                 dieCount: 4, windowByteCount: 1 << 20, startDeadline: .seconds(86_400), workload: "idle")
-            // What it throws shows as no outcome.
-            let outcome = try? handed.coordinator.run(configuration) { event in
+            let outcome = try? handed.coordinator.run(configuration) { event in  // What it throws shows as none.
                 // Only counts: who waits for it reads nothing else.
                 if case .said = event { board.said.add(1, ordering: .relaxed) }
             }
@@ -135,7 +134,8 @@ final class LiveCoordinator {
         worker.join()
         let outcome = board.outcome.withLock { $0 }
         try FuzzFinding.require(
-            outcome?.status == .success && outcome?.results == [[0], [1], [2], [3]], "the run ended as \(outcome as Any)")
+            outcome?.status == .success && outcome?.results == [[0], [1], [2], [3]],
+            "the run ended as \(outcome as Any)")
     }
 }
 
@@ -162,7 +162,8 @@ final class LiveLine {
         let deadline = Deadline(after: .seconds(20))
         while deadline.remaining > 0 {
             _ = try line.next()
-            if let frames = try coordinator.receive(), frames.count == 2, let message = HostMessage(decoding: frames[1]) {
+            if let frames = try coordinator.receive(), frames.count == 2, let message = HostMessage(decoding: frames[1])
+            {
                 if case .hello = message {
                     route = frames[0]
                     return

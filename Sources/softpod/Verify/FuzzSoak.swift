@@ -38,7 +38,8 @@ struct FuzzSoak {
             "slowestInput": .integer(Int(clamping: outcome.slowest.input)),
             "memoryBefore": .integer(outcome.memoryBefore), "memoryAfter": .integer(outcome.memoryAfter),
             "seed": .integer(Int(truncatingIfNeeded: seed)),
-            "finding": outcome.finding.map { .text($0) } ?? .absent, "kind": "measured", "commit": .text(RunFacts.commit),
+            "finding": outcome.finding.map { .text($0) } ?? .absent, "kind": "measured",
+            "commit": .text(RunFacts.commit),
         ])
     }
 
