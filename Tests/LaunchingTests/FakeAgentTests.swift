@@ -119,7 +119,7 @@ extension RealClusters {
 
         @Test("An introduced agent that then talks nonsense, or says nothing, does not hold the others up")
         func silent() throws {
-            let agent = try FakeAgent(startDeadline: "2")
+            let agent = try FakeAgent(startDeadline: "1")
             #expect(try agent.socket.send([agent.hello().encoded]))
             guard case .assignment(let run, let assignment) = try agent.answer() else {
                 Issue.record("no assignment")
