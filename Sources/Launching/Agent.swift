@@ -227,7 +227,7 @@ public final class Agent {
         guard verdict == nil, !failure.isConsequence else { return }
         // A rank stopped while it released a barrier has come, so its waiters cannot know that it is the one to blame.
         let stopped = RankSlot.stopped(slots).filter { !failure.peers.contains($0) }
-        let known = (failure.peers.prefix(4) + stopped.prefix(4)).compactMap { RankSlot.describe($0, slots, segment) }
+        let known = (failure.peers.prefix(4) + stopped.prefix(4)).compactMap { describe($0) }
         let tail = known.isEmpty ? "" : "; " + known.joined(separator: "; ")
         end(
             Verdict(.rankFailed, rank: failure.peers.first ?? die, text: failure.text),
@@ -235,6 +235,9 @@ public final class Agent {
             status: ExitStatus(rawValue: failure.status).flatMap { $0 == .success ? nil : $0 } ?? .rankLost,
             report: failure.text + tail)
     }
+
+    /// What is known of a rank here that others wait for, and where here is.
+    func describe(_ rank: Int) -> String? { RankSlot.describe(rank, slots, segment).map { $0 + place } }
 
     private func reap(_ index: Int) {
         guard let ending = slots[index].child.reap() else { return }

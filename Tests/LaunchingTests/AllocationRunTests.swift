@@ -113,6 +113,9 @@ extension RealClusters {
             let port = try freePort()
             let ends = try run([0, 1, 1].map { torch($0, of: 3, port: port) }, deadline: 20)
             expectRefusal(ends, "duplicate ranks: task 1 is both host")
+            let coordinators = try run([0, 0].map { torch($0, of: 2, port: port) }, deadline: 1)
+            #expect(Set(coordinators.map(\.code)) == [74, 75], "\(coordinators.map(\.messages))")
+            #expect(coordinators.contains { $0.messages.contains { $0.contains("Address already in use") } })
         }
 
         @Test("A missing task is told to all that came, and a missing coordinator as well")

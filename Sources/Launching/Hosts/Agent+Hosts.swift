@@ -31,12 +31,13 @@ extension Agent {
 
     /// The coordinator ends the run: as it should, or for a reason that it has told the user.
     private func stop(_ cause: Verdict?) {
+        // Two hosts may see the same trouble at once. The one that was not the first still says whom it suspects.
+        if let cause, cause.text != verdict?.text {
+            membership?.remark = RankSlot.stopped(slots).prefix(4).compactMap(describe).joined(separator: "; ")
+        }
         guard verdict == nil else { return }
         guard let cause else { return leave(within: .seconds(2)) }
         verdict = cause
-        membership?.remark = RankSlot.stopped(slots).prefix(4).compactMap {
-            RankSlot.describe($0, slots, segment).map { $0 + place }
-        }.joined(separator: "; ")
         segment.publish(cause)
         leave(within: .seconds(1))
     }

@@ -66,7 +66,9 @@ final class CollectiveBench {
         }
         let name = die.endpoint.spins ? "raw spin barrier" : "raw yield barrier"
         let time = try limits.barrier(team)
-        try tell(CollectiveEvent(limits: [CollectiveLimit(name: name, movers: members, nanoseconds: time)]))
+        try tell(
+            CollectiveEvent(limits: [CollectiveLimit(name: name, movers: min(members, limits.local), nanoseconds: time)]
+            ))
         let largest = try plan.groups.map { OperationCost(try plan.trial($0, members: members)).footprint }.max() ?? 0
         var footprint = 64 << 10
         while footprint < 4 * min(max(largest * teamCount, 64 << 10), CollectivePlan.footprintLimit) {

@@ -7,7 +7,8 @@ internal import Tensors
 /// One die's side of measuring what the machine could do: flags, barriers, and bytes moved by bare loops.
 ///
 /// Few dies move bytes, as many as there are cores; all others are asleep meanwhile. Every number is the best of some
-/// batches, as a limit is what the machine can do, not what it does beside others; and the same at every die.
+/// batches, as a limit is what the machine can do, not what it does beside others; and the same at every die. Of several
+/// hosts the first is measured: bare loops do not reach farther, and what links add is no limit of memory.
 struct LimitBench {
     /// What a mover does with its bytes.
     enum Kind: String, CaseIterable {
@@ -38,6 +39,8 @@ struct LimitBench {
     let type: ElementType
     let reduction: Reduction
     let tile = ReductionTile()
+    /// Dies of the first host, which are the first ranks.
+    let local: Int
 
     /// Takes its scratch memory. Collective over the world.
     init(_ agreement: Collective, area: Region, type: ElementType, reduction: Reduction) throws {
@@ -46,8 +49,10 @@ struct LimitBench {
         self.area = area
         self.type = type
         self.reduction = reduction
-        scratch = try world.allocate(byteCount: Self.blockByteCount + 5 * 128, alignment: 4096)
         let endpoint = world.endpoint
+        let near = world.rank == 0 ? (0..<world.size).count { endpoint.isNear($0) } : 0
+        local = Int(try agreement.allReduce(Double(near), .sum))
+        scratch = try world.allocate(byteCount: Self.blockByteCount + 5 * 128, alignment: 4096)
         var words = endpoint.mutableValues(UInt64.self, at: scratch.offset, count: scratch.byteCount / 8)
         for index in words.indices { words[index] = 0 }
         try world.barrier()
@@ -57,11 +62,11 @@ struct LimitBench {
     private func lines(_ index: Int) -> Region { scratch.slice(Self.blockByteCount + index * 128, 128) }
 
     /// As many dies as can run at once.
-    var movers: Int { min(world.size, WaitPolicy.usableCores) }
+    var movers: Int { min(local, WaitPolicy.usableCores) }
 
     /// Nanoseconds one flag takes one way between ranks 0 and 1; nil where they cannot both run.
     func pingPong() throws -> Double? {
-        guard world.size >= 2, WaitPolicy.usableCores >= 2 else { return nil }
+        guard local >= 2, WaitPolicy.usableCores >= 2 else { return nil }
         var best = 0.0
         try world.barrier()
         if world.rank < 2 {
@@ -85,14 +90,17 @@ struct LimitBench {
         return try agreement.allReduce(world.rank == 0 ? best : 0, .sum)
     }
 
-    /// Nanoseconds of one raw barrier of a team, all teams at once; the slowest team's.
+    /// Nanoseconds of one raw barrier of a team, all teams at once; the slowest team's. Of several hosts: of the first one's dies.
     func barrier(_ team: Team?) throws -> Double {
         func each(_ rounds: Int) throws -> Double {
             try world.barrier()
-            guard let team else { return 0 }
+            let isWhole = local == world.size
+            guard let home = isWhole ? team?.start : 0, let size = isWhole ? team?.size : local,
+                isWhole || world.rank < local
+            else { return 0 }
             return Double(
                 RawBarrier.run(
-                    endpoint: endpoint, home: team.start, words: lines(2), size: team.size, rounds: rounds,
+                    endpoint: endpoint, home: home, words: lines(2), size: size, rounds: rounds,
                     spins: endpoint.spins)) / Double(rounds)
         }
         // Enough rounds to last a millisecond, as many at every die.
@@ -155,7 +163,7 @@ struct LimitBench {
     /// This mover's share of a working set that lies in as many windows as it fills with a few kilobytes each.
     private func slices(_ footprint: Int, _ movers: Int) -> [Slice] {
         guard world.rank < movers else { return [] }
-        let windows = max(1, min(world.size, footprint / 4096))
+        let windows = max(1, min(local, footprint / 4096))
         let share = max(128, footprint / windows / movers / 128 * 128)
         let fits = min(share, area.byteCount / movers / 128 * 128)
         return (0..<windows).map { Slice(window: $0, offset: area.offset + world.rank * fits, byteCount: fits) }
@@ -174,7 +182,7 @@ struct LimitBench {
                 for start in stride(from: 0, to: half, by: min(chunk, half)) {
                     RawMove.copy(
                         endpoint: endpoint, from: part.window, at: part.offset + start,
-                        to: (part.window + 1) % world.size, at: part.offset + half + start,
+                        to: (part.window + 1) % local, at: part.offset + half + start,
                         byteCount: min(chunk, half - start))
                 }
                 bytes += half
