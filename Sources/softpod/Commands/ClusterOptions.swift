@@ -87,8 +87,10 @@ struct ClusterOptions: ParsableArguments {
 
     /// How long all ranks may take to connect: as said, by Ascend's variable, or a minute.
     func startDeadline() throws -> Duration {
-        let variable = try AscendVariable.connectSeconds(ProcessInfo.processInfo.environment).map(Double.init)
-        return .milliseconds(Int64((givenStartDeadline ?? variable ?? 60) * 1000))
+        let seconds =
+            try givenStartDeadline
+            ?? AscendVariable.connectSeconds(ProcessInfo.processInfo.environment).map(Double.init) ?? 60
+        return .milliseconds(Int64(seconds * 1000))
     }
 
     /// The launch that these flags, and Ascend's variables where a flag is not given, ask for.
