@@ -136,7 +136,8 @@ public final class Agent {
             let numbers =
                 [signals.descriptor.number, socket.descriptor] + alive.map { slots[$0].child.descriptor.number }
                 + (membership?.descriptors ?? [])
-            let ready = Descriptor.poll(numbers, milliseconds: untilDeadline())
+            // Sending may have taken the descriptor's note of a message that came meanwhile: asked before sleeping.
+            let ready = Descriptor.poll(numbers, milliseconds: socket.isReadable ? 0 : untilDeadline())
             // Messages first: a process that left and ended at once has left.
             try receive()
             followCoordinator()

@@ -67,7 +67,10 @@ struct BenchCollectivesCommand: ParsableCommand {
 
     func run() throws {
         try Failure.guarded(cluster) {
-            if let tune { try TuningFile.check(tune) }
+            if let tune {
+                try HostSession.requireOneHost("--tune measures a table of one host's dies, by their number")
+                try TuningFile.check(tune)
+            }
             let mode: CollectiveSweep.Mode = gains ? .gains : tune == nil ? .rows : .tuning
             let seed = sweep.seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
             let tuningText = try tuning.text()
@@ -91,7 +94,7 @@ struct BenchCollectivesCommand: ParsableCommand {
         var options = cluster
         options.givenDies = dies
         options.givenNPUs = nil
-        options.diesPerProcess = min(cluster.diesPerProcess, dies)
+        options.givenDiesPerProcess = min(cluster.diesPerProcess, dies)
         let configuration = try options.configuration(
             workload: CollectivesWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
             windowByteCount: try plan.windowByteCount(dies: dies))

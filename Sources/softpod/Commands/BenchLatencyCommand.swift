@@ -36,7 +36,8 @@ struct BenchLatencyCommand: ParsableCommand {
 
     func run() throws {
         try Failure.guarded(cluster) {
-            try HostSession.requireOneHost("bench latency measures bare loops over one host's memory; for links see bench link")
+            try HostSession.requireOneHost(
+                "bench latency measures bare loops over one host's memory; for links see bench link")
             let counts = bytes.isEmpty ? defaultByteCounts : bytes.map(\.value)
             let plan = LatencyWorkload.Plan(
                 byteCounts: counts, repetitions: repetitions, batchNanoseconds: 200_000)

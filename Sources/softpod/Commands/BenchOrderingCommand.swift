@@ -50,7 +50,8 @@ struct BenchOrderingCommand: ParsableCommand {
 
     func run() throws {
         try Failure.guarded(cluster) {
-            try HostSession.requireOneHost("bench ordering measures bare loops over one host's memory; for links see bench link")
+            try HostSession.requireOneHost(
+                "bench ordering measures bare loops over one host's memory; for links see bench link")
             let plan = OrderingWorkload.Plan(
                 byteCounts: bytes.isEmpty ? [8, 56, 512, 4096, 65_536] : Array(Set(bytes.map(\.value))),
                 batches: perFlag.isEmpty ? [1, 8, 64] : perFlag, fractions: fraction.isEmpty ? [0.4] : fraction,

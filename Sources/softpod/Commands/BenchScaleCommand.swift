@@ -33,7 +33,8 @@ struct BenchScaleCommand: ParsableCommand {
 
     func run() throws {
         try Failure.guarded(cluster) {
-            try HostSession.requireOneHost("bench scale measures bare loops over one host's memory; for links see bench link")
+            try HostSession.requireOneHost(
+                "bench scale measures bare loops over one host's memory; for links see bench link")
             let plan = ScaleWorkload.Plan(batches: repetitions, idleSeconds: idle)
             let outcome = try Failure.launch(
                 try cluster.configuration(

@@ -17,20 +17,26 @@ struct ClusterOptions: ParsableArguments {
         help: ArgumentHelp("The same in NPUs: each has two dies. Not with --dies.", valueName: "npus"))
     var givenNPUs: Int?
 
-    @Option(help: "Dies each rank process runs as threads.")
-    var diesPerProcess: Int = 1
+    @Option(
+        name: .customLong("dies-per-process"),
+        help: ArgumentHelp(
+            "Dies each rank process runs as threads. By default what --cluster says, or else 1.", valueName: "dies"))
+    var givenDiesPerProcess: Int?
+
+    /// Dies each rank process runs as threads.
+    var diesPerProcess: Int { givenDiesPerProcess ?? HostSession.file?.diesPerProcess ?? 1 }
 
     @Option(
         name: .customLong("deadline"),
         help: ArgumentHelp(
-            "The longest any wait may last, in seconds. By default $HCCL_EXEC_TIMEOUT, or else 60.",
+            "The longest any wait may last, in seconds. By default what --cluster says, $HCCL_EXEC_TIMEOUT, or else 60.",
             valueName: "seconds"))
     var givenDeadline: Double?
 
     @Option(
         name: .customLong("start-deadline"),
         help: ArgumentHelp(
-            "How long all ranks may take to connect, in seconds. By default $HCCL_CONNECT_TIMEOUT, or else 60.",
+            "How long all ranks may take to connect, in seconds. By default what --cluster says, $HCCL_CONNECT_TIMEOUT, or else 60.",
             valueName: "seconds"))
     var givenStartDeadline: Double?
 
@@ -88,7 +94,7 @@ struct ClusterOptions: ParsableArguments {
     /// How long all ranks may take to connect: as said, by Ascend's variable, or a minute.
     func startDeadline() throws -> Duration {
         let seconds =
-            try givenStartDeadline
+            try givenStartDeadline ?? HostSession.file.map { Double($0.startMilliseconds) / 1000 }
             ?? AscendVariable.connectSeconds(ProcessInfo.processInfo.environment).map(Double.init) ?? 60
         return .milliseconds(Int64(seconds * 1000))
     }
@@ -100,7 +106,9 @@ struct ClusterOptions: ParsableArguments {
         workload: any Workload.Type, payload: [UInt8] = [], windowByteCount: Int, files: [String] = []
     ) throws -> ClusterConfiguration {
         let environment = ProcessInfo.processInfo.environment
-        let deadline = try givenDeadline ?? AscendVariable.executionSeconds(environment) ?? 60
+        let deadline =
+            try givenDeadline ?? HostSession.file.map { Double($0.waitMilliseconds) / 1000 }
+            ?? AscendVariable.executionSeconds(environment) ?? 60
         var configuration = ClusterConfiguration(
             dieCount: dies, diesPerProcess: diesPerProcess, windowByteCount: windowBytes?.value ?? windowByteCount,
             deadline: .milliseconds(Int64(deadline * 1000)), startDeadline: try startDeadline(),

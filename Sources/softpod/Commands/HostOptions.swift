@@ -71,10 +71,12 @@ struct HostOptions: ParsableArguments {
     /// Whether a list of hosts is given.
     var isListed: Bool { hostfile != nil || hosts != nil || clusterFile != nil }
 
+    /// The cluster file, if one is given.
+    func file() throws -> ClusterFile? { try clusterFile.map { try ClusterFile.read(path: $0) } }
+
     /// The hosts of the list and their ranks; nil without a list.
     func plan(dies: Int?) throws -> HostPlan? {
-        if let clusterFile {
-            let file = try ClusterFile.read(path: clusterFile)
+        if let clusterFile, let file = try file() {
             if let dies, dies != file.plan.rankCount {
                 throw UsageError("\(clusterFile) has \(file.plan.rankCount) dies, not \(dies)")
             }

@@ -15,6 +15,8 @@ enum HostSession {
     struct Choice {
         /// The flags.
         var options: HostOptions
+        /// The cluster file, if one is given.
+        var file: ClusterFile?
         /// The listed hosts.
         var plan: HostPlan?
         /// This process as a task of somebody's launcher.
@@ -43,6 +45,9 @@ enum HostSession {
     /// Dies the hosts or tasks run; nil where the command line alone decides.
     static var dies: Int? { choice?.dies }
 
+    /// What the cluster file says, where one is given.
+    static var file: ClusterFile? { choice?.file }
+
     /// Whether the run may take more than one host.
     static var hasHosts: Bool { choice?.hasHosts ?? false }
 
@@ -55,7 +60,7 @@ enum HostSession {
     /// any further, and is ended by the status this throws: only the coordinator has anything to say about the command.
     static func resolve(_ hosts: HostOptions, askedDies: Int?, startDeadline: Duration) throws {
         guard choice == nil else { return }
-        var found = Choice(options: hosts)
+        var found = Choice(options: hosts, file: try hosts.file())
         if let plan = try hosts.plan(dies: askedDies) {
             (found.plan, found.dies) = (plan, plan.rankCount)
         } else if let task = try joinLauncher() {

@@ -106,7 +106,8 @@ struct VerifyCommand: ParsableCommand {
                 "entry": .text(check.name), "transport": .text(route), "dies": .integer(cluster.dies),
                 "processes": .integer(outcome.processCount), "judge": .text(check.judge),
                 "comparisons": .integer(total.trials), "error": total.error.map { .number($0) } ?? .absent,
-                "wrong": .integer(total.wrong), "digest": .text(total.digest.text), "seed": .integer(Int(truncatingIfNeeded: seed)),
+                "wrong": .integer(total.wrong), "digest": .text(total.digest.text),
+                "seed": .integer(Int(truncatingIfNeeded: seed)),
                 "first": total.first.map { .text($0) } ?? .absent, "kind": "measured",
                 "commit": .text(RunFacts.commit),
             ])
