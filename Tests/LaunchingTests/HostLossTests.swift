@@ -119,7 +119,7 @@ extension RealClusters {
             let pid = try cluster.ranks(of: cluster.agents(2)[host], 2)[0]
             cluster.signal(pid: pid, stop)
             let end = try cluster.end()
-            #expect(end.messages.contains { $0.contains(" ms for rank") }, "\(end.messages)")
+            #expect(end.messages.contains { $0.contains(" ms for ") }, "\(end.messages)")
             #expect(
                 end.messages.contains {
                     $0.contains("rank \(2 * host) (pid \(pid)) is stopped") && $0.contains("on host \(loopback[host])")

@@ -54,7 +54,7 @@ extension RealClusters {
         }
 
         private func check(_ far: FarHost, _ example: Case) throws {
-            let cluster = try ClusterUnderTest(["run", "--start-deadline", "1"] + far.flags + ["smoke"])
+            let cluster = try ClusterUnderTest(["run", "--start-deadline", "4"] + far.flags + ["smoke"])
             let end = try cluster.end()
             for text in example.texts {
                 #expect(end.messages.contains { $0.contains(text) }, "\(text): \(end.messages)")
