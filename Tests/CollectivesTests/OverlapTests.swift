@@ -1,5 +1,6 @@
 import Collectives
 import Fabric
+import Launching
 import SharedMemory
 import Tensors
 import TestKit
@@ -35,8 +36,14 @@ struct OverlapTests {
 
     @Test("A barrier where the others reduce is never taken for the reduction", arguments: [0, 1], [0, 1, 2])
     func mixed(index: Int, odd: Int) throws {
-        let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(5), policy: Self.policies[index].policy) {
-            world in
+        try mixed(index, odd, nil)
+        if index == 0 { for split in [[2, 1], [1, 2], [1, 1, 1]] { try mixed(index, odd, HostSplit(split)) } }
+    }
+
+    private func mixed(_ index: Int, _ odd: Int, _ split: HostSplit?) throws {
+        let outcome = try ThreadCluster.run(
+            dies: 3, timeout: .seconds(20), policy: Self.policies[index].policy, split: split
+        ) { world in
             let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 4096))
             let area = try world.allocate(byteCount: 4096)
             let call = CollectiveCall.allReduce(
