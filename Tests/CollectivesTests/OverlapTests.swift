@@ -89,9 +89,10 @@ struct OverlapTests {
                 return true
             }
             try request.wait()
-            return true
+            // Over hosts, who has no dealings with the idle one may have all it needs from its start.
+            return !world.isNear
         }
-        #expect(outcome.fabricErrors.count == 2, "\(outcome.errors)")
+        #expect(!outcome.fabricErrors.isEmpty && outcome.values.allSatisfy { $0 ?? true }, "\(outcome)")
         for (rank, error) in outcome.fabricErrors { #expect(error.peers == [1], "rank \(rank): \(error)") }
     }
 

@@ -1,6 +1,7 @@
 import Collectives
 import Fabric
 import Launching
+import SharedMemory
 import Tensors
 import TestKit
 import Testing
