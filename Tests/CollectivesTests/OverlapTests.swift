@@ -76,7 +76,7 @@ struct OverlapTests {
             let workspace = try CollectiveWorkspace(world, byteCount: 4096)
             let area = try world.allocate(byteCount: 4 << 20)
             let collective = Collective(world, workspace)
-            workspace.timeout = .milliseconds(300)
+            workspace.timeout = .seconds(2)
             if world.rank != 1 {
                 // Not the last to arrive, or it would begin.
                 try world.endpoint.wait(at: area.offset + (3 << 20), reaches: 1, operation: .wait)
