@@ -138,11 +138,13 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "ExpertsTests",
-            dependencies: ["Experts", "Collectives", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"],
+            dependencies: ["Experts", "Collectives", "Fabric", "Kernels", "Launching", "Oracle", "Tensors", "TestKit"],
             swiftSettings: house),
         .testTarget(
             name: "AttentionTests",
-            dependencies: ["Attention", "Collectives", "Fabric", "Kernels", "Oracle", "Tensors", "TestKit"],
+            dependencies: [
+                "Attention", "Collectives", "Fabric", "Kernels", "Launching", "Oracle", "Tensors", "TestKit",
+            ],
             swiftSettings: house),
         .testTarget(
             name: "ModelTests",

@@ -58,15 +58,16 @@ extension Collective {
         // A root may have answered a reduction a moment before, and nobody waited for that word to be read; but every
         // announcement has been.
         let word = CollectiveWorkspace.metadataOffset
+        let digest = Self.numberDigest(.broadcast)
         try performNumber(.broadcast, site) { () throws(FabricError) in
             if team.rank == root {
                 for member in 0..<team.size where member != root {
-                    try workspace.send(value, to: team.member(member), in: word)
+                    try workspace.send(value, digest, to: team.member(member), in: word)
                 }
                 // Not before everybody has read it, so that the next one finds the word free.
                 for member in 0..<team.size where member != root { try workspace.expect(team.member(member)) }
             } else {
-                result = try workspace.receive(from: team.member(root), in: word)
+                result = try workspace.receive(digest, from: team.member(root), in: word)
                 try workspace.signal(team.member(root))
             }
         }
@@ -78,6 +79,7 @@ extension Collective {
         _ operation: CollectiveOperation, _ site: CallSite, _ body: () throws(FabricError) -> Void
     ) throws(FabricError) {
         try settleStream()
+        if !team.isNear { try settleOrdered() }
         // Where calls are compared or recorded, a number is a source of eight bytes that lies nowhere.
         let number = CollectiveCall(
             operation, Region(offset: 0, byteCount: 8), Region(offset: 0, byteCount: 8), algorithm: .cooperative,
@@ -94,8 +96,7 @@ extension Collective {
     private func meet(
         _ operation: CollectiveOperation, _ value: UInt64, _ answer: () -> UInt64
     ) throws(FabricError) -> UInt64 {
-        // No region's call has this digest but by chance.
-        let digest = UInt64.max - UInt64(operation.rawValue)
+        let digest = Self.numberDigest(operation)
         let deadline = workspace.deadline()
         if team.meetsByFlags {
             try team.exchange([digest, value, 0, 0, 0, 0, 0], deadline: deadline, operation: .collective)
@@ -111,6 +112,11 @@ extension Collective {
             try workspace.checkSpoken(team)
         }
         return team.answer(0)
+    }
+
+    /// No region's call has this digest but by chance.
+    private static func numberDigest(_ operation: CollectiveOperation) -> UInt64 {
+        UInt64.max - UInt64(operation.rawValue)
     }
 
     private func compare(_ digest: UInt64) throws(FabricError) {
@@ -138,17 +144,20 @@ extension Collective {
             return result
         }
         let number = CollectiveWorkspace.metadataOffset
-        let answer = CollectiveWorkspace.scalarOffset
+        let answer = CollectiveWorkspace.answerOffset
+        let digest = Self.numberDigest(operation)
         try performNumber(operation, site) { () throws(FabricError) in
             guard team.rank == 0 else {
-                try workspace.send(value, to: team.member(0), in: number)
-                result = try workspace.receive(from: team.member(0), in: answer)
+                try workspace.send(value, digest, to: team.member(0), in: number)
+                result = try workspace.receive(digest, from: team.member(0), in: answer)
                 return
             }
             for member in 1..<max(team.size, 1) {
-                result = fold(result, try workspace.receive(from: team.member(member), in: number))
+                result = fold(result, try workspace.receive(digest, from: team.member(member), in: number))
             }
-            for member in 1..<max(team.size, 1) { try workspace.send(result, to: team.member(member), in: answer) }
+            for member in 1..<max(team.size, 1) {
+                try workspace.send(result, digest, to: team.member(member), in: answer)
+            }
         }
         return result
     }

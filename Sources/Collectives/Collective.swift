@@ -34,6 +34,7 @@ public struct Collective {
         call.check(team, workspace)
         try settleStream()
         let algorithm = resolve(call)
+        if algorithm != .cooperative { try settleOrdered() }
         let flight = begin(call, algorithm)
         try workspace.perform(call.operation, team, flight: flight) { () throws(FabricError) in
             if workspace.comparesCalls { try compareCalls(call) }

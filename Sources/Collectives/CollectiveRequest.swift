@@ -7,10 +7,15 @@ public import Fabric
 /// other. Until a request has ended its regions belong to it: the source is not to be written, the destination not to be touched.
 ///
 /// Nothing runs by itself: a member takes part when it calls ``test()``, ``wait()`` or a blocking operation of the team, and between
-/// those computes undisturbed. Where all windows are mapped, a start at the head of the stream arrives at once, so that
-/// whoever comes last can do the work of all; a test does at most one piece. Over any other transport, and by another algorithm, an
-/// operation is carried out, waiting where it must, by the first test or wait; so is an all-to-all of differing lengths, whose
-/// table must stay until all have read it.
+/// those computes undisturbed. A start at the head of the stream says at once that this member has come. Where all windows are mapped
+/// whoever comes last can then do the work of all, and a test does at most one piece. Over several hosts, and by schedules, a test
+/// goes as far as others have come. What is only known as one piece is carried out, waiting where it must, by the first test or
+/// wait: an all-to-all of differing lengths on a team that meets or by way of others, pairwise copies on a team that meets, and
+/// pairwise reductions and barriers asked for by name.
+///
+/// Operations that are not cooperative, as over several hosts, share the workspace's streams of events and its slots. Those that a die has
+/// started are therefore carried out in the order of their starts, of whichever team, and a blocking one comes after them; members
+/// that are in several such teams start on them in the same order.
 ///
 /// A wait moves its own team's stream only. Members of two overlapping teams therefore wait for their requests in one order, or
 /// test both by turns: waits in opposite orders end at the deadline.
@@ -19,7 +24,9 @@ public final class CollectiveRequest {
     public let call: CollectiveCall
     private let collective: Collective
     private let flight: UInt64
+    private let algorithm: CollectiveAlgorithm
     private var work: Cooperative?
+    private var resumable: Resumable?
     private var isCompared = false
     /// Whether the operation has ended, in success.
     public private(set) var isOver = false
@@ -27,13 +34,17 @@ public final class CollectiveRequest {
     init(_ collective: Collective, _ call: CollectiveCall) {
         self.collective = collective
         self.call = call
-        let algorithm = collective.resolve(call)
+        algorithm = collective.resolve(call)
         flight = collective.begin(call, algorithm)
         if algorithm == .cooperative, call.operation != .allToAllV { work = Cooperative(collective, call) }
+        resumable = Resumable(collective, call, algorithm)
     }
 
     /// Whether it can be moved on a step at a time.
-    var isResumable: Bool { work != nil }
+    var isResumable: Bool { work != nil || resumable != nil }
+
+    /// Whether it uses the events and slots that all teams share.
+    var isOrdered: Bool { algorithm != .cooperative }
 
     /// Takes part for a moment, and says whether the operation has ended. Does not wait.
     ///
@@ -49,17 +60,25 @@ public final class CollectiveRequest {
         if !isOver { try collective.advanceStream(upTo: self, waits: true) }
     }
 
+    /// Ends this operation, which is in its stream.
+    fileprivate func end() throws(FabricError) { try collective.advanceStream(upTo: self, waits: true) }
+
     /// Moves this operation on; it is the first of its stream.
     func advance(waits: Bool) throws(FabricError) {
         let collective = collective
+        guard try isOrdered ? collective.makeWay(for: self, waits: waits) : true else { return }
         try collective.workspace.perform(call.operation, collective.team, flight: flight) { () throws(FabricError) in
             if !isCompared {
                 // Only a mode for finding mistakes waits here.
                 isCompared = true
                 try collective.compareCalls(call)
             }
+            if let over = try resumable?.advance(waits: waits) {
+                isOver = over
+                return
+            }
             guard work != nil else {
-                try collective.carryOut(call, collective.resolve(call))
+                try collective.carryOut(call, algorithm)
                 isOver = true
                 return
             }
@@ -82,6 +101,7 @@ extension Collective {
         if let failure = workspace.failure { throw failure }
         let request = CollectiveRequest(self, call)
         workspace.streams[team.slot, default: []].append(request)
+        if request.isOrdered { workspace.ordered.append(request) }
         // What must wait is left to a test or a wait.
         if request.isResumable { _ = try advanceHeads() }
         return request
@@ -105,8 +125,27 @@ extension Collective {
         while let last = workspace.streams[team.slot]?.last { try advanceStream(upTo: last, waits: true) }
     }
 
+    /// Ends all that were started before on any team and use what teams share.
+    func settleOrdered() throws(FabricError) {
+        while let first = workspace.ordered.first { try first.end() }
+    }
+
+    /// Moves on those that come before a request; says whether there are none left.
+    fileprivate func makeWay(for request: CollectiveRequest, waits: Bool) throws(FabricError) -> Bool {
+        while let first = workspace.ordered.first, first !== request {
+            if waits {
+                try first.end()
+            } else if try !first.test() {
+                return false
+            }
+        }
+        return true
+    }
+
     private func removeHead() {
-        workspace.streams[team.slot]?.removeFirst()
+        if let head = workspace.streams[team.slot]?.removeFirst(), head.isOrdered {
+            workspace.ordered.removeAll { $0 === head }
+        }
         if workspace.streams[team.slot]?.isEmpty == true { workspace.streams[team.slot] = nil }
     }
 

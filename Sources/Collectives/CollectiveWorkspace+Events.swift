@@ -8,7 +8,8 @@ extension CollectiveWorkspace {
     /// Releases the source, and everything this die did before; acquired in ``awaitAnnouncement(_:_:_:)``.
     func announce(_ peer: Int, _ digest: UInt64, _ leg: Leg) throws(FabricError) {
         let words: [5 of UInt64] = [
-            digest, UInt64(leg.outOffset), UInt64(leg.outByteCount), UInt64(leg.inOffset), UInt64(leg.inByteCount),
+            Self.mark(digest, sent[peer] &+ 1), UInt64(leg.outOffset), UInt64(leg.outByteCount),
+            UInt64(leg.inOffset), UInt64(leg.inByteCount),
         ]
         let mine = line(endpoint.rank)
         sent[peer] &+= 1
@@ -22,9 +23,7 @@ extension CollectiveWorkspace {
         try expect(peer)
         let endpoint = endpoint
         let words = endpoint.values(UInt64.self, at: line(peer) + Self.metadataOffset, count: 5)
-        guard words[0] == digest else {
-            throw error(.mismatch, peer, "rank \(peer) calls another collective, or the same with other arguments")
-        }
+        guard words[0] == Self.mark(digest, seen[peer]) else { throw other(peer) }
         let leg = legs[member]
         guard words[2] == UInt64(leg.inByteCount), words[4] == UInt64(leg.outByteCount) else {
             throw error(
@@ -61,16 +60,60 @@ extension CollectiveWorkspace {
         if value == Self.poison { throw told(by: peer) }
     }
 
-    /// An event to a rank that carries eight bytes in one of the words of the line.
-    func send(_ scalar: UInt64, to peer: Int, in word: Int) throws(FabricError) {
-        try endpoint.store(scalar, to: peer, at: line(endpoint.rank) + word)
-        try signal(peer)
+    /// Whether the next event from a rank has come, so that nobody has to wait for it. A rank that has given up counts as well.
+    func hasEvent(_ peer: Int) -> Bool { hasEvents(1, peer) }
+
+    /// Whether so many have come.
+    func hasEvents(_ count: UInt64, _ peer: Int) -> Bool {
+        endpoint.hasReached(seen[peer] &+ count, at: line(peer))
     }
 
-    /// Waits for the next event from a rank and takes its eight bytes.
-    func receive(from peer: Int, in word: Int) throws(FabricError) -> UInt64 {
+    /// What an event says it is for: what is called, and the event's own number, as words of earlier operations stay where they were.
+    private static func mark(_ digest: UInt64, _ event: UInt64) -> UInt64 { digest &+ event &* 0x9E37_79B9_7F4A_7C15 }
+
+    /// One event to a rank that is for a number or its answer, which it carries.
+    func send(_ number: UInt64, _ digest: UInt64, to peer: Int, in word: Int) throws(FabricError) {
+        sent[peer] &+= 1
+        let words: [2 of UInt64] = [Self.mark(digest, sent[peer]), number]
+        let mine = line(endpoint.rank)
+        try endpoint.putSignal(words.span, to: peer, at: mine + word, signal: .set, sent[peer], at: mine)
+    }
+
+    /// Waits for the next event from a rank and takes its number.
+    ///
+    /// - Throws: `.mismatch` if the event is for something else.
+    func receive(_ digest: UInt64, from peer: Int, in word: Int) throws(FabricError) -> UInt64 {
         try expect(peer)
-        return self.word(line(peer) + word)
+        guard self.word(line(peer) + word) == Self.mark(digest, seen[peer]) else { throw other(peer) }
+        return self.word(line(peer) + word + 8)
+    }
+
+    /// One event to a rank that is for a barrier, which announces nothing.
+    ///
+    /// A rank may be one barrier ahead of another, so its marks alternate between two words: by the number of the event, as whatever
+    /// comes between two barriers of the same parity has been answered.
+    func signalBarrier(_ peer: Int) throws(FabricError) {
+        sent[peer] &+= 1
+        let words: [1 of UInt64] = [Self.mark(Self.barrierDigest, sent[peer])]
+        let mine = line(endpoint.rank)
+        try endpoint.putSignal(
+            words.span, to: peer, at: mine + Self.barrierWord(sent[peer]), signal: .set, sent[peer], at: mine)
+    }
+
+    /// Waits for a rank's next event, which is for a barrier.
+    ///
+    /// - Throws: `.mismatch` if it is for something else.
+    func expectBarrier(_ peer: Int) throws(FabricError) {
+        try expect(peer)
+        let word = word(line(peer) + Self.barrierWord(seen[peer]))
+        guard word == Self.mark(Self.barrierDigest, seen[peer]) else { throw other(peer) }
+    }
+
+    private static let barrierDigest: UInt64 = 0xBA88_1E88
+    private static func barrierWord(_ event: UInt64) -> Int { barrierOffset + Int(event & 1) * 8 }
+
+    private func other(_ peer: Int) -> FabricError {
+        error(.mismatch, peer, "rank \(peer) calls another collective, or the same with other arguments")
     }
 
     /// A word of this die's own window, final because an event said so.

@@ -8,18 +8,20 @@ internal import Kernels
 /// ## Layout
 /// A region of the symmetric heap:
 /// ```
-/// 0               one line of 64 bytes for each rank p of the cluster, written by p alone:
+/// 0               two lines, 128 bytes, for each rank p of the cluster, written by p alone:
 ///   0    flag          u64   events from p so far; rises for ever. All ones: p has given up, see `failure`
-///   8    digest        u64   what p calls, so that members that call something else find out
+///   8    digest        u64   what p calls, marked with the number of the event that says so, so that members that call something else
+///                            find out, and nobody takes what was said for an earlier operation for this one's
 ///   16   out offset    i64   where p's bytes for this die lie in p's window
 ///   24   out bytes     i64
 ///   32   in offset     i64   where p wants this die's bytes in p's window
 ///   40   in bytes      i64
-///   48   scalar        u64   answer of a small reduction; its numbers, and a small broadcast, go in the digest's place
-///   56   failure       u64   code, milliseconds, and 1 + the rank to blame
-/// 64 x ranks      one row of 32 bytes for each rank, written by this die: offset and length of what it sends to a member and of
+///   48   barrier       2 x u64   the mark of p's last barrier event of an even and of an odd number
+///   64   answer        2 x u64   mark and answer of a small reduction; its numbers, and a small broadcast, go with the digest
+///   80   failure       u64   code, milliseconds, and 1 + the rank to blame
+/// 128 x ranks     one row of 32 bytes for each rank, written by this die: offset and length of what it sends to a member and of
 ///                 what it takes from it, for an all-to-all of differing lengths that all may carry out
-/// 96 x ranks      256 bytes in which this die says what it calls, where calls are compared
+/// 160 x ranks     256 bytes in which this die says what it calls, where calls are compared
 /// ...             slots: what others push for a reduction until this die folds it in; a team of n cuts them into n
 /// ```
 ///
@@ -66,6 +68,8 @@ public final class CollectiveWorkspace {
     var seen: [UInt64]
     /// Operations started and not ended, by the slot of their team, in order; empty where no team has any.
     var streams: [Int: [CollectiveRequest]] = [:]
+    /// Those of them, of whichever team, that use the streams of events and the slots, of which there is one each: one after the other.
+    var ordered: [CollectiveRequest] = []
     /// Teams that have used it, to be told when it ends.
     var teams: [Team] = []
     /// One for each member, filled anew by each operation.
@@ -75,7 +79,7 @@ public final class CollectiveWorkspace {
     /// the allocation.
     ///
     /// - Parameter byteCount: bytes for pushed reductions; larger operations are cut into rounds. At least 512 a rank are
-    ///   taken, and 96 a rank for the words.
+    ///   taken, and 160 a rank for the words.
     /// - Parameter tuning: which algorithms to use; the same table at every rank.
     /// - Throws: as ``Team/allocate(byteCount:alignment:)``; `.mismatch` at a rank whose table is not rank 0's.
     public init(_ world: Team, byteCount: Int, tuning: TuningTable = .standard) throws(FabricError) {
@@ -123,11 +127,12 @@ public final class CollectiveWorkspace {
     /// Gives the memory back. Collective over the world team.
     public func free(_ world: Team) throws(FabricError) { try world.free(region) }
 
-    static let lineByteCount = 64
+    static let lineByteCount = 128
     static let rowByteCount = 32
     static let metadataOffset = 8
-    static let scalarOffset = 48
-    static let failureOffset = 56
+    static let barrierOffset = 48
+    static let answerOffset = 64
+    static let failureOffset = 80
     /// The flag of a rank that has given up.
     static let poison = UInt64.max
 

@@ -38,6 +38,26 @@ public struct HostSplit: Sendable, CustomStringConvertible {
         return HostSplit((0..<hosts).map { dies * ($0 + 1) / hosts - dies * $0 / hosts })
     }
 
+    /// The dies dealt out by weights that are not negative, at least one a host as far as they go.
+    public static func weighted(dies: Int, _ weights: [Int]) -> HostSplit {
+        let hosts = max(min(dies, weights.count), 1)
+        let weights = weights.prefix(hosts)
+        let total = max(weights.reduce(0, +), 1)
+        // One each, and of the rest what the weights say, rounded so that the sum is right.
+        let rest = max(dies - hosts, 0)
+        var counts: [Int] = []
+        var sum = 0
+        for weight in weights {
+            let before = rest * sum / total
+            sum += weight
+            counts.append(1 + rest * sum / total - before)
+        }
+        return HostSplit(counts)
+    }
+
+    /// All dies on one host, whatever a test run asks for: for what is true of one segment only.
+    public static func oneHost(dies: Int) -> HostSplit { HostSplit([dies]) }
+
     /// The hosts' names and ranks; nil if a host has no dies or there are too many.
     public var plan: LinkPlan? {
         var hosts: [LinkPlan.Host] = []

@@ -62,12 +62,17 @@ public enum ThreadCluster {
             policy: policy, body)
     }
 
-    /// Where every cluster of a test run is to be split, the number of hosts stands in the environment.
+    /// Where every cluster of a test run is to be split, the environment says how: into so many equal parts (`2`), or by the weights of the
+    /// hosts (`3+1`, `1+2+1`), of which each gets at least a die as far as they go.
     private static func standardSplit(_ dies: Int, _ route: TransportCatalog.Entry) -> HostSplit? {
         guard route.name == TransportCatalog.sharedMemory.name,
-            let hosts = ProcessInfo.processInfo.environment["SOFTPOD_TEST_HOSTS"].flatMap(Int.init), hosts > 1
+            let text = ProcessInfo.processInfo.environment["SOFTPOD_TEST_HOSTS"]
         else { return nil }
-        return HostSplit.even(dies: dies, hosts: hosts)
+        let weights = text.split(separator: "+").compactMap { Int($0) }.filter { (1...64).contains($0) }
+        guard weights.count > 1 else {
+            return weights.first.flatMap { $0 > 1 ? HostSplit.even(dies: dies, hosts: $0) : nil }
+        }
+        return HostSplit.weighted(dies: dies, weights)
     }
 
     private static func run<Value: Sendable>(

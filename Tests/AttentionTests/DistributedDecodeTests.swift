@@ -1,5 +1,6 @@
 import Attention
 import Fabric
+import Launching
 import TestKit
 import Testing
 
@@ -27,7 +28,14 @@ struct DistributedDecodeTests {
     @Test(
         "by keys or by heads gives every die the bits of a single die, step after step", arguments: variantNames,
         [1, 2, 3, 5, 8])
-    func layouts(name: String, dies: Int) throws {
+    func layouts(name: String, dies: Int) throws { try layouts(name, dies, nil) }
+
+    @Test(
+        "over uneven hosts and three of them gives the same bits", arguments: variantNames,
+        [HostSplit([3, 1]), HostSplit([1, 2, 1])])
+    func split(name: String, split: HostSplit) throws { try layouts(name, split.dies.reduce(0, +), split) }
+
+    private func layouts(_ name: String, _ dies: Int, _ split: HostSplit?) throws {
         let fixture = try Fixture(
             heads: 6, latent: 32, rope: 8, queryCount: 2, tokenCount: 203, seed: 81, distribution: .wideNormal)
         let counts = [203, 0, 7, 100, 203, 40]
@@ -37,7 +45,7 @@ struct DistributedDecodeTests {
             some.keys.removeLast((203 - count) * 40)
             return try some.decode(variant(name), plan).bits
         }
-        let outcome = try ThreadCluster.run(dies: dies) { team -> Report in
+        let outcome = try ThreadCluster.run(dies: dies, split: split) { team -> Report in
             let need = DistributedDecode.byteCount(
                 memberCount: dies, rowCapacity: 12, latentWidth: 32, splitCapacity: 6)
             let decode = DistributedDecode(

@@ -1,5 +1,6 @@
 import Collectives
 import Fabric
+import Launching
 import SharedMemory
 import Tensors
 import TestKit
@@ -73,8 +74,10 @@ struct CollectiveFailureTests {
         }
     }
 
-    @Test("Members that call with different arguments hear of it without waiting for a deadline")
-    func mismatch() throws {
+    @Test(
+        "Members that call with different arguments hear of it without waiting for a deadline",
+        arguments: [nil, HostSplit([1, 2]), HostSplit([2, 1]), HostSplit([1, 1, 1])])
+    func mismatch(split: HostSplit?) throws {
         let differences: [@Sendable (Collective, Region, Bool) throws -> Void] = [
             { (collective, area, odd) in
                 let block = odd ? 64 : 128
@@ -120,9 +123,16 @@ struct CollectiveFailureTests {
                     try collective.allGather(area.slice(0, 64), into: area.slice(1024, 192))
                 }
             },
+            { (collective, area, odd) in
+                if odd {
+                    _ = try collective.broadcast(UInt64(1), root: 1)
+                } else {
+                    _ = try collective.allReduce(UInt64(1), .sum)
+                }
+            },
         ]
         for (index, difference) in differences.enumerated() {
-            let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(60)) { world in
+            let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(60), split: split) { world in
                 let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 4096))
                 let area = try world.allocate(byteCount: 4096)
                 // Whoever finds a difference ends the team's meetings, so all must have left that of the allocation before.
@@ -146,7 +156,9 @@ struct CollectiveFailureTests {
         let isNear = route == TransportCatalog.sharedMemory.name
         // Over two hosts of two dies each, one partner is near, and its bytes are loaded.
         let near: UInt64 = entry.crossesHosts ? 1 : 0
-        let outcome = try ThreadCluster.run(dies: 4, route: entry) { world in
+        // The figures are those of one segment, or of two halves.
+        let split = HostSplit.even(dies: 4, hosts: entry.crossesHosts ? 2 : 1)
+        let outcome = try ThreadCluster.run(dies: 4, route: entry, split: split) { world in
             let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 1 << 16))
             let area = try world.allocate(byteCount: 1 << 16)
             func cost(_ body: () throws -> Void) rethrows -> [UInt64] {

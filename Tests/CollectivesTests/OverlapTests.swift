@@ -1,5 +1,6 @@
 import Collectives
 import Fabric
+import Launching
 import SharedMemory
 import Tensors
 import TestKit
@@ -35,8 +36,14 @@ struct OverlapTests {
 
     @Test("A barrier where the others reduce is never taken for the reduction", arguments: [0, 1], [0, 1, 2])
     func mixed(index: Int, odd: Int) throws {
-        let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(5), policy: Self.policies[index].policy) {
-            world in
+        try mixed(index, odd, nil)
+        if index == 0 { for split in [[2, 1], [1, 2], [1, 1, 1]] { try mixed(index, odd, HostSplit(split)) } }
+    }
+
+    private func mixed(_ index: Int, _ odd: Int, _ split: HostSplit?) throws {
+        let outcome = try ThreadCluster.run(
+            dies: 3, timeout: .seconds(20), policy: Self.policies[index].policy, split: split
+        ) { world in
             let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 4096))
             let area = try world.allocate(byteCount: 4096)
             let call = CollectiveCall.allReduce(
@@ -69,7 +76,7 @@ struct OverlapTests {
             let workspace = try CollectiveWorkspace(world, byteCount: 4096)
             let area = try world.allocate(byteCount: 4 << 20)
             let collective = Collective(world, workspace)
-            workspace.timeout = .milliseconds(300)
+            workspace.timeout = .seconds(2)
             if world.rank != 1 {
                 // Not the last to arrive, or it would begin.
                 try world.endpoint.wait(at: area.offset + (3 << 20), reaches: 1, operation: .wait)
@@ -82,9 +89,10 @@ struct OverlapTests {
                 return true
             }
             try request.wait()
-            return true
+            // Over hosts, who has no dealings with the idle one may have all it needs from its start.
+            return !world.isNear
         }
-        #expect(outcome.fabricErrors.count == 2, "\(outcome.errors)")
+        #expect(!outcome.fabricErrors.isEmpty && outcome.values.allSatisfy { $0 ?? true }, "\(outcome)")
         for (rank, error) in outcome.fabricErrors { #expect(error.peers == [1], "rank \(rank): \(error)") }
     }
 

@@ -108,7 +108,7 @@ struct StreamTests {
     func failure() throws {
         let outcome = try ThreadCluster.run(dies: 3) { world in
             let workspace = try CollectiveWorkspace(world, byteCount: 4096)
-            workspace.timeout = .milliseconds(200)
+            workspace.timeout = .seconds(2)
             let area = try world.allocate(byteCount: 4096)
             guard world.rank != 2 else { return true }
             let collective = Collective(world, workspace)

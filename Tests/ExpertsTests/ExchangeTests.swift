@@ -1,5 +1,6 @@
 import Experts
 import Fabric
+import Launching
 import Oracle
 import Tensors
 import TestKit
@@ -21,10 +22,10 @@ struct ExchangeTests {
     /// Runs a body on every die and expects no error and nothing wrong.
     static func clean(
         dies: Int, layout: ExpertLayout, route: TransportCatalog.Entry = TransportCatalog.sharedMemory,
-        _ comment: String, _ body: @escaping @Sendable (Team) throws -> [String]
+        split: HostSplit? = nil, _ comment: String, _ body: @escaping @Sendable (Team) throws -> [String]
     ) throws {
         let outcome = try ThreadCluster.run(
-            dies: dies, windowByteCount: window(layout), timeout: .seconds(30), route: route, body)
+            dies: dies, windowByteCount: window(layout), timeout: .seconds(30), route: route, split: split, body)
         #expect(outcome.errors.isEmpty, "\(comment): \(outcome.errors)")
         #expect(outcome.values.allSatisfy { $0?.isEmpty ?? true }, "\(comment): \(outcome.values)")
     }
@@ -43,6 +44,22 @@ struct ExchangeTests {
                 slotAlignment: [64, 512][Int.random(in: 0..<2, using: &random)])
             let comment = "seed \(seed), \(route.name), \(layout)"
             try Self.clean(dies: ranks, layout: layout, route: route, comment) { world in
+                let exchange = try ExpertExchange(world: world, team: world, layout: layout)
+                let check = ExchangeCheck(exchange: exchange, expert: Workload.expert)
+                return try Workload.Pattern.allCases.enumerated().flatMap { index, pattern in
+                    try check.run(Workload(layout, seed: seed &+ UInt64(index), pattern: pattern))
+                }
+            }
+        }
+    }
+
+    @Test("Over uneven hosts and three of them the bits are the oracle's", arguments: [[3, 1], [1, 2, 1]])
+    func split(dies: [Int]) throws {
+        let seed = UInt64.random(in: .min ... .max)
+        for format in WireFormat.allCases {
+            let layout = try ExpertLayout(
+                experts: 8, ranks: 4, maximumTokens: 6, hidden: 31, choices: 3, dispatch: format, combine: .bfloat16)
+            try Self.clean(dies: 4, layout: layout, split: HostSplit(dies), "seed \(seed), \(format)") { world in
                 let exchange = try ExpertExchange(world: world, team: world, layout: layout)
                 let check = ExchangeCheck(exchange: exchange, expert: Workload.expert)
                 return try Workload.Pattern.allCases.enumerated().flatMap { index, pattern in

@@ -1,5 +1,6 @@
 import CCounting
 import Fabric
+import Launching
 import SharedMemory
 import TestKit
 import Testing
@@ -65,7 +66,7 @@ struct OneSidedCostTests {
 
     /// Counts what `body` does on one die of a pair whose windows are mapped.
     static func count(_ body: @escaping @Sendable (Endpoint, Int) throws -> Void) throws -> softpod_counts? {
-        let outcome = try ThreadCluster.run(dies: 2) { world -> [UInt64] in
+        let outcome = try ThreadCluster.run(dies: 2, split: .oneHost(dies: 2)) { world -> [UInt64] in
             let area = try world.allocate(byteCount: 4096)
             try world.barrier()
             var found: [UInt64] = []
@@ -95,7 +96,10 @@ struct OneSidedCostTests {
 
     @Test("A thousand messages on a channel, or in lines, cost both ends no allocation and no retain")
     func messages() throws {
-        let outcome = try ThreadCluster.run(dies: 2, timeout: .seconds(20)) { world -> [UInt64] in
+        // Of a pair whose windows are mapped.
+        let outcome = try ThreadCluster.run(
+            dies: 2, timeout: .seconds(20), split: .oneHost(dies: 2)
+        ) { world -> [UInt64] in
             let endpoint = world.endpoint
             let plan = ChannelPlan(slotCount: 64, slotByteCount: 512, batch: 4)
             let region = try world.allocate(byteCount: plan.byteCount)

@@ -1,4 +1,5 @@
 import Fabric
+import Launching
 import TestKit
 import Testing
 
@@ -6,7 +7,8 @@ import Testing
 struct RawLimitTests {
     @Test("Nobody leaves a raw barrier before everybody has come", arguments: [1, 2, 3, 17], [false, true])
     func barrier(dies: Int, spins: Bool) throws {
-        let outcome = try ThreadCluster.run(dies: dies) { world in
+        // The bare loops are for one segment, so on one host wherever others are split.
+        let outcome = try ThreadCluster.run(dies: dies, split: .oneHost(dies: dies)) { world in
             let words = try world.allocate(byteCount: RawBarrier.byteCount)
             let area = try world.allocate(byteCount: 64)
             for word in [words.offset, words.offset + 64, area.offset] {
@@ -32,7 +34,7 @@ struct RawLimitTests {
 
     @Test("A raw copy moves the bytes between windows that need not be one's own, and no others")
     func copy() throws {
-        let outcome = try ThreadCluster.run(dies: 3) { world in
+        let outcome = try ThreadCluster.run(dies: 3, split: .oneHost(dies: 3)) { world in
             let area = try world.allocate(byteCount: 4096)
             let bytes = (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ world.rank) }
             try world.endpoint.put(bytes.span, to: world.rank, at: area.offset)

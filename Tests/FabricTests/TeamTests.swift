@@ -159,7 +159,10 @@ struct TeamTests {
     @Test("A slot is not taken again while a member of its former team still leaves that team's last meeting")
     func reuse() throws {
         let policy = WaitPolicy(spinCount: 2, yieldNanoseconds: 1_000_000)
-        let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(5), policy: policy) { world in
+        // Meetings on a board are those of one segment.
+        let outcome = try ThreadCluster.run(
+            dies: 3, timeout: .seconds(5), policy: policy, split: .oneHost(dies: 3)
+        ) { world in
             let area = try world.allocate(byteCount: 256)
             let endpoint = world.endpoint
             let all = try #require(try world.split(start: 0, stride: 1, size: 3))

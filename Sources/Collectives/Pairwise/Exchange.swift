@@ -20,7 +20,62 @@ struct Exchange {
     /// Whether members have met, so that the legs are known, and will meet again; else each pair has its events.
     let meets: Bool
 
-    func run() throws(FabricError) {
+    /// The next step, 0 being the announcements, and then the next member whose last event is awaited.
+    private var step = 0
+    private var closing = 1
+
+    init(team: Team, workspace: CollectiveWorkspace, form: CollectiveForm, digest: UInt64, meets: Bool) {
+        self.team = team
+        self.workspace = workspace
+        self.form = form
+        self.digest = digest
+        self.meets = meets
+    }
+
+    /// Goes on to the end or, unless it may wait, as far as others have come.
+    ///
+    /// - Returns: whether it has ended.
+    mutating func advance(waits: Bool) throws(FabricError) -> Bool {
+        let size = team.size
+        let me = team.rank
+        if step == 0 {
+            try open()
+            step = 1
+        }
+        while step < size {
+            let target = (me + step) % size
+            let origin = (me + size - step) % size
+            guard waits || isOpen(target) && (target == origin || isOpen(origin)) else { return false }
+            let push = try outgoing(target)
+            let pull = try incoming(origin)
+            try Transfer.interleave(workspace.endpoint, workspace.lane, push: push, pull: pull)
+            // Towards a member k places on, bytes are pushed at step k and pulled at step n - k.
+            if 2 * step >= size, !meets {
+                if workspace.legs[target].isPartner { try workspace.signal(team.member(target)) }
+                if origin != target, workspace.legs[origin].isPartner {
+                    try workspace.signal(team.member(origin))
+                }
+            }
+            step += 1
+        }
+        if meets {
+            try team.sync(deadline: workspace.deadline(), operation: .collective)
+            return true
+        }
+        while closing < size {
+            let member = (me + closing) % size
+            if workspace.legs[member].isPartner {
+                guard waits || workspace.hasEvent(team.member(member)) else { return false }
+                try workspace.expect(team.member(member))
+            }
+            closing += 1
+        }
+        if size == 1 { try workspace.endpoint.checkMembership() }
+        return true
+    }
+
+    /// Tells the partners, and copies this member's own block.
+    private func open() throws(FabricError) {
         let size = team.size
         let me = team.rank
         let endpoint = workspace.endpoint
@@ -35,26 +90,12 @@ struct Exchange {
             try endpoint.put(
                 from: own.outOffset, byteCount: own.outByteCount, to: endpoint.rank, at: own.inOffset)
         }
-        for step in 1..<max(size, 1) {
-            let target = (me + step) % size
-            let origin = (me + size - step) % size
-            let push = try outgoing(target)
-            let pull = try incoming(origin)
-            try Transfer.interleave(endpoint, workspace.lane, push: push, pull: pull)
-            // Towards a member k places on, bytes are pushed at step k and pulled at step n - k.
-            if 2 * step >= size, !meets {
-                if workspace.legs[target].isPartner { try workspace.signal(team.member(target)) }
-                if origin != target, workspace.legs[origin].isPartner {
-                    try workspace.signal(team.member(origin))
-                }
-            }
-        }
-        if meets { return try team.sync(deadline: workspace.deadline(), operation: .collective) }
-        for step in 1..<max(size, 1) {
-            let member = (me + step) % size
-            if workspace.legs[member].isPartner { try workspace.expect(team.member(member)) }
-        }
-        if size == 1 { try endpoint.checkMembership() }
+    }
+
+    /// Whether nothing has to be waited for before bytes pass between this member and another.
+    private func isOpen(_ member: Int) -> Bool {
+        let leg = workspace.legs[member]
+        return !leg.isPartner || leg.isAnnounced || workspace.hasEvent(team.member(member))
     }
 
     /// The part of the block for a member that this die pushes.

@@ -62,14 +62,20 @@ struct Pairwise {
         guard form.pushes, team.size > 1 else {
             return try team.sync(deadline: workspace.timeout.map(workspace.endpoint.deadline))
         }
-        for step in 1..<team.size { try workspace.signal(team.member((team.rank + step) % team.size)) }
-        for step in 1..<team.size { try workspace.expect(team.member((team.rank + step) % team.size)) }
+        for step in 1..<team.size { try workspace.signalBarrier(team.member((team.rank + step) % team.size)) }
+        for step in 1..<team.size { try workspace.expectBarrier(team.member((team.rank + step) % team.size)) }
     }
 
     private func exchange(_ call: CollectiveCall) throws(FabricError) {
+        try meet(call)
+        var exchange = makeExchange(call)
+        _ = try exchange.advance(waits: true)
+    }
+
+    /// The legs of an operation without arithmetic, and what carries it out.
+    func makeExchange(_ call: CollectiveCall) -> Exchange {
         let size = team.size
         let me = team.rank
-        try meet(call)
         for member in 0..<size {
             let talks =
                 call.operation == .sendReceive
@@ -85,9 +91,8 @@ struct Pairwise {
             leg.inByteCount = into.byteCount
             workspace.legs[member] = leg
         }
-        try Exchange(
-            team: team, workspace: workspace, form: form, digest: call.digest(size, form.digest), meets: meets(call)
-        ).run()
+        return Exchange(
+            team: team, workspace: workspace, form: form, digest: call.digest(size, form.digest), meets: meets(call))
     }
 
     private func fold(_ call: CollectiveCall, _ division: Division, result: Int, gathers: Bool) -> Fold {
@@ -131,7 +136,9 @@ struct Pairwise {
             leg.inByteCount = fold.division.total
             workspace.legs[member] = leg
         }
-        try Exchange(team: team, workspace: workspace, form: form, digest: fold.digest, meets: fold.meets).run()
+        var exchange = Exchange(
+            team: team, workspace: workspace, form: form, digest: fold.digest, meets: fold.meets)
+        _ = try exchange.advance(waits: true)
         fold.foldSlots()
     }
 }

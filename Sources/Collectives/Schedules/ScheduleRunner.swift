@@ -28,7 +28,7 @@ struct ScheduleRunner: StepSink {
 
     private var endpoint: Endpoint { workspace.endpoint }
     /// A barrier has no regions to announce.
-    private var announces: Bool { shape.operation != .barrier }
+    var announces: Bool { shape.operation != .barrier }
 
     /// From the announcements to the last events.
     mutating func run<Plan: Schedule>(_ schedule: Plan) throws(FabricError) {
@@ -46,8 +46,14 @@ struct ScheduleRunner: StepSink {
     }
 
     private mutating func carryOut<Plan: Schedule>(_ schedule: Plan) throws(FabricError) {
+        try schedule.emit(team.rank, &self)
+        try finish()
+        try close()
+    }
+
+    /// After the last step: the last events to the partners.
+    mutating func finish() throws(FabricError) {
         let me = team.rank
-        try schedule.emit(me, &self)
         try flush()
         guard announces else { return }
         for step in 1..<max(team.size, 1) {
@@ -57,15 +63,20 @@ struct ScheduleRunner: StepSink {
             // Releases what was put there; acquired by the member's last wait, below.
             try workspace.signal(team.member(member))
         }
+    }
+
+    /// And theirs.
+    private func close() throws(FabricError) {
+        guard announces else { return }
         for step in 1..<max(team.size, 1) {
-            let member = (me + step) % team.size
+            let member = (team.rank + step) % team.size
             if workspace.legs[member].isPartner { try workspace.expect(team.member(member)) }
         }
         if team.size == 1 { try endpoint.checkMembership() }
     }
 
     /// Announces this member's regions to its partners, and notes what theirs must be.
-    private func open<Plan: Schedule>(_ schedule: Plan) throws(FabricError) {
+    func open<Plan: Schedule>(_ schedule: Plan) throws(FabricError) {
         let me = team.rank
         for member in 0..<team.size { workspace.legs[member] = Leg() }
         guard announces else { return try endpoint.quiet() }
@@ -129,9 +140,11 @@ struct ScheduleRunner: StepSink {
                     byteCount: byteCount))
         case .signal(let member):
             try flush()
+            if !announces { return try workspace.signalBarrier(team.member(member)) }
             try workspace.signal(team.member(member))
         case .wait(let member):
             try flush()
+            if !announces { return try workspace.expectBarrier(team.member(member)) }
             try meet(member)
             try workspace.expect(team.member(member))
         case .copy(let from, let to, let byteCount):
