@@ -12,7 +12,8 @@ struct InterfaceChoiceTests {
         "A name is a beginning, after = it is the whole, after ^ it is what is not meant; the first that fits is taken",
         arguments: [
             ("eth", "10.0.0.1"), ("eth01", "10.0.0.2"), ("=eth0", "10.0.0.1"), ("=eth01", "10.0.0.2"), ("=eth", nil),
-            ("bond,eth", "10.0.0.3"), ("none,eth01", "10.0.0.2"), ("=bond4,eth01", "10.0.0.3"), ("=x,=eth01", "10.0.0.2"),
+            ("bond,eth", "10.0.0.3"), ("none,eth01", "10.0.0.2"), ("=bond4,eth01", "10.0.0.3"),
+            ("=x,=eth01", "10.0.0.2"),
             ("^eth", "10.0.0.3"), ("^=eth0", "10.0.0.2"), ("^eth,bond", nil), ("^=eth0,eth01", "10.0.0.3"),
             ("lo", "127.0.0.1"), ("wlan", nil),
         ] as [(String, String?)])

@@ -76,15 +76,16 @@ struct LauncherTests {
     }
 
     /// In front of a command line, and what a shell has to do before: PMIx, Slurm's variables with a known place and a key file, ssh.
-    static let ways = launchers.map { ($0 + " \"$softpod\"", ":") } + [
-        (
-            "slurm-local --nodes 4 -- srun -N4 --ntasks-per-node=2 \"$softpod\"",
-            """
-            export SOFTPOD_RENDEZVOUS=127.0.0.1:$(bash -c '\(freePort)') SOFTPOD_KEYS="$keys"
-            "$softpod" keys write "$keys" >/dev/null
-            """
-        ), ("ssh-local --hosts 3 --", ":"),
-    ]
+    static let ways =
+        launchers.map { ($0 + " \"$softpod\"", ":") } + [
+            (
+                "slurm-local --nodes 4 -- srun -N4 --ntasks-per-node=2 \"$softpod\"",
+                """
+                export SOFTPOD_RENDEZVOUS=127.0.0.1:$(bash -c '\(freePort)') SOFTPOD_KEYS="$keys"
+                "$softpod" keys write "$keys" >/dev/null
+                """
+            ), ("ssh-local --hosts 3 --", ":"),
+        ]
 
     /// A port that nobody listens on, below those that systems hand out by themselves.
     private static let freePort = """
@@ -105,7 +106,8 @@ struct LauncherTests {
         let arguments =
             "generate --json --ignore-end --precision float32 --max-tokens 20 --model '\(ClusterUnderTest.austen)'"
             + prompts.map { " --prompt '\($0.prompt)'" }.joined()
-        let one = try ClusterUnderTest([], setup: "exec \(try ClusterUnderTest.executable()) \(arguments) --dies 8").end()
+        let one = try ClusterUnderTest([], setup: "exec \(try ClusterUnderTest.executable()) \(arguments) --dies 8")
+            .end()
         #expect(one.code == 0, "\(one.messages)")
         for dies in [8, 16] {
             guard let end = try run("\(arguments) --dies \(dies)", under: way) else { return }
@@ -135,7 +137,9 @@ struct LauncherTests {
             guard let end = try run("generate \(arguments)\(options)", under: way) else { return }
             // Slurm gives the highest code of all tasks, and those without PMIx have waited in vain.
             #expect(end.code == (way.1 == ":" ? code : 75), "\(end.messages)")
-            let text = code == 66 ? "softpod: /nowhere/config.json" : "softpod: environment: 9 dies are no multiple of the 8 tasks"
+            let text =
+                code == 66
+                ? "softpod: /nowhere/config.json" : "softpod: environment: 9 dies are no multiple of the 8 tasks"
             #expect(end.messages.filter { $0.hasPrefix(text) }.count == 1, "\(end.messages)")
         }
     }

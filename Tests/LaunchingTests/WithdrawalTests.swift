@@ -3,7 +3,8 @@ import Testing
 
 @Suite("What a coordinator publishes")
 struct WithdrawalTests {
-    @Test("A withdrawal is read again as its first line, and is no invitation", arguments: ["", "no such file", "a\nb"])
+    @Test(
+        "A withdrawal is read again as its first line, and is no invitation", arguments: ["", "no such file", "a\nb"])
     func round(reason: String) throws {
         let bytes = Withdrawal(reason: reason).encoded
         #expect(Withdrawal(decoding: bytes)?.reason == reason.split(separator: "\n").first.map(String.init) ?? "")

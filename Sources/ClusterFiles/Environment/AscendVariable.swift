@@ -29,13 +29,16 @@ public struct AscendVariable: Sendable, Equatable {
             "--start-deadline, where that is not given; 120 to 7200"),
         ignored("HCCL_DETERMINISTIC", "bits that repeat", "bits always repeat here"),
         honoured("HCCL_EXEC_TIMEOUT", "seconds inside a collective", "--deadline, where that is not given; 0 is a day"),
-        honoured("HCCL_IF_IP", "address of the host", "this host's address for the others, where --address is not given"),
+        honoured(
+            "HCCL_IF_IP", "address of the host", "this host's address for the others, where --address is not given"),
         ignored("HCCL_INTER_HCCS_DISABLE", "RDMA inside the SuperPoD", "planes of the machine are not emulated yet"),
         ignored("HCCL_INTRA_PCIE_ENABLE", "PCIe inside a server", "there is no PCIe between dies here"),
         ignored("HCCL_INTRA_ROCE_ENABLE", "RoCE inside a server", "there is no RoCE between dies here"),
         ignored("HCCL_LOGIC_SUPERPOD_ID", "logical SuperPoD of the process", "one machine is one SuperPoD here"),
         ignored("HCCL_OP_EXPANSION_MODE", "where operators are expanded", "operators run on the dies' own threads"),
-        ignored("HCCL_OP_RETRY_ENABLE", "repeat failed operators", "links repeat what was lost; what fails then ends the run"),
+        ignored(
+            "HCCL_OP_RETRY_ENABLE", "repeat failed operators",
+            "links repeat what was lost; what fails then ends the run"),
         honoured(
             "HCCL_SOCKET_IFNAME", "interface of the host", "the same, after HCCL_IF_IP: eth, =eth0, ^eth or ^=eth0"),
         honoured("RANK_ID", "rank of the process", "the rank of an Ascend launch"),

@@ -207,7 +207,8 @@ final class CollectiveBench {
             teams: teamCount, byteCount: cost.byteCount, movedByteCount: cost.movedByteCount, count: trial.count,
             root: trial.operation.isRooted ? trial.root : nil, median: sample.median, p10: sample.percentile(0.1),
             p90: sample.percentile(0.9), iterations: run.iterations, repetitions: plan.repetitions,
-            floor: hasLimits ? cost.floorNanoseconds(measured, teams: teamCount) : nil, limits: measured, wrong: run.wrong)
+            floor: hasLimits ? cost.floorNanoseconds(measured, teams: teamCount) : nil, limits: measured,
+            wrong: run.wrong)
     }
 }
 

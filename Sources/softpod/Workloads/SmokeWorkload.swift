@@ -85,7 +85,8 @@ struct SmokeWorkload: Workload {
         let bytes = world.rank % SmokeWorkload.memorySampleStride == 0 ? ProcessControl.proportionalByteCount() : 0
         try world.barrier()
         let finding = Finding(
-            firstBarrier: first - begin, barrier: passed - again, allGather: gathered - passed, allToAll: exchange, wrong: wrong,
+            firstBarrier: first - begin, barrier: passed - again, allGather: gathered - passed, allToAll: exchange,
+            wrong: wrong,
             proportionalByteCount: bytes)
         return Array(try JSONEncoder().encode(finding))
     }
