@@ -168,7 +168,7 @@ public final class Coordinator {
                 send(.start(run: run, workload: configuration.workload, payload: configuration.payload), to: index)
             }
             onEvent(.started)
-        case .running where agents.allSatisfy(\.part.isDone): leave(nil, within: .seconds(5))
+        case .running where agents.allSatisfy(\.part.isDone): leave(nil, within: .seconds(20))
         default: break
         }
     }
