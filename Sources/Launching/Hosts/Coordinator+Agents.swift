@@ -134,14 +134,21 @@ extension Coordinator {
 
     /// An agent that says nothing, not even that it lives, is cut off or stopped.
     func lookForSilence() {
-        guard phase == .running || phase == .linking else { return }
         let now = Monotonic.now()
+        defer { listenedAt = now }
+        guard phase == .running || phase == .linking else { return }
+        // This process itself was stopped, or held up by whoever reads its output: what agents said meanwhile is still to be read.
+        if now - listenedAt > Self.inattention {
+            for index in agents.indices { agents[index].lastHeard = now }
+        }
         for index in agents.indices where agents[index].isPresent && now - agents[index].lastHeard > Self.silence {
             lost(index, "\(agents[index].title) has said nothing for \(Self.silence / 1_000_000_000) s")
         }
     }
 
     private static var silence: UInt64 { 10_000_000_000 }
+    /// Turns take a second at most where nothing holds them up.
+    private static var inattention: UInt64 { 3_000_000_000 }
 
     func interrupt(_ signal: Int32) {
         if phase == .ending, let since = interruptedAt {

@@ -46,6 +46,8 @@ public final class Coordinator {
     private var connectedAt: UInt64?
     private var endingSince: UInt64?
     var interruptedAt: UInt64?
+    /// When silence was last looked for: whoever was stopped in between has not listened.
+    var listenedAt: UInt64 = 0
 
     /// Binds the coordinator's address and starts the agents there are to start.
     ///
