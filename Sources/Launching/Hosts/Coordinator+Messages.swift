@@ -43,7 +43,7 @@ extension Coordinator {
         guard let version = HostMessage.version(of: frame), version != HostMessage.version else { return }
         let text =
             "an agent speaks version \(version) of the protocol, the coordinator \(HostMessage.version): mixed builds"
-        guard roster.keys != nil || roster.admitsUninvited || frame.contains(token) else {
+        guard roster.admitsUninvited || frame.contains(token) else {
             return turnAway(route, text)
         }
         refuse(route, text)
@@ -67,7 +67,7 @@ extension Coordinator {
     }
 
     private func introduce(_ who: Introduction, _ route: [UInt8]) {
-        guard who.token == token || roster.keys != nil || roster.admitsUninvited else {
+        guard who.token == token || roster.admitsUninvited else {
             return turnAway(route, "host \(who.name) was not invited to this run")
         }
         let title = "host \(who.name) (agent \(who.process))"

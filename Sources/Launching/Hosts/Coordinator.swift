@@ -64,10 +64,10 @@ public final class Coordinator {
             gatekeeper = try Gatekeeper(context: context, allow: keys.allow.union([keys.agents.publicKey])) {
                 remark("refused at the rendezvous: \($0)")
             }
-            socket = try Socket(.router, in: context, security: .server(keys.server), heartbeatMilliseconds: 1000)
+            socket = try Socket(.router, in: context, security: .server(keys.server), heartbeatMilliseconds: 3000)
         } else {
             gatekeeper = nil
-            socket = try Socket(.router, in: context, heartbeatMilliseconds: 1000)
+            socket = try Socket(.router, in: context, heartbeatMilliseconds: 3000)
         }
         monitor = try SocketMonitor(socket)
         address = try socket.bind(roster.address)

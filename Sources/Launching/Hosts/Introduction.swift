@@ -2,7 +2,7 @@ internal import NodeRuntime
 
 /// How an agent introduces itself to the coordinator.
 package struct Introduction: Sendable, Equatable {
-    /// Proves, where there are no keys, that the agent was invited.
+    /// Proves that the agent was invited to this run.
     var token: [UInt8]
     /// The agent's host by its place in the list of hosts; nil where the launcher's tasks decide.
     package var host: Int?

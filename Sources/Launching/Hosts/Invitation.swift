@@ -12,7 +12,7 @@ public struct Invitation: Codable, Sendable, Equatable {
     public var publicKey: String?
     /// See ``publicKey``.
     public var secretKey: String?
-    /// Says again, where there are no keys, who was invited.
+    /// Says which run the agent was invited to.
     public var token: [UInt8]
     /// The agent's place in the list of hosts; nil where the launcher's tasks decide.
     public var host: Int?

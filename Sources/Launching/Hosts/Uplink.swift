@@ -29,12 +29,17 @@ package final class Uplink {
     private let socket: Socket
     private let monitor: SocketMonitor
     private let input: LineReader?
+    /// What could not be sent yet: `waiting[sentCount...]`, in order.
     private var waiting: [[UInt8]] = []
+    private var sentCount = 0
+    private var waitingByteCount = 0
     private var isConnected = false
     private var brokenSince: UInt64?
     private var lastSaid = Monotonic.now()
     private let reachBy: Deadline
 
+    /// The most bytes kept for a coordinator that takes nothing: it is stopped, or nobody reads what it prints.
+    private static let mostWaitingBytes = 256 << 20
     /// How long a line that was there may be broken.
     private static let patience: UInt64 = 8_000_000_000
     /// How often an agent says that it lives.
@@ -47,7 +52,7 @@ package final class Uplink {
         self.invitation = invitation
         self.input = input
         socket = try Socket(
-            .dealer, in: context, security: try invitation.security(), heartbeatMilliseconds: 1000)
+            .dealer, in: context, security: try invitation.security(), heartbeatMilliseconds: 3000)
         monitor = try SocketMonitor(socket)
         reachBy = Deadline(after: .milliseconds(invitation.patienceMilliseconds))
         try socket.connect(invitation.address)
@@ -63,16 +68,25 @@ package final class Uplink {
 
     /// Sends a message, or keeps it until it can be sent. In order.
     package func send(_ message: HostMessage) {
-        waiting.append(message.encoded)
+        let frame = message.encoded
+        waiting.append(frame)
+        waitingByteCount += frame.count
         flush()
     }
 
     private func flush() {
-        while let frame = waiting.first {
+        while sentCount < waiting.count {
             // A socket that fails is a line that is lost: the monitor says so.
-            guard (try? socket.send([frame])) ?? false else { return }  // as said above
-            waiting.removeFirst()
+            guard (try? socket.send([waiting[sentCount]])) ?? false else { break }  // as said above
+            waitingByteCount -= waiting[sentCount].count
+            waiting[sentCount] = []
+            sentCount += 1
             lastSaid = Monotonic.now()
+        }
+        // What was sent goes when it is more than what waits, so that each is moved once at most.
+        if sentCount * 2 >= waiting.count {
+            waiting.removeFirst(sentCount)
+            sentCount = 0
         }
     }
 
@@ -104,8 +118,12 @@ package final class Uplink {
         while let event = try monitor.next() {
             switch event {
             case .handshakeSucceeded:
+                // The coordinator knows its agents by their connections, and what was under way on the old one is lost with it.
+                guard brokenSince == nil else {
+                    throw Loss.lost(
+                        "the connection to the coordinator at \(invitation.address) broke, and with it the run")
+                }
                 isConnected = true
-                brokenSince = nil
             case .refused(let status, _):
                 throw Loss.refused(
                     "the coordinator at \(invitation.address) does not accept this host's key (status \(status))")
@@ -129,6 +147,9 @@ package final class Uplink {
                         ? "the coordinator that started this agent is gone"
                         : "the coordinator is gone or gave up; it was not reached at \(invitation.address)" + hint)
             }
+        }
+        guard waitingByteCount <= Self.mostWaitingBytes else {
+            throw Loss.lost("the coordinator has not taken \(waitingByteCount >> 20) MiB of what the ranks said")
         }
         let now = Monotonic.now()
         if let brokenSince, now - brokenSince > Self.patience {
