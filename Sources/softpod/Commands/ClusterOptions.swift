@@ -9,7 +9,9 @@ internal import NodeRuntime
 struct ClusterOptions: ParsableArguments {
     @Option(
         name: .customLong("dies"),
-        help: ArgumentHelp("Dies in the cluster, 1 to 4096. 16 if --npus is not given either.", valueName: "dies"))
+        help: ArgumentHelp(
+            "Dies in the cluster, 1 to 4096. By default as many as the hosts or tasks are for, else 16.",
+            valueName: "dies"))
     var givenDies: Int?
 
     @Option(

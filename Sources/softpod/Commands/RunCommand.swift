@@ -7,7 +7,7 @@ internal import Telemetry
 /// Launches a cluster and a small workload.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Launch a local cluster and run a workload on it.",
+        commandName: "run", abstract: "Launch a cluster and run a workload on it.",
         discussion: """
             Workloads:
               smoke   start, barrier, all-gather of 64 bytes a die (checked), stop; prints how long each took. With --all-to-all
