@@ -84,9 +84,6 @@ public final class ChildProcess: Sendable {
     /// Kills it; works on stopped processes too. Only before it is reaped.
     public func kill() { _ = Glibc.kill(id, SIGKILL) }  // It may have ended by itself.
 
-    /// Asks it to end. Only before it is reaped.
-    public func terminate() { _ = Glibc.kill(id, SIGTERM) }  // Likewise.
-
     /// Lets it go on if it was stopped.
     public func resume() { _ = Glibc.kill(id, SIGCONT) }  // Likewise.
 }

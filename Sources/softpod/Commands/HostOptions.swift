@@ -68,9 +68,6 @@ struct HostOptions: ParsableArguments {
         }
     }
 
-    /// Whether a list of hosts is given.
-    var isListed: Bool { hostfile != nil || hosts != nil || clusterFile != nil }
-
     /// The cluster file, if one is given.
     func file() throws -> ClusterFile? { try clusterFile.map { try ClusterFile.read(path: $0) } }
 
