@@ -55,7 +55,7 @@ public final class AllocatedTask: Sendable {
             return allocation.map { AllocatedTask(allocation: $0, pmix: client) }
         } catch {
             // A task that joined must leave, or its launcher reports that instead of the reason.
-            try? client.finalize(deadline: deadline)
+            try? client.finalize(deadline: deadline)  // The first error is the one to tell.
             throw error
         }
     }
