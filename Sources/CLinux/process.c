@@ -9,7 +9,6 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,30 +65,21 @@ int softpod_pidfd_open(pid_t pid) {
     return descriptor >= 0 ? (int)descriptor : -errno;
 }
 
-int softpod_reap(int pidfd, int *exit_code, int *signal) {
+int softpod_reap(int pidfd, pid_t pid, int *exit_code, int *signal) {
     siginfo_t info = {0};
-    if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) != 0) return -errno;
+    int code = pidfd >= 0 ? waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) : -1;
+    // Linux before 5.4 has pidfds and cannot wait for them. The number stays the child's until it is reaped.
+    if (pidfd < 0 || (code != 0 && errno == EINVAL)) code = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+    if (code != 0) return -errno;
     if (info.si_pid == 0) return 0;
     *exit_code = info.si_code == CLD_EXITED ? info.si_status : -1;
     *signal = info.si_code == CLD_EXITED ? -1 : info.si_status;
     return 1;
 }
 
-int softpod_signal_descriptor(void) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0) return -errno;
-    signal(SIGPIPE, SIG_IGN);
-    int descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return descriptor >= 0 ? descriptor : -errno;
-}
-
-int softpod_next_signal(int descriptor) {
-    struct signalfd_siginfo info;
-    return read(descriptor, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+void softpod_await_exit(pid_t pid) {
+    siginfo_t info;
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) continue;
 }
 
 int softpod_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno; }
@@ -128,6 +118,11 @@ void softpod_raise_descriptor_limit(void) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+uint64_t softpod_task_limit(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? (uint64_t)limit.rlim_cur : UINT64_MAX;
 }
 
 int softpod_try_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }

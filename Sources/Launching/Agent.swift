@@ -69,9 +69,10 @@ public final class Agent {
         self.configuration = configuration
         self.membership = membership
         self.onEvent = onEvent
-        signals = try SignalQueue()
+        signals = try SignalQueue(jobControl: true)
         ProcessControl.raiseDescriptorLimit()
-        try Self.checkDescriptors(configuration)
+        ProcessControl.explainAborts(status: ExitStatus.system.rawValue)
+        try StartLimits.check(configuration)
         segment = try Segment.create(
             membership?.segmentPlan
                 ?? SegmentPlan(
@@ -90,27 +91,13 @@ public final class Agent {
         }
     }
 
-    /// Refuses a cluster the open descriptors do not suffice for: the messaging library aborts where it gets none.
-    ///
-    /// A process takes three (its end, its log, its connection); 32 are for the agent's own, the library's, and the moment of a start.
-    private static func checkDescriptors(_ configuration: ClusterConfiguration) throws(SystemError) {
-        let needed = 32 + 3 * configuration.processCount
-        let limit = ProcessControl.descriptorLimit
-        guard needed <= limit else {
-            throw SystemError(
-                rule: """
-                    \(configuration.processCount) rank processes need \(needed) open descriptors, the limit is \(limit); \
-                    raise it (ulimit -n) or use more --dies-per-process
-                    """)
-        }
-    }
-
     private func spawn() throws {
         let each = configuration.diesPerProcess
         let milliseconds = max(1, Int(configuration.deadline / .milliseconds(1)))
         for process in 0..<configuration.processCount {
             // Hundreds of starts take seconds; the user is not to wait for those still to come.
-            if let signal = signals.next() { return interrupt(signal) }
+            while let signal = signals.next() { take(signal) }
+            guard verdict == nil else { return }
             let first = segment.plan.firstRank + process * each
             let log = try ProcessControl.memoryFile(name: "softpod-log")
             let child = try ChildProcess.start(
@@ -142,7 +129,8 @@ public final class Agent {
             try receive()
             followCoordinator()
             for (index, slot) in alive.enumerated() where ready[index + 2] { reap(slot) }
-            while let signal = signals.next() { interrupt(signal) }
+            while let signal = signals.next() { take(signal) }
+            endIfAbandoned()
             if isLate { deadlinePassed() }
             if state == .starting { startWhenAllAreHere() }
             if state == .running, slots.allSatisfy(\.hasLeft) { finish() }
@@ -243,7 +231,8 @@ public final class Agent {
     private func reap(_ index: Int) {
         guard let ending = slots[index].child.reap() else { return }
         slots[index].end = ending
-        if ending == .exited(0), slots[index].hasLeft || state == .ending { return }
+        // One that has said that it is done, and of whose end nothing bad is known, has ended well.
+        if ending == .exited(0) || ending == .unknown, slots[index].hasLeft || state == .ending { return }
         guard verdict == nil else { return }
         let slot = slots[index]
         let rank = slot.dies.lowerBound
@@ -256,6 +245,8 @@ public final class Agent {
             cause = Verdict(.rankKilled, rank: rank, detail: Int(signal), process: Int(slot.child.id), text: line)
         case .exited(let code):
             cause = Verdict(.rankExited, rank: rank, detail: Int(code), process: Int(slot.child.id), text: line)
+        case .unknown:
+            cause = Verdict(.rankExited, rank: rank, process: Int(slot.child.id), text: line)
         }
         end(cause, status: .rankLost, report: line + "; " + slot.keepLog())
     }
@@ -263,26 +254,51 @@ public final class Agent {
     /// Where this is, for a report that people of several hosts read.
     var place: String { membership.map { " on host \($0.hostName)" } ?? "" }
 
+    /// Does what a signal to this process asks for.
+    private func take(_ signal: Int32) {
+        switch ProcessControl.JobControl(signal) {
+        case .stop: stopTogether()
+        case .goOn: for slot in slots where slot.end == nil { slot.child.resume() }
+        case nil: interrupt(signal)
+        }
+    }
+
+    /// Ctrl-Z: the ranks stop, then this process; when it goes on they go on, and nothing has become late meanwhile.
+    private func stopTogether() {
+        for slot in slots where slot.end == nil { slot.child.pause() }
+        let since = Monotonic.now()
+        ProcessControl.stopSelf()
+        if deadline != UInt64.max { deadline += Monotonic.now() - since }
+        for slot in slots where slot.end == nil { slot.child.resume() }
+    }
+
+    /// Ends a run for whose output there is no reader any more; without a word, since it is what its user asked for (`| head`).
+    private func endIfAbandoned() {
+        guard verdict == nil, state != .ending, configuration.isAbandoned() else { return }
+        let text = "the reader of standard output went away"
+        end(Verdict(.interrupted, text: text), status: .outputClosed, report: text, isSilent: true)
+    }
+
     private func interrupt(_ signal: Int32) {
         if state == .ending, verdict?.code == .interrupted { return killRest() }
         let name = ProcessControl.signalName(signal)
         let text = membership.map { "the agent of host \($0.hostName) was stopped by \(name)" } ?? "stopped by \(name)"
         end(
             Verdict(.interrupted, detail: Int(signal), text: text),
-            status: name == "SIGINT" ? .interrupted : .terminated, report: text)
+            status: ExitStatus(signal: signal), report: text)
     }
 
     /// Something ends the run: tell every wait, every process, and the user.
-    func end(_ cause: Verdict, status: ExitStatus, report: String) {
+    func end(_ cause: Verdict, status: ExitStatus, report: String, isSilent: Bool = false) {
         guard verdict == nil else { return }
         verdict = cause
         self.status = status
         self.report = report
         // The coordinator first: other hosts may hear of the verdict by their links, and it should have the cause from here.
         membership?.sayFailed(HostFailure(verdict: cause, status: status, report: report))
-        // Before anybody is told to go: should this process be killed meanwhile, the user knows the first cause.
-        onEvent(.failed(report: report))
+        // Then the ranks, then the user: should this process be killed in between, the ranks tell what they heard.
         segment.publish(cause)
+        if !isSilent { onEvent(.failed(report: report)) }
         leave(within: .seconds(1))
     }
 

@@ -1,3 +1,5 @@
+public import Workers
+
 /// A cluster to launch on this host, and what it is to run.
 public struct ClusterConfiguration: Sendable {
     /// Dies in the cluster.
@@ -20,6 +22,8 @@ public struct ClusterConfiguration: Sendable {
     public var files: [SharedFile] = []
     /// Where the command line writes what the flight recorders held at the end, if anywhere.
     public var flightFile: String?
+    /// Whether nothing that is still to come has a reader: asked after every event, and ends the run without a word.
+    public var isAbandoned: @Sendable () -> Bool = { false }
     /// The program to start rank processes from; by default this one.
     public var executable: String
 
@@ -30,7 +34,7 @@ public struct ClusterConfiguration: Sendable {
     public init(
         dieCount: Int, diesPerProcess: Int = 1, windowByteCount: Int, deadline: Duration = .seconds(60),
         startDeadline: Duration = .seconds(60), workload: String, payload: [UInt8] = [],
-        executable: String = "/proc/self/exe"
+        executable: String = ProcessControl.ownProgram
     ) {
         self.dieCount = dieCount
         self.diesPerProcess = diesPerProcess

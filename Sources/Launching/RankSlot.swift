@@ -22,6 +22,7 @@ struct RankSlot {
         switch end {
         case .killed(let signal): "was killed by signal \(signal) (\(ProcessControl.signalName(signal)))"
         case .exited(let code): "exited with code \(code)"
+        case .unknown: "ended, cause unknown (the system does not let its parent ask)"
         case nil: "runs"
         }
     }
@@ -35,6 +36,7 @@ struct RankSlot {
             case "T", "t": "is stopped"
             case "Z", nil: "has ended"
             case "R": "computes"
+            case "?": "is there"
             default: segment.control(of: rank).waiting == nil ? "sleeps" : "waits itself"
             }
         return "rank \(rank) (pid \(slot.child.id)) \(state), in phase \(phase)"

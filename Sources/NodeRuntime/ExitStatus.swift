@@ -24,8 +24,15 @@ public enum ExitStatus: Int32, Error, Sendable, CaseIterable {
     case mismatch = 76
     /// The user may not do this.
     case permission = 77
+    /// Stopped by SIGHUP.
+    case hungUp = 129
     /// Stopped by SIGINT.
     case interrupted = 130
-    /// Stopped by SIGTERM or SIGHUP.
+    /// Ended because the reader of standard output went away, as SIGPIPE would have it.
+    case outputClosed = 141
+    /// Stopped by SIGTERM.
     case terminated = 143
+
+    /// What a run ends with that this signal has stopped; ``terminated`` for all that have no status of their own.
+    public init(signal: Int32) { self = ExitStatus(rawValue: 128 + signal) ?? .terminated }
 }

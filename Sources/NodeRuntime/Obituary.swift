@@ -15,13 +15,17 @@ enum Obituary {
     ///   - idle: dies of this process that have not begun, and so leave by this.
     static func agentDied(_ segment: Segment, folder: String, host: String?, idle: Range<Int>) {
         let agent = segment.agentProcess
-        segment.publish(Verdict(.agentLost, process: agent, text: "the agent (pid \(agent)) is gone"))
+        let isFirst = segment.publish(
+            Verdict(.agentLost, process: agent, text: "the agent (pid \(agent)) is gone"))
+        // What the agent published it may not have been able to print.
+        let earlier = isFirst ? nil : segment.cluster.verdict.flatMap { $0.code == .agentLost ? nil : $0 }
         RunFolder.remove(folder)
         for die in idle { segment.control(of: die).state = .left }
         guard segment.cluster.claimObituary() else { return }
         let phases = segment.plan.ranks.map { segment.control(of: $0).phase }
         let place = segment.plan.hasFarRanks ? " of host \(host ?? ProcessControl.hostName)" : ""
         var line = "softpod: the agent (pid \(agent))\(place) died in phase \(common(phases)); all ranks end"
+        if let earlier { line += "; before that: \(earlier.text)" }
         let known = lostRanks(segment)
         for lost in known.prefix(8) {
             line += "; \(sentence(lost, segment)) as well"
@@ -44,11 +48,7 @@ enum Obituary {
         let deadline = Deadline(after: patience)
         let own = Int(ProcessControl.id)
         for process in Set(segment.plan.ranks.map { segment.control(of: $0).process }).subtracting([0, own]) {
-            guard let watch = ProcessControl.watch(Int32(truncatingIfNeeded: process)) else { continue }
-            var ended = false
-            while !ended, deadline.remaining > 0 {
-                ended = Descriptor.poll([watch.number], milliseconds: Int(deadline.remaining / 1_000_000) + 1)[0]
-            }
+            ProcessControl.awaitEnd(of: Int32(truncatingIfNeeded: process), nanoseconds: deadline.remaining)
         }
     }
 

@@ -82,9 +82,7 @@ public struct RankProcess {
             segment.control(of: die).phase = "start"
         }
         outbox = try Outbox(dies: dies.count)
-        guard let agent = ProcessControl.watch(Int32(truncatingIfNeeded: segment.agentProcess)),
-            ProcessControl.parent == Int32(truncatingIfNeeded: segment.agentProcess)
-        else {
+        guard let agent = try ProcessControl.watchParent(Int32(truncatingIfNeeded: segment.agentProcess)) else {
             Obituary.agentDied(segment, folder: options.folder, host: options.host, idle: dies)
             throw ExitStatus.rankLost
         }

@@ -9,16 +9,21 @@ public final class ChildProcess: Sendable {
         case exited(Int32)
         /// This signal killed it.
         case killed(Int32)
+        /// It has ended, and the system does not say how: another part of this process, or the system by itself, has reaped it.
+        case unknown
     }
 
     /// Its process id; not reused before the child is reaped.
     public let id: Int32
     /// Becomes readable when the process ends.
     public let descriptor: Descriptor
+    /// The pidfd behind ``descriptor``, or -1 where the system has none and a thread waits for the process.
+    private let pidfd: Int32
 
-    private init(id: Int32, descriptor: Descriptor) {
+    private init(id: Int32, descriptor: Descriptor, pidfd: Int32) {
         self.id = id
         self.descriptor = descriptor
+        self.pidfd = pidfd
     }
 
     /// The descriptors a rank process finds.
@@ -63,26 +68,59 @@ public final class ChildProcess: Sendable {
         var id: pid_t = 0
         let code = unsafe softpod_spawn(
             path, strings, descriptors.map(\.source), descriptors.map(\.target), Int32(descriptors.count), &id)
-        guard code == 0 else { throw SystemError("cannot start \(path)", code) }
-        let number = softpod_pidfd_open(id)
-        guard number >= 0 else {
+        guard code == 0 else { throw cannotStart(path, code) }
+        do throws(SystemError) {
+            return try watched(id)
+        } catch {
             _ = Glibc.kill(id, SIGKILL)  // Our child, not reaped.
-            _ = waitpid(id, nil, 0)  // It is our child and is dying; the error below is what matters.
-            throw SystemError("cannot watch process \(id)", -number)
+            _ = waitpid(id, nil, 0)  // It is our child and is dying; the error is what matters.
+            throw error
         }
-        return ChildProcess(id: id, descriptor: Descriptor(number))
+    }
+
+    private static func cannotStart(_ path: String, _ code: Int32) -> SystemError {
+        var error = SystemError("cannot start \(path)", code)
+        if code == EAGAIN {
+            error.description +=
+                "; a limit on processes is reached (ulimit -u, the container's pids.max, /proc/sys/kernel/pid_max)"
+        }
+        return error
+    }
+
+    private static func watched(_ id: Int32) throws(SystemError) -> ChildProcess {
+        let number = softpod_pidfd_open(id)
+        if number >= 0 { return ChildProcess(id: id, descriptor: Descriptor(number), pidfd: number) }
+        guard ProcessControl.lacksPidfds(-number) else { throw SystemError("cannot watch process \(id)", -number) }
+        // A thread waits instead. It ends with the process, which its owner always sees to.
+        let ended = try Event()
+        do {
+            _ = try Worker.start(name: "watch \(id)", stackByteCount: 1 << 16) {
+                softpod_await_exit(id)
+                ended.raise()
+            }
+        } catch {
+            throw SystemError("cannot watch process \(id)", error.errno)
+        }
+        return ChildProcess(id: id, descriptor: ended.descriptor, pidfd: -1)
     }
 
     /// Its end, if it has ended; the zombie is gone then. Call until it says so, not after.
     public func reap() -> End? {
         var code: Int32 = -1
         var signal: Int32 = -1
-        guard unsafe softpod_reap(descriptor.number, &code, &signal) == 1 else { return nil }
-        return signal >= 0 ? .killed(signal) : .exited(code)
+        switch unsafe softpod_reap(pidfd, id, &code, &signal) {
+        case 1: return signal >= 0 ? .killed(signal) : .exited(code)
+        case 0: return nil
+        // It cannot be asked; its descriptor still tells whether it has ended.
+        default: return Descriptor.poll([descriptor.number], milliseconds: 0)[0] ? .unknown : nil
+        }
     }
 
     /// Kills it; works on stopped processes too. Only before it is reaped.
     public func kill() { _ = Glibc.kill(id, SIGKILL) }  // It may have ended by itself.
+
+    /// Stops it until ``resume()``. Only before it is reaped.
+    public func pause() { _ = Glibc.kill(id, SIGSTOP) }  // Likewise.
 
     /// Lets it go on if it was stopped.
     public func resume() { _ = Glibc.kill(id, SIGCONT) }  // Likewise.
@@ -95,10 +133,36 @@ public enum ProcessControl {
     /// The id of the process that started this one; it changes when that one dies.
     public static var parent: Int32 { getppid() }
 
-    /// A descriptor that becomes readable when a process (not a child) ends; nil if there is no such process.
-    public static func watch(_ id: Int32) -> Descriptor? {
+    /// Whether an error of `pidfd_open` says that there are none here: an old kernel (before 5.3), or a sandbox that denies the call.
+    static func lacksPidfds(_ code: Int32) -> Bool { code == ENOSYS || code == EPERM || code == EACCES }
+
+    /// A descriptor that becomes readable when this process's parent ends; nil if that has ended, or is another process.
+    ///
+    /// Call it before the first thread is started.
+    public static func watchParent(_ id: Int32) throws(SystemError) -> Descriptor? {
+        var number = softpod_pidfd_open(id)
+        if number < 0, lacksPidfds(-number) { number = softpod_parent_death_descriptor(id) }
+        guard number != -ESRCH else { return nil }
+        guard number >= 0 else { throw SystemError("cannot watch the parent, process \(id)", -number) }
+        let watch = Descriptor(number)
+        return parent == id ? watch : nil
+    }
+
+    /// Waits until a process (not a child) has ended, for at most so many nanoseconds.
+    public static func awaitEnd(of id: Int32, nanoseconds: UInt64) {
+        let milliseconds = Int(min(nanoseconds, 1 << 50) / 1_000_000) + 1
         let number = softpod_pidfd_open(id)
-        return number >= 0 ? Descriptor(number) : nil
+        if number >= 0 {
+            let watch = Descriptor(number)
+            _ = Descriptor.poll([watch.number], milliseconds: milliseconds)  // The caller looks again.
+            return withExtendedLifetime(watch) {}
+        }
+        // Without a descriptor that tells, it is looked for every 10 ms.
+        var turns = (milliseconds + 9) / 10
+        while turns > 0, Glibc.kill(id, 0) == 0 {
+            _ = Descriptor.poll([], milliseconds: 10)
+            turns -= 1
+        }
     }
 
     /// Ends this process at once.
@@ -132,10 +196,12 @@ public enum ProcessControl {
         }
     }
 
-    /// The state letter of a process as the system shows it: R, S, T (stopped), Z (ended, not reaped); nil if it is gone.
+    /// The state letter of a process as the system shows it: R, S, T (stopped), Z (ended, not reaped); `?` where /proc does not tell, nil if
+    /// it is gone.
     public static func state(of id: Int32) -> Character? {
         let file = unsafe open("/proc/\(id)/stat", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
+        // Without /proc all that can be asked is whether it is there.
+        guard file >= 0 else { return Glibc.kill(id, 0) == 0 || errno == EPERM ? "?" : nil }
         defer { close(file) }
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 512) { buffer, initialized in
             initialized = unsafe max(0, Glibc.read(file, buffer.baseAddress, 512))
@@ -145,10 +211,8 @@ public enum ProcessControl {
         return Character(UnicodeScalar(bytes[end + 2]))
     }
 
-    /// Writes one line to a descriptor, whole.
+    /// Writes a line to a descriptor: what its reader takes within 100 ms. The rest is lost, and there is no reader to be told of it.
     public static func write(_ line: String, to descriptor: Int32) {
-        let bytes = Array(line.utf8)
-        // A failure has nobody to be told.
-        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        BoundedOutput.write(Array(line.utf8), to: descriptor, within: .milliseconds(100))
     }
 }

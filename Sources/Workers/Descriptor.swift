@@ -63,14 +63,16 @@ public final class Event: Sendable {
     public func clear() { softpod_clear_event(descriptor.number) }
 }
 
-/// SIGINT, SIGTERM and SIGHUP as something to poll.
+/// SIGINT, SIGTERM and SIGHUP as something to poll, each unless the parent had this process ignore it.
 public final class SignalQueue: Sendable {
     /// The descriptor to poll.
     public let descriptor: Descriptor
 
-    /// Blocks the three signals in this thread and those it starts. Make it before any other thread.
-    public init() throws(SystemError) {
-        let number = softpod_signal_descriptor()
+    /// Blocks the signals in this thread and those it starts. Make it before any other thread.
+    ///
+    /// - Parameter jobControl: take SIGTSTP (unless it is ignored) and SIGCONT too, for a process that stops its children with itself.
+    public init(jobControl: Bool = false) throws(SystemError) {
+        let number = softpod_signal_descriptor(jobControl ? 1 : 0)
         guard number >= 0 else { throw SystemError("cannot receive signals", -number) }
         descriptor = Descriptor(number)
     }

@@ -39,8 +39,9 @@ extension ProcessControl {
 
     /// The host's name.
     public static var hostName: String {
-        let text = String(decoding: read("/proc/sys/kernel/hostname", limit: 256), as: UTF8.self)
-        return text.split(separator: "\n").first.map(String.init) ?? "unknown"
+        var name = [CChar](repeating: 0, count: 256)
+        guard unsafe gethostname(&name, name.count - 1) == 0, name[0] != 0 else { return "unknown" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// Sets an environment variable for the processes started from now on. Before other threads read variables.
@@ -48,12 +49,59 @@ extension ProcessControl {
         _ = unsafe setenv(name, value, 1)  // Fails only without memory.
     }
 
+    /// The program this process runs, for starting it again: also when its file has been moved or deleted since, where there is /proc.
+    public static var ownProgram: String {
+        unsafe access("/proc/self/exe", X_OK) == 0 ? "/proc/self/exe" : executable
+    }
+
     /// Where this program lies in the file system.
     public static var executable: String {
         var path = [CChar](repeating: 0, count: 4096)
         let count = unsafe readlink("/proc/self/exe", &path, path.count)
-        return String(decoding: path.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        if count > 0 { return String(decoding: path.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+        // Without /proc: by the path it was started with, which is relative to the folder it was started in.
+        guard let started = unsafe softpod_started_path(), let whole = unsafe realpath(started, nil) else {
+            return "softpod"
+        }
+        defer { unsafe free(whole) }
+        return unsafe String(cString: whole)
     }
+
+    /// The arguments this process was started with, its name first. Bytes that are no UTF-8 are replaced.
+    public static var arguments: [String] {
+        (0..<softpod_argument_count()).compactMap { index in
+            unsafe softpod_argument(index).map { unsafe String(cString: $0) }
+        }
+    }
+
+    /// Puts right what the parent may have left: blocked signals, ignored ones that must not be, a umask that takes the owner's rights.
+    ///
+    /// Call it first of all. What a parent ignores on purpose (SIGHUP by `nohup`, SIGINT of a background job) stays ignored.
+    public static func settleInheritance() { softpod_settle_inheritance() }
+
+    /// Has the process say a line and end with this status where a library calls `abort`, as the messaging library does when the system
+    /// refuses it a thread.
+    public static func explainAborts(status: Int32) { softpod_explain_aborts(status) }
+
+    /// What a signal of job control asks for.
+    public enum JobControl: Sendable {
+        /// SIGTSTP, as a terminal sends for Ctrl-Z.
+        case stop
+        /// SIGCONT.
+        case goOn
+
+        /// Nil for a signal that is none of job control's.
+        public init?(_ signal: Int32) {
+            switch signal {
+            case SIGTSTP: self = .stop
+            case SIGCONT: self = .goOn
+            default: return nil
+            }
+        }
+    }
+
+    /// Stops this process as a terminal's SIGTSTP does, and returns when it is continued.
+    public static func stopSelf() { softpod_stop_self() }
 
     /// Bytes free for segments; nil where that cannot be told.
     public static func sharedMemoryFreeByteCount() -> Int? {

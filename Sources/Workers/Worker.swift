@@ -11,6 +11,7 @@ public struct WorkerError: Error, CustomStringConvertible, Sendable, Equatable {
 
 /// A named thread that runs one closure. All threads of the project are made here.
 ///
+/// The signals of ``SignalQueue`` are blocked in it: they come to the main thread alone, whenever the thread was started.
 /// `join` waits for the closure to return; a worker that is dropped without a join goes on by itself.
 @safe
 public final class Worker: @unchecked Sendable {
@@ -49,6 +50,13 @@ public final class Worker: @unchecked Sendable {
                 body()
             })
         var thread = pthread_t()
+        // A thread takes over the mask of the one that starts it.
+        var ours = sigset_t()
+        var before = sigset_t()
+        unsafe sigemptyset(&ours)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT] { unsafe sigaddset(&ours, number) }
+        unsafe pthread_sigmask(SIG_BLOCK, &ours, &before)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
         let code = unsafe pthread_create(
             &thread, &attributes,
             { context in

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import NodeRuntime
 internal import Workers
 
 /// A supernode in software.
@@ -11,7 +12,7 @@ struct SoftPod: ParsableCommand {
         discussion: """
             Exit codes: 0 success, 1 a wrong result, 64 usage, 65 bad data, 66 no input, 69 unavailable, 70 internal error, \
             71 system error, 74 input/output, 75 a rank or the agent was lost or failed, 76 mixed builds or runs, \
-            77 permission, 130 and 143 stopped by a signal.
+            77 permission, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM, 141 ended because the reader of standard output went away.
             """,
         version: RunFacts.commit,
         subcommands: [
@@ -20,15 +21,21 @@ struct SoftPod: ParsableCommand {
         ])
 
     static func main() {
+        ProcessControl.settleInheritance()
         ProcessControl.openStandardDescriptors()
+        var failure: (any Error)?
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(Array(ProcessControl.arguments.dropFirst()))
             try command.run()
         } catch {
-            HostSession.withdraw(exitCode(for: error).isSuccess ? "" : message(for: error))
-            exit(withError: error)
+            failure = error
         }
+        let code = failure.map { exitCode(for: $0) } ?? .success
+        let text = failure.map { fullMessage(for: $0) } ?? ""
         // A launcher's other tasks may still wait for a command that has come without them.
-        HostSession.withdraw("")
+        HostSession.withdraw(code.isSuccess ? "" : failure.map { message(for: $0) } ?? "")
+        if !text.isEmpty { Report.message(text, isError: !code.isSuccess) }
+        let lost = Report.finish(failed: !code.isSuccess)
+        exit(withError: code.isSuccess ? lost.map { ExitCode($0.rawValue) } ?? code : code)
     }
 }

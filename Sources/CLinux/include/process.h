@@ -17,15 +17,12 @@ int softpod_spawn(const char *path, char *const argv[], const int *sources, cons
 /// A descriptor that becomes readable when the process ends; or a negative errno.
 int softpod_pidfd_open(pid_t pid);
 
-/// Reaps the child behind a pidfd: 1 with its exit code or its signal (the other is -1), 0 if it still runs, or a negative errno.
-int softpod_reap(int pidfd, int *exit_code, int *signal);
+/// Reaps a child, by its pidfd if it has one (else -1): 1 with its exit code or its signal (the other is -1), 0 if it still runs, or a
+/// negative errno, of which -ECHILD says that the system reaped it already.
+int softpod_reap(int pidfd, pid_t pid, int *exit_code, int *signal);
 
-/// Blocks SIGINT, SIGTERM and SIGHUP for this thread and those it starts; ignores SIGPIPE.
-/// Returns a descriptor from which they are read, or a negative errno.
-int softpod_signal_descriptor(void);
-
-/// The next pending signal, or 0.
-int softpod_next_signal(int descriptor);
+/// Waits until a child has ended, and leaves it to be reaped. Returns at once where the system does not let this process wait for it.
+void softpod_await_exit(pid_t pid);
 
 /// A pipe that no child inherits by accident: reading end, writing end. Returns 0, or errno.
 int softpod_pipe(int ends[2]);
@@ -45,6 +42,9 @@ void softpod_raise_descriptor_limit(void);
 
 /// How many descriptors this process may have open.
 uint64_t softpod_descriptor_limit(void);
+
+/// How many threads this user may have (RLIMIT_NPROC); UINT64_MAX without a limit.
+uint64_t softpod_task_limit(void);
 
 /// Opens nothing where standard input, output or error are closed, so that no other file takes their numbers.
 void softpod_open_standard_descriptors(void);

@@ -49,6 +49,7 @@ struct AgentSlot {
             "ended with code \(code): softpod is not where it was looked for there (--remote-program)"
         case .exited(76): "ended with code 76: it and the coordinator do not fit together, as it says itself"
         case .exited(let code): "ended with code \(code)"
+        case .unknown: "ended, cause unknown"
         case nil: "runs"
         }
     }

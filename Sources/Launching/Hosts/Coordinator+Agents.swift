@@ -10,7 +10,7 @@ internal import Workers
 extension Coordinator {
     /// Starts the agents this process is to start.
     func startAgents() throws {
-        let own = "/proc/self/exe"
+        let own = ProcessControl.ownProgram
         switch roster.source {
         case .started(let hosts, let shell):
             for (index, host) in hosts.enumerated() {

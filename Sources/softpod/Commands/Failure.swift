@@ -7,7 +7,6 @@ internal import Messaging
 internal import Model
 internal import NodeRuntime
 internal import SharedMemory
-internal import Synchronization
 internal import Topology
 internal import Workers
 
@@ -17,9 +16,6 @@ enum Failure {
     static func guarded(_ body: () throws -> Void) throws {
         do {
             try body()
-            if Report.lostOutput.load(ordering: .relaxed) {
-                throw InputError(.inputOutput, "standard output could not be written")
-            }
         } catch let status as ExitStatus {
             throw ExitCode(status.rawValue)
         } catch let code as ExitCode {
@@ -50,6 +46,8 @@ enum Failure {
             onEvent(event)
             if case .failed(let report) = event { Report.remark(report) }
         }
+        var configuration = configuration
+        configuration.isAbandoned = { Report.readerIsGone }
         let outcome =
             try HostSession.run(configuration, onEvent: tell) ?? Agent.run(configuration, onEvent: tell)
         let flights = FlightReport(flights: outcome.flights)

@@ -1,5 +1,4 @@
-internal import Synchronization
-internal import SystemPackage
+internal import Workers
 
 /// Where rows go: an aligned table for people, one JSON object a line for machines. The numbers are the same.
 struct Report {
@@ -37,31 +36,20 @@ struct Report {
         for (name, value) in row.fields { line("  " + Self.pad(name, width, right: false) + "  " + value.shown) }
     }
 
-    /// Whether something could not be written to standard output, for another reason than that nobody reads any more.
-    static let lostOutput = Atomic<Bool>(false)
-
     /// A line on standard output, at once.
-    func line(_ text: String) { Self.write(text + "\n", to: .standardOutput) }
+    func line(_ text: String) { Self.output.write(Array((text + "\n").utf8)) }
 
     /// Text without a line's end, at once; for streamed tokens.
-    func text(_ text: String) { Self.write(text, to: .standardOutput) }
+    func text(_ text: String) { Self.output.write(Array(text.utf8)) }
 
     /// A remark for people, on standard error.
-    static func remark(_ text: String) { write("softpod: " + text + "\n", to: .standardError) }
+    static func remark(_ text: String) { errors.write(Array(("softpod: " + text + "\n").utf8)) }
 
     /// A line on the terminal that the next one replaces.
-    static func status(_ text: String) { write("\r\u{1B}[K" + text, to: .standardError) }
+    static func status(_ text: String) { errors.write(Array(("\r\u{1B}[K" + text).utf8)) }
 
-    private static func write(_ text: String, to descriptor: FileDescriptor) {
-        do {
-            try descriptor.writeAll(text.utf8)
-        } catch {
-            // It must not end the cluster half-way: the run goes on and cleans up, and the command says so at its end. A reader
-            // that went away (`| head`) is no failure.
-            guard descriptor == .standardOutput, (error as? Errno) != .brokenPipe else { return }
-            lostOutput.store(true, ordering: .relaxed)
-        }
-    }
+    /// What the parser of the command line has to say: help on standard output, errors on standard error.
+    static func message(_ text: String, isError: Bool) { (isError ? errors : output).write(Array((text + "\n").utf8)) }
 
     private static func pad(_ text: String, _ width: Int, right: Bool) -> String {
         let gap = String(repeating: " ", count: max(0, width - text.count))

@@ -1,0 +1,58 @@
+internal import Workers
+
+/// What a start needs of the system besides memory, looked at before anything is started: where it runs out half-way, the messaging
+/// library aborts the process, or a rank dies with words that name no remedy.
+enum StartLimits {
+    /// - Throws: ``SystemError`` naming what is needed, what there is, and what to do.
+    static func check(_ configuration: ClusterConfiguration) throws(SystemError) {
+        try checkDescriptors(configuration)
+        try checkTasks(configuration)
+        try tryMessaging()
+    }
+
+    /// A process takes three (its end, its log, its connection); 32 are for the agent's own, the library's, and the moment of a start.
+    private static func checkDescriptors(_ configuration: ClusterConfiguration) throws(SystemError) {
+        let needed = 32 + 3 * configuration.processCount
+        let limit = ProcessControl.descriptorLimit
+        guard needed <= limit else {
+            throw SystemError(
+                rule: """
+                    \(configuration.processCount) rank processes need \(needed) open descriptors, the limit is \(limit); \
+                    raise it (ulimit -n) or use more --dies-per-process
+                    """)
+        }
+    }
+
+    /// A rank process has its control thread, two of the messaging library and one a die; this process has up to five besides its own.
+    private static func checkTasks(_ configuration: ClusterConfiguration) throws(SystemError) {
+        let needed = 5 + 3 * configuration.processCount + configuration.dieCount
+        for limit in TaskLimit.all where limit.free(atLeast: needed) < needed {
+            throw SystemError(
+                rule: """
+                    \(configuration.processCount) rank processes need \(needed) threads, \(limit.name) leaves \
+                    \(limit.free(atLeast: needed)) of \(limit.most); raise it or use more --dies-per-process
+                    """)
+        }
+    }
+
+    /// Takes what the messaging library takes without asking: an event and two threads. It aborts where it gets none.
+    private static func tryMessaging() throws(SystemError) {
+        let stop = try Event()
+        var threads: [Worker] = []
+        defer {
+            stop.raise()
+            for thread in threads { thread.join() }
+        }
+        do {
+            for _ in 0..<2 {
+                threads.append(
+                    try Worker.start(name: "trial", stackByteCount: 1 << 16) {
+                        _ = Descriptor.poll([stop.descriptor.number], milliseconds: -1)
+                    })
+            }
+        } catch {
+            throw SystemError(
+                "the system refuses a thread; look at ulimit -u, ulimit -v and the container's pids.max", error.errno)
+        }
+    }
+}
