@@ -125,6 +125,8 @@ let package = Package(
             name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
         .testTarget(name: "WorkersTests", dependencies: ["CLinux", "SharedMemory", "Workers"], swiftSettings: house),
         .testTarget(name: "MessagingTests", dependencies: ["Messaging", "TestKit"], swiftSettings: house),
+        // A program that starts another one in a state its parent should not have left it in.
+        .executableTarget(name: "inheriting", path: "Tests/Inheriting", cSettings: strictC),
         .target(name: "CCounting", path: "Tests/CCounting", cSettings: strictC),
         .testTarget(
             name: "FabricTests",

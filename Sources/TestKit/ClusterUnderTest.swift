@@ -109,6 +109,15 @@ public final class ClusterUnderTest {
         throw HarnessError("no softpod beside the tests; build it first: swift build --product softpod")
     }
 
+    /// A program of the tests, built beside them.
+    public static func helper(_ name: String) throws -> String {
+        let path = URL(fileURLWithPath: try executable()).deletingLastPathComponent().appendingPathComponent(name).path
+        guard FileManager.default.isExecutableFile(atPath: path) else {
+            throw HarnessError("no \(name) beside the tests: swift build --build-tests")
+        }
+        return path
+    }
+
     /// The project's folder, where `cluster/` is.
     public static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
@@ -206,7 +215,7 @@ public final class ClusterUnderTest {
         switch finished {
         case .exited(let code): ended.code = code
         case .killed(let number): ended.signal = number
-        case nil: break
+        case .unknown, nil: break
         }
         ended.files = try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0 != "stdout" }.sorted()
         return ended

@@ -181,7 +181,9 @@ public enum ProcessControl {
 
     /// A file without a name, for a child's log.
     public static func memoryFile(name: String) throws(SystemError) -> Descriptor {
-        let number = unsafe softpod_memory_file(name)
+        var number = unsafe softpod_memory_file(name)
+        // Where a sandbox denies it, a file that has lost its name does the same.
+        if number < 0 { number = softpod_anonymous_shared_memory() }
         guard number >= 0 else { throw SystemError("cannot make a log", -number) }
         return Descriptor(number)
     }

@@ -1,11 +1,12 @@
 // Starts a program in a state that its parents should not have left it in: what tests cannot say in a shell.
 //
-//   inheriting [deny=CALL[:EPERM|ENOSYS|EAGAIN|ECHILD]]... [block=SIGNAL|all]... -- PROGRAM [ARGUMENT]...
+//   inheriting [deny=CALL[:EPERM|ENOSYS|EAGAIN|ECHILD]]... [block=SIGNAL|all]... [nonblock=DESCRIPTOR]... -- PROGRAM [ARGUMENT]...
 //
 // deny: the system refuses this call from here on, by a filter that children inherit (seccomp(2)). block: the signal, by its number,
-// is blocked. Both last over the exec. Ends with 125 where it cannot do what it is asked.
+// is blocked; nonblock: the description behind this descriptor gives EAGAIN where it would wait. All last over the exec. Ends with 125 where it cannot do what it is asked.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -77,6 +78,10 @@ int main(int count, char **list) {
             if (deny(list[index] + 5) != 0) return fail("cannot deny", list[index] + 5);
         } else if (strncmp(list[index], "block=", 6) == 0) {
             if (block(list[index] + 6) != 0) return fail("cannot block", list[index] + 6);
+        } else if (strncmp(list[index], "nonblock=", 9) == 0) {
+            int descriptor = atoi(list[index] + 9), flags = fcntl(descriptor, F_GETFL);
+            if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) != 0)
+                return fail("cannot change", list[index] + 9);
         } else {
             errno = EINVAL;
             return fail("unknown word", list[index]);

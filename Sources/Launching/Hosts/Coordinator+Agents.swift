@@ -162,7 +162,17 @@ extension Coordinator {
         fail(
             HostFailure(
                 verdict: Verdict(.interrupted, detail: Int(signal), text: "stopped by \(name)"),
-                status: name == "SIGINT" ? .interrupted : .terminated, report: "stopped by \(name)"))
+                status: ExitStatus(signal: signal), report: "stopped by \(name)"))
         broken = broken ?? "stopped by \(name)"
+    }
+
+    /// Ends a run for whose output there is no reader any more; without a word, since it is what its user asked for (`| head`).
+    func endIfAbandoned() {
+        guard failure == nil, phase != .ending, configuration.isAbandoned() else { return }
+        let text = "the reader of standard output went away"
+        fail(
+            HostFailure(verdict: Verdict(.interrupted, text: text), status: .outputClosed, report: text),
+            isSilent: true)
+        broken = broken ?? text
     }
 }

@@ -143,6 +143,7 @@ public final class Coordinator {
         try watchConnections()
         for (place, index) in watched.enumerated() where ready[place + 3] { reap(index) }
         while let signal = signals.next() { interrupt(signal) }
+        endIfAbandoned()
         if phase != .running, deadline.remaining == 0 { deadlinePassed() }
         lookForSilence()
     }
@@ -195,10 +196,10 @@ public final class Coordinator {
     }
 
     /// Something ends the run.
-    func fail(_ cause: HostFailure) {
+    func fail(_ cause: HostFailure, isSilent: Bool = false) {
         guard failure == nil else { return }
         failure = cause
-        onEvent(.failed(report: cause.report))
+        if !isSilent { onEvent(.failed(report: cause.report)) }
         if phase == .gathering || phase == .making && plan == nil {
             // Nobody has begun; everybody is told why nobody will.
             for agent in agents {
