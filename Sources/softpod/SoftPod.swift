@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import SharedMemory
 internal import Workers
 
 /// A supernode in software.
@@ -21,6 +22,7 @@ struct SoftPod: ParsableCommand {
 
     static func main() {
         ProcessControl.openStandardDescriptors()
+        BusErrors.explain()
         do {
             var command = try parseAsRoot()
             try command.run()
