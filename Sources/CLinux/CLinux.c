@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -112,6 +114,37 @@ uint64_t softpod_free_bytes(int descriptor) {
     struct statvfs info;
     if (fstatvfs(descriptor, &info) != 0 || info.f_blocks == 0) return UINT64_MAX;
     return (uint64_t)info.f_bavail * info.f_frsize;
+}
+
+int softpod_sealable_memory(void) {
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
+    // Kernels before 6.3 do not know that it is not to be executed; later ones may insist on being told.
+    int descriptor = memfd_create("softpod-segment", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create("softpod-segment", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (descriptor < 0) return -errno;
+    fchmod(descriptor, 0600);
+    return descriptor;
+}
+
+int softpod_seal_size(int descriptor) {
+    return fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0 ? 0 : errno;
+}
+
+int softpod_has_sealed_size(int descriptor) {
+    int seals = fcntl(descriptor, F_GET_SEALS);
+    return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
+}
+
+int softpod_open_folder(int at, const char *path) {
+    int descriptor = openat(at < 0 ? AT_FDCWD : at, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+uint64_t softpod_file_size_limit(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 ? (uint64_t)limit.rlim_cur : UINT64_MAX;
 }
 
 int softpod_poll_readable(const int32_t *descriptors, int count, int64_t timeout_ns, uint8_t *readable) {

@@ -48,7 +48,9 @@ public final class Agent {
         _ configuration: ClusterConfiguration, membership: HostMembership?, onEvent: @escaping (ClusterEvent) -> Void
     ) throws -> ClusterOutcome {
         let agent = try Agent(configuration, membership, onEvent)
+        BusErrors.name("the agent" + (membership.map { " of host \($0.hostName)" } ?? ""), tellingRanksOf: agent.segment)
         defer {
+            BusErrors.name("the agent")
             agent.folder.remove()
             membership?.stopSwitch()
         }
@@ -231,6 +233,8 @@ public final class Agent {
     private func reap(_ index: Int) {
         guard let ending = slots[index].child.reap() else { return }
         slots[index].end = ending
+        // Before anything in it is touched: this process is to report the cause and not to die of it as well.
+        if slots[index].hadBusError { segment.mend() }
         // One that has said that it is done, and of whose end nothing bad is known, has ended well.
         if ending == .exited(0) || ending == .unknown, slots[index].hasLeft || state == .ending { return }
         guard verdict == nil else { return }
@@ -344,7 +348,7 @@ public final class Agent {
             status: status, report: report, results: results,
             counts: segment.plan.ranks.map { OperationCounts(segment.control(of: $0)) },
             flights: segment.plan.ranks.map { segment.control(of: $0).flight.records },
-            processCount: slots.count, startNanoseconds: connectedAt.map { $0 - begin },
+            processCount: slots.count, memory: segment.memory.rawValue, startNanoseconds: connectedAt.map { $0 - begin },
             stopNanoseconds: now - (endingSince ?? now), totalNanoseconds: now - begin)
     }
 }

@@ -16,6 +16,8 @@ public struct ClusterOutcome: Sendable {
     public var flights: [[FlightRecord]]
     /// Rank processes.
     public var processCount: Int
+    /// Where the segment's memory came from: `/dev/shm` or `memfd`; both, where hosts differ. Empty where no host has said.
+    public var memory: String
     /// Nanoseconds from the start until every rank had connected; nil if that never was.
     public var startNanoseconds: UInt64?
     /// Nanoseconds from the last result until every process was gone.

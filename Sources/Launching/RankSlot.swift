@@ -17,10 +17,21 @@ struct RankSlot {
         dies.count == 1 ? "rank \(dies.lowerBound)" : "ranks \(dies.lowerBound)-\(dies.upperBound - 1)"
     }
 
+    /// Whether a bus error ended it.
+    var hadBusError: Bool {
+        if case .killed(let signal) = end { ProcessControl.signalName(signal) == "SIGBUS" } else { false }
+    }
+
+    /// What it said of its bus error; nil if it had none, or said nothing.
+    private var busError: String? {
+        hadBusError ? BusErrors.clause(of: child.id, in: ProcessControl.contents(of: log, limit: 1 << 20)) : nil
+    }
+
     /// How it ended, in a clause.
     var fate: String {
         switch end {
-        case .killed(let signal): "was killed by signal \(signal) (\(ProcessControl.signalName(signal)))"
+        case .killed(let signal):
+            (busError.map { "\($0) and " } ?? "") + "was killed by signal \(signal) (\(ProcessControl.signalName(signal)))"
         case .exited(let code): "exited with code \(code)"
         case .unknown: "ended, cause unknown (the system does not let its parent ask)"
         case nil: "runs"
@@ -54,9 +65,10 @@ struct RankSlot {
     func keepLog() -> String {
         let bytes = ProcessControl.contents(of: log, limit: 1 << 20)
         guard !bytes.isEmpty else { return "its log is empty" }
-        let path = "\(RunFolder.parent)/softpod-\(ProcessControl.id)-rank\(dies.lowerBound).log"
-        let first =
-            String(decoding: bytes, as: UTF8.self).split(separator: "\n").first.map { String($0.prefix(200)) } ?? ""
-        return ProcessControl.writeNewFile(path, bytes) ? "log \(path): \(first)" : "log: \(first)"
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        if busError != nil, lines.count == 1 { return "its log says no more" }
+        let first = lines.first.map { String($0.prefix(200)) } ?? ""
+        let name = "softpod-\(ProcessControl.id)-rank\(dies.lowerBound)"
+        return RunFolder.keep(bytes, name: name, ending: ".log").map { "log \($0): \(first)" } ?? "log: \(first)"
     }
 }

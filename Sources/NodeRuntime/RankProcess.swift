@@ -63,6 +63,7 @@ public struct RankProcess {
     private init(_ options: Options, _ catalog: [any Workload.Type]) throws {
         self.options = options
         self.catalog = catalog
+        BusErrors.name("rank process \(options.process)")
         // Only the agent handles the user's signals.
         _ = try SignalQueue()
         segment = try Segment.attach(

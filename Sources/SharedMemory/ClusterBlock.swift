@@ -53,6 +53,9 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
     /// How long a verdict may be half written, in nanoseconds; well within the two seconds in which a run must end.
     private static let patience: UInt64 = 300_000_000
 
+    /// The word by which ``claimObituary()`` is claimed, for an agent that has told the user of its own death.
+    var obituary: UnsafeMutablePointer<UInt64> { unsafe (base + 512).assumingMemoryBound(to: UInt64.self) }
+
     /// Whether the caller is the one of this host that tells the user of the agent's death. True once.
     public func claimObituary() -> Bool {
         unsafe Word(base + 512).atomic.pointee.compareExchange(

@@ -3,7 +3,8 @@ internal import Glibc
 /// A whole file mapped read-only, shared by all who hold a reference; unmapped when the last one goes.
 ///
 /// Pages come from the page cache, so every process that maps a model file shares its memory. The file must not shrink
-/// while it is mapped: the system answers a read past its new end with SIGBUS, which no program can turn into an error.
+/// while it is mapped: the system answers a read past its new end with SIGBUS, which no program can turn into an error, but
+/// which ``BusErrors`` explains. A file that is overwritten gives other bytes from one read to the next; ``change`` tells.
 @safe
 public final class FileMapping: @unchecked Sendable {
     /// The path it was opened by, for messages.
@@ -11,6 +12,10 @@ public final class FileMapping: @unchecked Sendable {
     /// The file's length when it was mapped.
     public let byteCount: Int
     private let base: UnsafeRawPointer?
+    /// Kept to ask what has become of the file, whatever its name leads to now.
+    private let descriptor: Int32
+    private let modified: timespec
+    private let watch: MappingWatch?
 
     /// Maps the regular file at `path`.
     ///
@@ -19,27 +24,55 @@ public final class FileMapping: @unchecked Sendable {
         // O_NONBLOCK: opening a FIFO by mistake must not hang.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Self.failure(path, "cannot be opened", errno) }
-        defer { _ = close(descriptor) }  // The mapping outlives the descriptor; nothing was written.
         var info = stat()
-        guard unsafe fstat(descriptor, &info) == 0 else { throw Self.failure(path, "cannot be examined", errno) }
-        guard info.st_mode & S_IFMT == S_IFREG else {
-            throw SharedMemoryError(.badFile, "\(path) is not a regular file")
+        do throws(SharedMemoryError) {
+            guard unsafe fstat(descriptor, &info) == 0 else { throw Self.failure(path, "cannot be examined", errno) }
+            guard info.st_mode & S_IFMT == S_IFREG else {
+                throw SharedMemoryError(.badFile, "\(path) is not a regular file")
+            }
+            unsafe base = try unsafe Self.map(descriptor, Int(info.st_size), path)
+        } catch {
+            _ = close(descriptor)  // Nothing was written.
+            throw error
         }
         self.path = path
+        self.descriptor = descriptor
         byteCount = Int(info.st_size)
-        guard byteCount > 0 else {
-            unsafe base = nil
-            return
+        modified = info.st_mtim
+        let (count, place) = (byteCount, path)
+        watch = unsafe base.map {
+            unsafe MappingWatch($0, byteCount: count, descriptor: descriptor, .file, path: place)
         }
+    }
+
+    private static func map(
+        _ descriptor: Int32, _ byteCount: Int, _ path: String
+    ) throws(SharedMemoryError) -> UnsafeRawPointer? {
+        guard byteCount > 0 else { return nil }
         // SAFETY: a fresh read-only mapping of a file we hold open; the result is checked.
         let address = unsafe mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0)
         guard let address = unsafe address, unsafe address != MAP_FAILED else {
-            throw Self.failure(path, "cannot be mapped", errno)
+            throw failure(path, "cannot be mapped", errno)
         }
-        unsafe base = UnsafeRawPointer(address)
+        return UnsafeRawPointer(address)
+    }
+
+    /// What has happened to the file since it was mapped, in a clause; nil if it is what it was, as far as its length and the time of
+    /// its last change tell.
+    public var change: String? {
+        var info = stat()
+        guard unsafe fstat(descriptor, &info) == 0 else { return nil }
+        if Int(info.st_size) != byteCount {
+            let what = Int(info.st_size) < byteCount ? "truncated" : "made longer"
+            return "was \(what) while it was mapped, from \(byteCount) to \(info.st_size) bytes"
+        }
+        let isSame = info.st_mtim.tv_sec == modified.tv_sec && info.st_mtim.tv_nsec == modified.tv_nsec
+        return isSame ? nil : "was overwritten while it was mapped"
     }
 
     deinit {
+        watch?.end()
+        _ = close(descriptor)  // Nothing was written.
         guard let base = unsafe base else { return }
         _ = unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount)  // A whole mapping of ours cannot fail.
     }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Files that nobody else may read, such as keys.
@@ -43,9 +44,18 @@ public enum PrivateFile {
 
     /// Writes a new file of mode 0600, which must not be there yet. Leaves none behind that is not whole.
     ///
+    /// The folder is opened once, and the file made in it and, if need be, removed from it relative to that: what the path's other parts
+    /// lead to may change meanwhile, and nothing there is touched. A link in the file's place is not followed.
+    ///
     /// - Throws: ``SharedMemoryError`` `.badFile` with the system's reason.
     public static func create(path: String, _ bytes: [UInt8]) throws(SharedMemoryError) {
-        let descriptor = unsafe open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let name = parts.last.map(String.init) ?? ""
+        let parent = parts.count > 1 ? parts.dropLast().joined(separator: "/") + "/" : "."
+        let folder = unsafe softpod_open_folder(-1, parent)
+        guard folder >= 0 else { throw failure("cannot be made", -folder) }
+        defer { _ = close(folder) }  // Nothing was written to it.
+        let descriptor = unsafe openat(folder, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             throw errno == EEXIST
                 ? SharedMemoryError(.badFile, "is there already", errno: EEXIST)
@@ -63,7 +73,7 @@ public enum PrivateFile {
         if code == 0, fsync(descriptor) != 0 { code = errno }
         if close(descriptor) != 0, code == 0 { code = errno }
         guard code == 0 else {
-            _ = unsafe unlink(path)  // Ours a moment ago, and of no use to anybody.
+            _ = unsafe unlinkat(folder, name, 0)  // Ours a moment ago, and of no use to anybody.
             throw failure("cannot be written", code)
         }
     }

@@ -65,63 +65,82 @@ public final class Segment: @unchecked Sendable {
     public let descriptor: Int32
     package let base: UnsafeMutableRawPointer
     let byteCount: Int
+    /// Where its memory comes from.
+    public let memory: SegmentMemory
+    private let watch: MappingWatch
     /// What wakes the host's switch while it sleeps: an event descriptor, or nil where there is no switch.
     public let switchEvent: Int32?
 
     private init(
-        plan: SegmentPlan, descriptor: Int32, base: UnsafeMutableRawPointer, byteCount: Int, switchEvent: Int32?
+        plan: SegmentPlan, descriptor: Int32, memory: SegmentMemory, base: UnsafeMutableRawPointer, byteCount: Int,
+        switchEvent: Int32?
     ) {
         self.plan = plan
+        self.memory = memory
         self.switchEvent = switchEvent
         self.descriptor = descriptor
         unsafe self.base = base
         self.byteCount = byteCount
+        watch = unsafe MappingWatch(
+            base, byteCount: byteCount, descriptor: descriptor, memory == .shared ? .sharedMemory : .memoryFile)
     }
 
     deinit {
+        watch.end()
         _ = unsafe munmap(base, byteCount)  // Nothing can be done about a failure here, and none is possible.
         _ = close(descriptor)  // Likewise.
         if let switchEvent { _ = close(switchEvent) }  // Likewise.
     }
 
-    /// Makes the segment and writes its first page.
+    /// Makes the segment and writes its first page: in /dev/shm, or as a memory file where that cannot be.
     ///
+    /// Header, cluster block, control blocks, ports and the first page of every window are reserved and not only checked: a touch of
+    /// them cannot fail later, whatever else fills the memory.
+    ///
+    /// - Parameter memory: where it must lie; nil leaves the choice.
     /// - Throws: `.badPlan`, `.notEnoughSharedMemory` (with bytes needed and free), or `.system`.
-    public static func create(_ plan: SegmentPlan) throws(SharedMemoryError) -> Segment {
+    public static func create(
+        _ plan: SegmentPlan, in memory: SegmentMemory? = nil
+    ) throws(SharedMemoryError) -> Segment {
         try check(plan)
         let byteCount = byteCount(of: plan)
-        let descriptor = softpod_anonymous_shared_memory()
-        guard descriptor >= 0 else {
-            throw SharedMemoryError(
-                .system, "cannot create a shared-memory object: \(errorText(-descriptor))", errno: -descriptor)
-        }
-        let free = softpod_free_bytes(descriptor)
-        guard UInt64(byteCount) <= free else {
-            _ = close(descriptor)  // The object is unlinked already; closing frees it.
-            throw SharedMemoryError(
-                .notEnoughSharedMemory,
-                """
-                not enough shared memory: \(plan.dieCount) windows of \(plan.windowByteCount) bytes need \(byteCount) \
-                bytes, \(free) are free; use fewer dies, a smaller --window-bytes, or a larger /dev/shm
-                """)
-        }
-        guard ftruncate(descriptor, byteCount) == 0 else {
-            let code = errno
-            _ = close(descriptor)  // The object is unlinked already; closing frees it.
-            throw SharedMemoryError(
-                .system, "cannot size the segment to \(byteCount) bytes: \(errorText(code))", errno: code)
-        }
+        let object = try SegmentObject.make(plan, byteCount: byteCount, reserved: certainBytes(of: plan), in: memory)
         let event = plan.hasFarRanks ? softpod_event_descriptor() : 0
         guard event >= 0 else {
-            _ = close(descriptor)  // The object is unlinked already; closing frees it.
+            _ = close(object.descriptor)  // The object has no name; closing frees it.
             throw SharedMemoryError(.system, "cannot make an event: \(errorText(-event))", errno: -event)
         }
-        let base = try unsafe map(descriptor, byteCount)
+        let base = try unsafe map(object.descriptor, byteCount)
         let segment = unsafe Segment(
-            plan: plan, descriptor: descriptor, base: base, byteCount: byteCount,
+            plan: plan, descriptor: object.descriptor, memory: object.memory, base: base, byteCount: byteCount,
             switchEvent: plan.hasFarRanks ? event : nil)
         segment.writeHeader()
         return segment
+    }
+
+    /// What every run touches: all before the windows, and of each window the world's team slot.
+    private static func certainBytes(of plan: SegmentPlan) -> [Range<Int>] {
+        let start = SegmentLayout.windowsOffset(dieCount: plan.dieCount, hasPorts: plan.hasFarRanks)
+        let stride = SegmentLayout.windowStride(windowByteCount: plan.windowByteCount)
+        return [0..<start]
+            + (0..<plan.dieCount).map { die in
+                start + die * stride..<start + die * stride + SegmentLayout.pageByteCount
+            }
+    }
+
+    /// Gives the segment its length back if a process outside has truncated it, so that the verdict can be told in it.
+    ///
+    /// What was in the pages that were cut off is lost; the run must end. Only a segment in /dev/shm can be truncated at all.
+    /// - Returns: whether it had been truncated.
+    @discardableResult
+    public func mend() -> Bool {
+        var info = stat()
+        guard unsafe fstat(descriptor, &info) == 0, Int(info.st_size) < byteCount else { return false }
+        guard ftruncate(descriptor, byteCount) == 0 else { return true }
+        // Its first pages again, for who attaches or looks from now on. They cannot be reserved where there is no space; then this
+        // process says so and dies of it.
+        writeHeader()
+        return true
     }
 
     /// Maps a segment received as a descriptor, after checking its first page against this build and the file's size.
@@ -164,7 +183,9 @@ public final class Segment: @unchecked Sendable {
                         + (switchEvent == nil ? "no event of a switch came with it" : "a switch's event came with it"))
             }
             return unsafe Segment(
-                plan: plan, descriptor: descriptor, base: base, byteCount: fileByteCount, switchEvent: switchEvent)
+                plan: plan, descriptor: descriptor,
+                memory: softpod_has_sealed_size(descriptor) != 0 ? .file : .shared, base: base,
+                byteCount: fileByteCount, switchEvent: switchEvent)
         } catch {
             _ = unsafe munmap(base, fileByteCount)  // The mapping is ours and whole.
             throw error

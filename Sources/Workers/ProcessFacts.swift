@@ -1,5 +1,5 @@
-internal import CLinux
 internal import Glibc
+internal import SharedMemory
 
 extension ProcessControl {
     /// Proportional set size of this process in bytes: private pages, and shared pages divided by their users. 0 if unknown.
@@ -103,14 +103,8 @@ extension ProcessControl {
     /// Stops this process as a terminal's SIGTSTP does, and returns when it is continued.
     public static func stopSelf() { softpod_stop_self() }
 
-    /// Bytes free for segments; nil where that cannot be told.
-    public static func sharedMemoryFreeByteCount() -> Int? {
-        let descriptor = softpod_anonymous_shared_memory()
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        let free = softpod_free_bytes(descriptor)
-        return free == UInt64.max ? nil : Int(clamping: free)
-    }
+    /// Bytes free for segments, where they would lie now; nil where that cannot be told.
+    public static func sharedMemoryFreeByteCount() -> Int? { SegmentMemory.outlook.freeByteCount }
 
     /// The processor's model, as the system names it.
     public static var processorName: String {
@@ -122,13 +116,10 @@ extension ProcessControl {
         return "unknown"
     }
 
-    /// Writes a new file, mode 0600, that must not exist yet. False if that was not possible.
+    /// Writes a new file, mode 0600, that must not exist yet. False if that was not possible; there is none then.
     public static func writeNewFile(_ path: String, _ bytes: [UInt8]) -> Bool {
-        let file = unsafe open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard file >= 0 else { return false }
-        defer { close(file) }
-        let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
-        return count == bytes.count
+        do { try PrivateFile.create(path: path, bytes) } catch { return false }
+        return true
     }
 
     /// A signal's name, such as `SIGKILL`.

@@ -1,94 +1,186 @@
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 
 /// The folder where the agent's socket lives until all ranks have connected: mode 0700, and locked while its owner lives.
 ///
-/// It is removed as soon as everybody has connected (connected sockets go on), by ranks that see their agent die before that,
-/// and at the next start by whoever finds one whose lock nobody holds.
+/// It is removed as soon as all ranks have connected (connected sockets go on), by ranks that see their agent die before that,
+/// and at the next start by an agent that finds one whose lock can be had.
+///
+/// Other users may put anything under any name beside it. So a folder is opened once, without following a link, and is taken for one of
+/// ours only if it is a folder of this user with mode 0700; what is in it is removed relative to the opened folder; and its name is
+/// removed, which takes an empty folder only, while it still leads to the same one.
 public final class RunFolder: Sendable {
     /// Where it is.
     public let path: String
+    private let folder: Descriptor
     private let lock: Descriptor
+    private let isRemoved = Atomic<Bool>(false)
 
-    private init(path: String, lock: Descriptor) {
+    private init(path: String, folder: Descriptor, lock: Descriptor) {
         self.path = path
+        self.folder = folder
         self.lock = lock
     }
 
-    /// Where run folders go: `$XDG_RUNTIME_DIR`, else `$TMPDIR`, else `/tmp`.
-    ///
-    /// A socket's path may have 107 bytes, so a longer folder is passed over.
-    public static var parent: String {
-        for name in ["XDG_RUNTIME_DIR", "TMPDIR"] {
-            guard let value = unsafe getenv(name) else { continue }
-            let path = unsafe String(cString: value)
-            if path.hasPrefix("/"), path.utf8.count <= 60, unsafe access(path, W_OK | X_OK) == 0 { return path }
-        }
-        return "/tmp"
-    }
+    static var prefix: String { "softpod-\(geteuid())-" }
 
-    private static var prefix: String { "softpod-\(getuid())-" }
+    /// Everything that may be in one, the lock last.
+    private static let entries = ["agent", "new", "lock"]
 
     /// Makes a fresh folder, after removing those whose owners are gone.
     public static func create() throws(SystemError) -> RunFolder {
         let parent = parent
-        removeAbandoned(in: parent)
-        var template = Array((parent + "/" + prefix + String(repeating: "X", count: 6)).utf8CString)
-        guard unsafe mkdtemp(&template) != nil else {
-            throw SystemError("cannot make a run folder in \(parent)", errno)
+        if let obstacle = RunFolderPlace.obstacle(parent) {
+            throw SystemError(rule: "no run folder in \(parent): \(obstacle); set TMPDIR to a folder of your own")
         }
-        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        // Locked under another name first: who sees the name "lock" sees it locked.
-        let number = unsafe open(path + "/new", O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
-        guard number >= 0, softpod_try_lock(number) == 0, unsafe rename(path + "/new", path + "/lock") == 0 else {
+        let number = unsafe Glibc.open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard number >= 0 else { throw SystemError("cannot make a run folder in \(parent)", errno) }
+        let opened = Descriptor(number)
+        removeAbandoned(in: opened)
+        // Another start may take a folder for abandoned before it is locked; then this one makes another.
+        for _ in 0..<16 {
+            if let made = try make(in: opened, parent) { return made }
+        }
+        throw SystemError("cannot lock a run folder in \(parent)", EAGAIN)
+    }
+
+    /// One attempt; nil if another process was faster.
+    private static func make(in parent: Descriptor, _ parentPath: String) throws(SystemError) -> RunFolder? {
+        let name = prefix + randomText()
+        let path = parentPath + "/" + name
+        guard unsafe mkdirat(parent.number, name, 0o700) == 0 else {
+            if errno == EEXIST { return nil }
+            throw SystemError("cannot make a run folder in \(parentPath)", errno)
+        }
+        // The umask may have taken the owner's bits too. The parent lets no other user put something else here.
+        _ = unsafe fchmodat(parent.number, name, 0o700, 0)
+        guard let folder = open(name, in: parent.number) else {
+            if errno == ENOENT { return nil }
+            throw SystemError("cannot open the run folder \(path)", errno)
+        }
+        // Locked under another name first: a process that sees the name "lock" sees it locked.
+        let number = unsafe openat(folder.number, "new", O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard number >= 0 else {
             let code = errno
-            unsafe unlink(path + "/new")
-            unsafe rmdir(path)
+            remove(folder, name)
+            if code == ENOENT { return nil }
             throw SystemError("cannot lock the run folder \(path)", code)
         }
-        return RunFolder(path: path, lock: Descriptor(number))
+        let lock = Descriptor(number)
+        guard fchmod(number, 0o600) == 0, softpod_try_lock(number) == 0,
+            unsafe renameat(folder.number, "new", folder.number, "lock") == 0, leads(name, folder)
+        else { return nil }
+        return RunFolder(path: path, folder: folder, lock: lock)
     }
 
     /// The address of the agent's socket in it.
     public var address: String { "ipc://\(path)/agent" }
 
-    /// Removes it and what it holds.
-    public func remove() { Self.remove(path) }
+    /// Removes it and what it holds. Once: later its name may be another's.
+    public func remove() {
+        guard !isRemoved.exchange(true, ordering: .relaxed) else { return }
+        Self.remove(folder, Self.name(path))
+    }
 
-    /// Removes a run folder by its path; anything that is not one is left alone.
+    /// Removes the run folder of a process that is gone, by its path. What is not a run folder of this user, or has a living owner, is left
+    /// alone.
     public static func remove(_ path: String) {
-        guard (path.split(separator: "/").last ?? "").hasPrefix(prefix) else { return }
-        unsafe unlink(path + "/agent")
-        unsafe unlink(path + "/lock")
-        unsafe rmdir(path)
+        let end = path.lastIndex(of: "/") ?? path.startIndex
+        let parent = unsafe softpod_open_folder(-1, String(path[..<end]) + "/")
+        guard parent >= 0 else { return }
+        let opened = Descriptor(parent)
+        removeIfAbandoned(name(path), in: opened)
     }
 
-    /// Whether a folder was made more than a minute ago.
-    private static func isOld(_ path: String) -> Bool {
+    private static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? "" }
+
+    /// Six letters and digits that cannot be guessed.
+    static func randomText() -> String {
+        let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+        var generator = SystemRandomNumberGenerator()
+        return String((0..<6).map { _ in letters[Int.random(in: 0..<letters.count, using: &generator)] })
+    }
+
+    /// Opens a folder by its name in another; nil, with the system's reason, unless it is a run folder of this user.
+    private static func open(_ name: String, in parent: Int32) -> Descriptor? {
+        let number = unsafe openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard number >= 0 else { return nil }
+        let folder = Descriptor(number)
         var info = stat()
-        return unsafe lstat(path, &info) == 0 && time(nil) - info.st_ctim.tv_sec > 60
+        guard unsafe fstat(number, &info) == 0 else { return nil }
+        guard info.st_mode & S_IFMT == S_IFDIR, info.st_uid == geteuid(), info.st_mode & 0o777 == 0o700 else {
+            errno = EPERM
+            return nil
+        }
+        return folder
     }
 
-    private static func removeAbandoned(in parent: String) {
-        guard let directory = unsafe opendir(parent) else { return }
+    /// Whether a name beside the opened folder still leads to it.
+    private static func leads(_ name: String, _ folder: Descriptor) -> Bool {
+        guard let parent = above(folder) else { return false }
+        return leads(name, in: parent.number, to: folder)
+    }
+
+    private static func leads(_ name: String, in parent: Int32, to folder: Descriptor) -> Bool {
+        var there = stat()
+        var here = stat()
+        return unsafe fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && fstat(folder.number, &here) == 0
+            && there.st_dev == here.st_dev && there.st_ino == here.st_ino
+    }
+
+    /// The folder in which the opened one lies now, whatever the path to it was.
+    private static func above(_ folder: Descriptor) -> Descriptor? {
+        let number = unsafe softpod_open_folder(folder.number, "..")
+        return number >= 0 ? Descriptor(number) : nil
+    }
+
+    /// Removes what an opened folder holds, and its name if that still leads to it.
+    private static func remove(_ folder: Descriptor, _ name: String) {
+        for entry in entries { _ = unsafe unlinkat(folder.number, entry, 0) }  // Some were never made.
+        removeName(folder, name)
+    }
+
+    private static func removeName(_ folder: Descriptor, _ name: String) {
+        guard let parent = above(folder), leads(name, in: parent.number, to: folder) else { return }
+        _ = unsafe unlinkat(parent.number, name, AT_REMOVEDIR)  // Takes an empty folder only, and follows no link.
+    }
+
+    /// Removes a run folder whose owner is gone.
+    private static func removeIfAbandoned(_ name: String, in parent: Descriptor) {
+        guard name.hasPrefix(prefix), let folder = open(name, in: parent.number) else { return }
+        for entry in ["lock", "new"] {
+            let number = unsafe openat(
+                folder.number, entry, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+            if number < 0, errno == ENOENT { continue }
+            guard number >= 0 else { return }
+            let lock = Descriptor(number)
+            var info = stat()
+            guard unsafe fstat(number, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_uid == geteuid(),
+                // The owner holds the lock as long as it lives; a lock that can be had has no owner.
+                softpod_try_lock(number) == 0
+            else { return }
+            return withExtendedLifetime(lock) { remove(folder, name) }
+        }
+        // Its owner died before it made a lock; or it is about to, finds the folder gone, and makes another. What else is in it stays.
+        removeName(folder, name)
+    }
+
+    private static func removeAbandoned(in parent: Descriptor) {
+        let copy = fcntl(parent.number, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { return }
+        guard let directory = unsafe fdopendir(copy) else {
+            _ = close(copy)  // Nothing was read.
+            return
+        }
         var names: [String] = []
         while let entry = unsafe readdir(directory) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { start in
                 unsafe start.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
-            if name.hasPrefix(prefix) { names.append(parent + "/" + name) }
+            if name.hasPrefix(prefix) { names.append(name) }
         }
-        unsafe closedir(directory)
-        for path in names {
-            let number = unsafe open(path + "/lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
-            guard number >= 0 else {
-                // No lock yet, or never: an owner needs microseconds from the folder to the lock. Goes only if it is empty.
-                if isOld(path) { remove(path) }
-                continue
-            }
-            // The owner holds the lock as long as it lives; a lock that can be had has no owner.
-            if softpod_try_lock(number) == 0 { remove(path) }
-            close(number)
-        }
+        _ = unsafe closedir(directory)  // Nothing was written.
+        for name in names { removeIfAbandoned(name, in: parent) }
     }
 }

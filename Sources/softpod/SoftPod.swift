@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import NodeRuntime
+internal import SharedMemory
 internal import Workers
 
 /// A supernode in software.
@@ -23,6 +24,7 @@ struct SoftPod: ParsableCommand {
     static func main() {
         ProcessControl.settleInheritance()
         ProcessControl.openStandardDescriptors()
+        BusErrors.explain()
         var failure: (any Error)?
         do {
             var command = try parseAsRoot(Array(ProcessControl.arguments.dropFirst()))

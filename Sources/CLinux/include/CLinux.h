@@ -53,6 +53,22 @@ void softpod_name_thread(const char *name);
 /// A descriptor with close-on-exec set, or a negative errno.
 int softpod_anonymous_shared_memory(void);
 
+/// A memory file (memfd) of mode 0600 whose size can be sealed: a descriptor with close-on-exec set, or a negative errno.
+int softpod_sealable_memory(void);
+
+/// Lets no process change the size of a memory file any more: 0, or errno.
+int softpod_seal_size(int descriptor);
+
+/// Whether a descriptor's file cannot be made smaller by any process.
+int softpod_has_sealed_size(int descriptor);
+
+/// How large files of this process may become, in bytes; UINT64_MAX where there is no limit.
+uint64_t softpod_file_size_limit(void);
+
+/// Opens a folder only to name things in it, for which reading it is not needed: a descriptor with close-on-exec set, or a negative errno.
+/// `at` is an open folder, or -1 for the working directory.
+int softpod_open_folder(int at, const char *path);
+
 /// Bytes still free in the file system behind a descriptor, or UINT64_MAX if that cannot be told.
 uint64_t softpod_free_bytes(int descriptor);
 

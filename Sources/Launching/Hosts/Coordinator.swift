@@ -254,6 +254,7 @@ public final class Coordinator {
             status: failure?.status ?? .success, report: failure?.report, results: results,
             counts: gathered(OperationCounts()) { $0.counts }, flights: gathered([]) { $0.flights },
             processCount: reports.reduce(0) { $0 + ($1?.processCount ?? 0) },
+            memory: Set(reports.compactMap { $0?.memory?.rawValue }).sorted().joined(separator: " and "),
             startNanoseconds: connectedAt.map { $0 - begunAt }, stopNanoseconds: now - (endingSince ?? now),
             totalNanoseconds: now - begunAt)
     }

@@ -139,8 +139,8 @@ public final class HostAgent {
                 .ended(
                     run: run,
                     HostReport(
-                        processCount: outcome.processCount, remark: membership.remark, counts: outcome.counts,
-                        flights: wantsFlights ? outcome.flights : [])))
+                        processCount: outcome.processCount, memory: SegmentMemory(rawValue: outcome.memory),
+                        remark: membership.remark, counts: outcome.counts, flights: wantsFlights ? outcome.flights : [])))
         } catch {
             let text = "host \(name): \(error)"
             uplink.send(

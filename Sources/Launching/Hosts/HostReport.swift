@@ -37,6 +37,8 @@ package struct HostFailure: Sendable, Equatable {
 package struct HostReport: Sendable, Equatable {
     /// Rank processes it had.
     var processCount: Int
+    /// Where the segment's memory came from; nil if there was none.
+    var memory: SegmentMemory?
     /// What is known of ranks here that may be to blame for somebody else's trouble; empty for nothing.
     var remark: String
     /// Counters of the host's ranks, in their order.
@@ -46,6 +48,7 @@ package struct HostReport: Sendable, Equatable {
 
     func write(to writer: inout ByteWriter) {
         writer.write(UInt32(processCount))
+        writer.write(memory?.rawValue ?? "", limit: HostMessage.nameLimit)
         writer.write(remark, limit: HostFailure.reportLimit)
         writer.write(UInt32(counts.count))
         for count in counts {
@@ -59,8 +62,12 @@ package struct HostReport: Sendable, Equatable {
         }
     }
 
-    package init(processCount: Int, remark: String, counts: [OperationCounts], flights: [[FlightRecord]]) {
+    package init(
+        processCount: Int, memory: SegmentMemory? = nil, remark: String, counts: [OperationCounts],
+        flights: [[FlightRecord]]
+    ) {
         self.processCount = processCount
+        self.memory = memory
         self.remark = remark
         self.counts = counts
         self.flights = flights
@@ -69,6 +76,8 @@ package struct HostReport: Sendable, Equatable {
     init?(from reader: inout ByteReader) {
         let most = SegmentLayout.maximumDieCount
         guard let processes = reader.readCount(limit: most),
+            let memory = reader.readText(limit: HostMessage.nameLimit),
+            memory.isEmpty || SegmentMemory(rawValue: memory) != nil,
             let remark = reader.readText(limit: HostFailure.reportLimit),
             let countCount = reader.readCount(limit: most)
         else { return nil }
@@ -96,7 +105,9 @@ package struct HostReport: Sendable, Equatable {
             }
             flights.append(records)
         }
-        self.init(processCount: processes, remark: remark, counts: counts, flights: flights)
+        self.init(
+            processCount: processes, memory: SegmentMemory(rawValue: memory), remark: remark, counts: counts,
+            flights: flights)
     }
 }
 

@@ -49,6 +49,13 @@ public struct Checkpoint: Sendable {
         paths = [indexPath] + numbers.keys.sorted().map { directory + "/" + $0 }
     }
 
+    /// Throws if a file is no longer what it was when it was opened: weights that were read since may be anything.
+    public func checkUnchanged() throws(ModelFileError) {
+        for file in files {
+            if let change = file.mapping.change { throw ModelFileError(file: file.mapping.path, rule: change) }
+        }
+    }
+
     /// All tensor names, sorted.
     public var names: [String] { homes.keys.sorted() }
 

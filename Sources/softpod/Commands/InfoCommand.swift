@@ -105,14 +105,17 @@ struct InfoCommand: ParsableCommand {
         let shape = Supernode.cloudMatrix384
         let policy = WaitPolicy.census(dies: shape.dieCount)
         let few = WaitPolicy.census(dies: 1)
-        let memory = ProcessControl.sharedMemoryFreeByteCount()
+        let outlook = SegmentMemory.outlook
+        let memory = outlook.freeByteCount
         let variables = AscendVariable.present(in: ProcessInfo.processInfo.environment)
         let chosen = try tuning.chosen()
         let table = chosen?.table ?? .standard
         var row = Row([
             "version": .text(RunFacts.commit), "host": .text(ProcessControl.hostName),
             "processor": .text(ProcessControl.processorName), "cores": .integer(WaitPolicy.usableCores),
+            "memory": .text(outlook.memory.rawValue + (outlook.obstacle.map { ": \($0)" } ?? "")),
             "sharedMemoryFree": memory.map { .text(Figures.bytes($0)) } ?? .absent,
+            "memfdFree": MemoryBudget.availableByteCount().map { .text(Figures.bytes($0)) } ?? .absent,
             "runFolders": .text(RunFolder.parent), "kernels": .text("\(InstructionSet.best)"),
             "kernelsAvailable": .text(InstructionSet.available.map(\.description).joined(separator: " ")),
             "waiting": .text(

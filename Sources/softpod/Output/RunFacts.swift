@@ -8,6 +8,7 @@ struct RunFacts {
 
     init(cluster: ClusterOptions, outcome: ClusterOutcome) {
         self.init(cluster: cluster, processes: outcome.processCount)
+        row.append("memory", outcome.memory.isEmpty ? .absent : .text(outcome.memory))
     }
 
     /// The facts of a run that has not ended, for rows that are written while it lasts.

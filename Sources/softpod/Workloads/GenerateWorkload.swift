@@ -52,20 +52,21 @@ struct GenerateWorkload: Workload {
         let configuration = try ModelConfiguration(file: plan.model.directory + "/config.json")
         let checkpoint = try Checkpoint(directory: plan.model.directory)
         let world = Team.world(die.endpoint)
-        let result: Result
-        switch resolved.placement.attention {
-        case .data:
-            var model = try PlacedModel(
-                dataParallel: checkpoint, configuration, precision: resolved.precision, placement: resolved.placement,
-                variant: resolved.variant, world: world)
-            let mine = plan.requests.indices.filter { $0 % world.size == world.rank }
-            result = try loop(&model, requests: mine, speaks: true, die, configuration, begin)
-        case .kvShards:
-            var model = try PlacedModel(
-                keySharded: checkpoint, configuration, precision: resolved.precision, placement: resolved.placement,
-                variant: resolved.variant, world: world)
-            result = try loop(
-                &model, requests: Array(plan.requests.indices), speaks: world.rank == 0, die, configuration, begin)
+        let result = try ModelPlan.watching(checkpoint) {
+            switch resolved.placement.attention {
+            case .data:
+                var model = try PlacedModel(
+                    dataParallel: checkpoint, configuration, precision: resolved.precision,
+                    placement: resolved.placement, variant: resolved.variant, world: world)
+                let mine = plan.requests.indices.filter { $0 % world.size == world.rank }
+                return try loop(&model, requests: mine, speaks: true, die, configuration, begin)
+            case .kvShards:
+                var model = try PlacedModel(
+                    keySharded: checkpoint, configuration, precision: resolved.precision,
+                    placement: resolved.placement, variant: resolved.variant, world: world)
+                return try loop(
+                    &model, requests: Array(plan.requests.indices), speaks: world.rank == 0, die, configuration, begin)
+            }
         }
         return Array(try JSONEncoder().encode(result))
     }

@@ -2,6 +2,7 @@ internal import Attention
 internal import Collectives
 internal import FoundationEssentials
 internal import Model
+internal import NodeRuntime
 
 /// What a rank process must know to place a model: the part of a payload that generation and scoring share.
 struct ModelPlan: Codable, Sendable {
@@ -28,6 +29,14 @@ struct ModelPlan: Codable, Sendable {
             textLimit: textLimit, requestLimit: requestLimit)
         if let tuning { placement.tuning = try TuningTable(text: tuning) }
         return Resolved(precision: precision, placement: placement, variant: variant)
+    }
+
+    /// Does something with a model's files, and then looks whether they are still what they were: a file that was overwritten while it
+    /// was mapped gives wrong numbers, or a failure that does not say why.
+    static func watching<Value>(_ checkpoint: Checkpoint, _ body: () throws -> Value) throws -> Value {
+        let result = Swift.Result { try body() }
+        do { try checkpoint.checkUnchanged() } catch { throw InputError(.data, "\(error)") }
+        return try result.get()
     }
 
     struct Resolved {

@@ -60,17 +60,19 @@ struct ScoreWorkload: Workload {
     ) throws -> TextScore? {
         let configuration = try ModelConfiguration(file: plan.model.directory + "/config.json")
         let checkpoint = try Checkpoint(directory: plan.model.directory)
-        switch resolved.placement.attention {
-        case .data:
-            var model = try PlacedModel(
-                dataParallel: checkpoint, configuration, precision: precision, placement: resolved.placement,
-                variant: resolved.variant, world: world)
-            return try loop(&model, tokens, configuration)
-        case .kvShards:
-            var model = try PlacedModel(
-                keySharded: checkpoint, configuration, precision: precision, placement: resolved.placement,
-                variant: resolved.variant, world: world)
-            return try loop(&model, tokens, configuration)
+        return try ModelPlan.watching(checkpoint) {
+            switch resolved.placement.attention {
+            case .data:
+                var model = try PlacedModel(
+                    dataParallel: checkpoint, configuration, precision: precision, placement: resolved.placement,
+                    variant: resolved.variant, world: world)
+                return try loop(&model, tokens, configuration)
+            case .kvShards:
+                var model = try PlacedModel(
+                    keySharded: checkpoint, configuration, precision: precision, placement: resolved.placement,
+                    variant: resolved.variant, world: world)
+                return try loop(&model, tokens, configuration)
+            }
         }
     }
 
