@@ -170,7 +170,7 @@ public final class Coordinator {
                 send(.start(run: run, workload: configuration.workload, payload: configuration.payload), to: index)
             }
             onEvent(.started)
-        case .running where agents.allSatisfy(\.part.isDone): leave(nil, within: .seconds(20))
+        case .running where agents.allSatisfy(\.part.isDone): finish()
         default: break
         }
     }
