@@ -251,7 +251,7 @@ public final class Coordinator {
         }
         return ClusterOutcome(
             status: failure?.status ?? .success, report: failure?.report, results: results,
-            counts: gathered(OperationCounts()) { $0.counts }, flights: gathered([]) { $0.flights },
+            counts: gathered(nil) { $0.counts }, flights: gathered([]) { $0.flights },
             processCount: reports.reduce(0) { $0 + ($1?.processCount ?? 0) },
             startNanoseconds: connectedAt.map { $0 - begunAt }, stopNanoseconds: now - (endingSince ?? now),
             totalNanoseconds: now - begunAt)

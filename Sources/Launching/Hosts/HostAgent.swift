@@ -139,7 +139,8 @@ public final class HostAgent {
                 .ended(
                     run: run,
                     HostReport(
-                        processCount: outcome.processCount, remark: membership.remark, counts: outcome.counts,
+                        processCount: outcome.processCount, remark: membership.remark,
+                        counts: outcome.counts.compactMap { $0 },
                         flights: wantsFlights ? outcome.flights : [])))
         } catch {
             let text = "host \(name): \(error)"
