@@ -55,7 +55,9 @@ let package = Package(
         // L2: the owners of mappings, threads and sockets.
         .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
         .target(name: "Workers", dependencies: ["CLinux", "SharedMemory"], swiftSettings: house),
-        .target(name: "Messaging", dependencies: ["CZeroMQ", "Workers"], swiftSettings: house),
+        .target(
+            name: "Messaging", dependencies: ["CLinux", "CZeroMQ", "Workers"],
+            swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         // L3: the bus.
         .target(
             name: "Fabric",

@@ -109,4 +109,13 @@ public enum Dense {
         }
         return best
     }
+
+    /// Whether every value is a number: no NaN and no infinity.
+    ///
+    /// The largest bit pattern without its sign tells, so that one pass of whole-number maxima suffices.
+    public static func allFinite(_ values: Span<Float>) -> Bool {
+        var largest: UInt32 = 0
+        for index in values.indices { largest = max(largest, values[index].bitPattern & 0x7FFF_FFFF) }
+        return largest < Float.infinity.bitPattern
+    }
 }

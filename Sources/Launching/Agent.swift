@@ -26,6 +26,8 @@ public final class Agent {
     var slots: [RankSlot] = []
     var state = State.starting
     private var results: [[UInt8]?]
+    /// What came of each die; without all results a run is no success.
+    var handedIn: HandedIn
     var verdict: Verdict?
     private var status = ExitStatus.success
     private var report: String?
@@ -82,6 +84,7 @@ public final class Agent {
                     diesPerProcess: configuration.diesPerProcess))
         folder = try RunFolder.create()
         results = Array(repeating: nil, count: configuration.dieCount)
+        handedIn = HandedIn(segment.plan.ranks)
         deadline = Deadline(after: configuration.startDeadline).nanoseconds
         do {
             socket = try Socket(.router, in: membership?.context ?? MessageContext())
@@ -135,6 +138,7 @@ public final class Agent {
             endIfAbandoned()
             if isLate { deadlinePassed() }
             if state == .starting { startWhenAllAreHere() }
+            if state == .running { reportOverdueConsequence() }
             if state == .running, slots.allSatisfy(\.hasLeft) { finish() }
         }
     }
@@ -142,7 +146,7 @@ public final class Agent {
     /// Milliseconds until something must be done; negative while nothing must.
     private func untilDeadline() -> Int {
         let longest = membership?.pollMilliseconds ?? -1
-        if state == .running || state == .waiting { return longest }
+        if state == .running || state == .waiting { return untilPatienceEnds(longest) }
         let now = Monotonic.now()
         let left = now >= deadline ? 0 : Int((deadline - now) / 1_000_000) + 1
         return longest < 0 ? left : min(left, longest)
@@ -178,6 +182,7 @@ public final class Agent {
             onEvent(.said(die: die, bytes: bytes))
         case .result(let die, let bytes):
             guard slots[index].dies.contains(die) else { return }
+            handedIn.note(resultOf: die)
             if let membership { return membership.relay(message) }
             results[die] = bytes
         case .failure(let die, let failure):
@@ -215,7 +220,8 @@ public final class Agent {
     }
 
     private func failed(_ die: Int, _ failure: ControlMessage.Failure) {
-        guard verdict == nil, !failure.isConsequence else { return }
+        guard verdict == nil else { return }
+        guard !failure.isConsequence else { return handedIn.note(failure, of: die) }
         // A rank stopped while it released a barrier has come, so its waiters cannot know that it is the one to blame.
         let stopped = RankSlot.stopped(slots).filter { !failure.peers.contains($0) }
         let known = (failure.peers.prefix(4) + stopped.prefix(4)).compactMap { describe($0) }
@@ -307,10 +313,10 @@ public final class Agent {
     }
 
     private func finish() {
-        guard verdict == nil else { return }
+        guard verdict == nil, isWhole else { return }
         // Windows and switch are needed until the ranks of all hosts are done.
         if let membership { return membership.sayDone() }
-        leave(within: .seconds(2))
+        leave(within: Self.leavingTime)
     }
 
     func leave(within time: Duration) {
@@ -321,6 +327,7 @@ public final class Agent {
     }
 
     private func deadlinePassed() {
+        if state == .ending, verdict == nil { return reportStragglers() }
         guard state == .starting else { return killRest() }
         let missing = slots.filter { !$0.isConnected }
         let names = missing.prefix(4).map { "\($0.ranks) (pid \($0.child.id))" }.joined(separator: ", ")

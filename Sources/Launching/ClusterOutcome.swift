@@ -10,11 +10,11 @@ public struct ClusterOutcome: Sendable {
     public var report: String?
     /// Results by rank; nil where a die gave none.
     public var results: [[UInt8]?]
-    /// Fabric operations by rank, as the control blocks held them at the end.
-    public var counts: [OperationCounts]
+    /// Fabric operations by rank, as the control blocks held them at the end; nil for ranks of a host that gave no last report.
+    public var counts: [OperationCounts?]
     /// What each rank's flight recorder held at the end, oldest first; by rank.
     public var flights: [[FlightRecord]]
-    /// Rank processes.
+    /// Rank processes, as far as hosts have reported them.
     public var processCount: Int
     /// Where the segment's memory came from: `/dev/shm` or `memfd`; both, where hosts differ. Empty where no host has said.
     public var memory: String

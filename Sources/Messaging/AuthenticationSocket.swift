@@ -63,6 +63,7 @@ final class AuthenticationSocket: @unchecked Sendable {
         let request = ZAPRequest(frames)
         let id = frames.count > 1 && frames[1].count <= 255 ? frames[1] : []
         let answer = ZAPRequest.answer(id, isAllowed: request.map(isAllowed) ?? false)
+        HandOver.give()
         for (index, frame) in answer.enumerated() {
             let flags = ZMQ_DONTWAIT | (index + 1 < answer.count ? ZMQ_SNDMORE : 0)
             var code: Int32 = -1

@@ -44,6 +44,7 @@ public final class BareSocket {
 
     /// Sends a packet, which stays the caller's.
     public func send(_ packet: Packet, more: Bool = false) throws(MessagingError) {
+        HandOver.give()
         var copy = zmq_msg_t()
         unsafe zmq_msg_init(&copy)
         guard unsafe zmq_msg_copy(&copy, packet.message) == 0 else { throw Socket.failure("copy") }
@@ -58,6 +59,7 @@ public final class BareSocket {
     public func receive() throws(MessagingError) -> Packet {
         let packet = Packet.empty()
         guard unsafe zmq_msg_recv(packet.message, handle, 0) >= 0 else { throw Socket.failure("receive") }
+        HandOver.take()
         return packet
     }
 }

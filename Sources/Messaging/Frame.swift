@@ -11,6 +11,8 @@ struct Frame: ~Copyable {
 
     deinit {
         var message = message
+        HandOver.give()
+        HandOver.take()
         _ = unsafe zmq_msg_close(&message)  // Fails only for a message that was never made.
     }
 
@@ -21,6 +23,7 @@ struct Frame: ~Copyable {
             if code == EAGAIN { return false }
             guard code == EINTR else { throw Socket.failure("receive") }
         }
+        HandOver.take()
         return true
     }
 

@@ -114,6 +114,7 @@ public final class LinkSocket {
     /// - Returns: false if it cannot be sent now: the peer is not connected, or the queue is full.
     public func send(_ head: Packet, _ attachment: Packet?, to name: UInt16) throws(MessagingError) -> Bool {
         mayHoldMessage = true
+        HandOver.give()
         if isRouter {
             let code = unsafe withUnsafeBytes(of: Self.identity(name)) { bytes in
                 unsafe zmq_send(handle, bytes.baseAddress, bytes.count, ZMQ_DONTWAIT | ZMQ_SNDMORE)
@@ -177,6 +178,7 @@ public final class LinkSocket {
                 throw Socket.failure("receive")
             }
         }
+        HandOver.take()
         return (packet, unsafe zmq_msg_more(packet.message) != 0)
     }
 }

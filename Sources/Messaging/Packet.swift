@@ -13,6 +13,9 @@ public final class Packet {
     }
 
     deinit {
+        // The last of those who share the bytes gives them back, after the others have read them.
+        HandOver.give()
+        HandOver.take()
         _ = unsafe zmq_msg_close(message)  // Fails only for a message that was never made.
         unsafe message.deallocate()
     }
@@ -44,6 +47,7 @@ public final class Packet {
             message, UnsafeMutableRawPointer(mutating: start), bytes.count,
             { _, hint in
                 guard let hint = unsafe hint else { return }
+                HandOver.take()
                 unsafe Unmanaged<AnyObject>.fromOpaque(hint).release()
             }, hint)
         precondition(code == 0, "no memory for a packet")

@@ -114,6 +114,7 @@ public final class Socket {
     ///
     /// - Returns: false if the queue is full or the router does not know the peer.
     public func send(_ frames: [[UInt8]]) throws(MessagingError) -> Bool {
+        HandOver.give()
         for (index, frame) in frames.enumerated() {
             let flags = ZMQ_DONTWAIT | (index + 1 < frames.count ? ZMQ_SNDMORE : 0)
             var code: Int32 = -1

@@ -12,8 +12,7 @@ public enum OracleGate {
         logits: [Double], bias: [Double], groups: Int, groupsKept: Int, expertsPerToken: Int, normalises: Bool,
         scale: Double
     ) -> (experts: [Int], weights: [Double]) {
-        let scores = logits.map { 1 / (1 + OracleMath.exp(-$0)) }
-        let chosenBy = zip(scores, bias).map { $0 + $1 }
+        let chosenBy = zip(logits, bias).map { score($0) + $1 }
         let size = logits.count / groups
         let groupScores = (0..<groups).map { group in
             chosenBy[group * size..<(group + 1) * size].sorted(by: >).prefix(2).reduce(0, +)
@@ -21,13 +20,20 @@ public enum OracleGate {
         let kept = best(groupsKept, of: groupScores, among: Array(0..<groups))
         let candidates = (0..<logits.count).filter { kept.contains($0 / size) }
         let experts = best(expertsPerToken, of: chosenBy, among: candidates)
-        var weights = experts.map { scores[$0] }
+        return (experts, weights(of: experts, logits: logits, normalises: normalises, scale: scale))
+    }
+
+    /// The weights of experts, however they were chosen.
+    public static func weights(of experts: [Int], logits: [Double], normalises: Bool, scale: Double) -> [Double] {
+        var weights = experts.map { score(logits[$0]) }
         if normalises {
             let sum = weights.reduce(0, +) + 1e-20
             weights = weights.map { $0 / sum }
         }
-        return (experts, weights.map { $0 * scale })
+        return weights.map { $0 * scale }
     }
+
+    static func score(_ logit: Double) -> Double { 1 / (1 + OracleMath.exp(-logit)) }
 
     private static func best(_ count: Int, of values: [Double], among candidates: [Int]) -> [Int] {
         Array(candidates.sorted { values[$0] != values[$1] ? values[$0] > values[$1] : $0 < $1 }.prefix(count))

@@ -4,8 +4,16 @@ internal import Glibc
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    /// Starts at a seed.
-    public init(seed: UInt64) { state = seed }
+    /// Starts at a seed, or at a stream of it: `SeededGenerator(seed: seed, rank)`.
+    public init(seed: UInt64, _ stream: UInt64...) { state = stream.reduce(seed, Self.mixed) }
+
+    /// The seed of a stream. Neighbouring seeds, ranks and numbers give unrelated streams, where a sum would give the same data again one
+    /// rank or one seed further on.
+    public static func mixed(_ seed: UInt64, _ stream: UInt64) -> UInt64 {
+        var generator = SeededGenerator(seed: seed)
+        generator.state = generator.next() ^ stream
+        return generator.next()
+    }
 
     /// The next 64 bits.
     public mutating func next() -> UInt64 {

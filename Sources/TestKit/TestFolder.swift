@@ -22,18 +22,28 @@ public final class TestFolder {
     }
 
     /// Writes a shell script and returns its path.
+    ///
+    /// Another process writes it: a file is not executed while a descriptor for writing it is open anywhere (ETXTBSY, execve(2)), and one
+    /// of this process could have been inherited by whatever another test starts at the same moment, until that has become its program.
     public func script(_ name: String, _ text: String) throws -> String {
-        let place = try file(name, "#!/bin/sh\n" + text + "\n")
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: place)
+        let place = path + "/" + name
+        try shell("printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\" && chmod 755 \"$0\"", [place, text])
         return place
+    }
+
+    /// Runs a line of shell with its `$0`, `$1` and so on.
+    private func shell(_ line: String, _ arguments: [String]) throws {
+        let command = try Process.run(URL(fileURLWithPath: "/bin/sh"), arguments: ["-c", line] + arguments)
+        command.waitUntilExit()
+        guard command.terminationStatus == 0 else {
+            throw ClusterUnderTest.HarnessError("cannot make \(arguments.first ?? "a file")")
+        }
     }
 
     /// Makes a pipe with a name and returns its path.
     public func pipe(_ name: String) throws -> String {
         let place = path + "/" + name
-        let command = try Process.run(URL(fileURLWithPath: "/bin/sh"), arguments: ["-c", "mkfifo \"$0\"", place])
-        command.waitUntilExit()
-        guard command.terminationStatus == 0 else { throw ClusterUnderTest.HarnessError("cannot make \(place)") }
+        try shell("mkfifo \"$0\"", [place])
         return place
     }
 }

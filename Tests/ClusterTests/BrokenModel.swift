@@ -30,6 +30,19 @@ struct BrokenModel: ~Copyable {
         try replace(name, Data(change(text).utf8))
     }
 
+    /// Makes one weight a NaN, in whichever of the 16 and 32-bit types it is stored.
+    func spoil(_ tensor: String) throws {
+        var file = try Data(contentsOf: URL(fileURLWithPath: ClusterUnderTest.austen + "/model.safetensors"))
+        let count = file.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+        let header = try JSONSerialization.jsonObject(with: Data(file[8..<8 + count])) as? [String: Any] ?? [:]
+        guard let entry = header[tensor] as? [String: Any], let place = (entry["data_offsets"] as? [Int])?.first,
+            let type = entry["dtype"] as? String
+        else { throw ClusterUnderTest.HarnessError("the shipped model has no \(tensor)") }
+        let high = 8 + count + place + (type == "F32" ? 2 : 0)
+        file.replaceSubrange(high..<high + 2, with: [0xC0, 0xFF])
+        try replace("model.safetensors", file)
+    }
+
     /// Writes a weights file with another header; its numbers are zeros, because nobody gets to read them.
     func header(_ change: (inout [String: [String: Any]], _ name: String) throws -> Void) throws {
         let file = try Data(

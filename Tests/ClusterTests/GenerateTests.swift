@@ -46,6 +46,24 @@ extension Commands {
                 Layout(dies: 32, diesPerProcess: 4, ep: 32, attention: "kv-shards"),
             ]
 
+        @Test(
+            "A weight that is no number ends the run with the request and the position, and no text is made up",
+            arguments: [["--attention", "data"], ["--attention", "kv-shards"], ["--temperature", "0.8"]])
+        func notFinite(options: [String]) throws {
+            let model = try BrokenModel()
+            try model.spoil("model.norm.weight")
+            let end = try ClusterUnderTest(
+                ["generate", "--model", model.folder, "--dies", "2", "--ep", "2", "--max-tokens", "8", "--json"]
+                    + options
+            ).end()
+            #expect(end.code == 65, "\(end.messages)")
+            #expect(
+                end.messages.contains { $0.contains("request 0, position ") && $0.contains("must be finite") },
+                "\(end.messages)")
+            #expect(end.leftovers == [])
+            #expect(end.outputLines.last?.contains("\"tokens\":0") == true, "\(end.output)")
+        }
+
         @Test("Greedy continuations in float32 are the golden ones on every layout", arguments: layouts)
         func golden(layout: Layout) throws {
             let golden = try Golden.read().prompts

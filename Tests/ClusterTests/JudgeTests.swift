@@ -19,6 +19,45 @@ extension Commands {
             }
         }
 
+        @Test("A seed replays, whole or one check of it; its neighbour gives other data", arguments: [7] as [UInt64])
+        func seeds(seed: UInt64) throws {
+            func digests(_ seed: UInt64, only: String) throws -> [String: String] {
+                let end = try ClusterUnderTest([
+                    "verify", "--dies", "3", "--only", only, "--seed", "\(seed)", "--json",
+                ]).end()
+                #expect(end.code == 0, "\(end.messages)")
+                var found: [String: String] = [:]
+                for row in try end.outputLines.map({ try end.object($0) }) {
+                    found[try #require(row["entry"] as? String)] = row["digest"] as? String
+                }
+                return found
+            }
+            let all = try digests(seed, only: "a")
+            #expect(all.count > 40)
+            #expect(try digests(seed, only: "a") == all)
+            for name in ["experts.gate", "fabric.onesided", "attention.amla.float32"] {
+                let alone = try digests(seed, only: name)
+                #expect(alone[name] == all[name] && alone[name] != nil, "\(name)")
+            }
+            let next = try digests(seed + 1, only: "a")
+            // Nothing moves in a barrier, so its digest is that of nothing.
+            for (name, digest) in all where !name.contains("barrier") { #expect(next[name] != digest, "\(name)") }
+        }
+
+        @Test("A model whose logits are not numbers gives no perplexity")
+        func notFinite() throws {
+            let model = try BrokenModel()
+            try model.spoil("model.norm.weight")
+            let end = try ClusterUnderTest([
+                "verify", "--model", model.folder, "--dies", "2", "--json", "--text",
+                ClusterUnderTest.root + "/LICENSE",
+            ]).end()
+            #expect(end.code == 65, "\(end.messages)")
+            #expect(end.output == "")
+            #expect(end.messages.contains { $0.contains("logits must be finite") }, "\(end.messages)")
+            #expect(end.leftovers == [])
+        }
+
         @Test(
             "The held-out text costs what the golden figures say, within the bounds of each precision",
             arguments: [("float32", 1e-3 / 34.3, 1.0), ("bfloat16", 0.01, 0.99), ("int8", 0.02, 0.98)])

@@ -44,7 +44,7 @@ struct CollectiveConformanceTests {
 
     /// One trial of each operation and length, with the rest drawn from the seed.
     static func sample(_ size: Int, counts: [Int], seed: UInt64) -> [CollectiveTrial] {
-        var random = SeededGenerator(seed: seed &+ UInt64(size))
+        var random = SeededGenerator(seed: seed, UInt64(size))
         return counts.flatMap { count in
             CollectiveOperation.allCases.map { operation in
                 CollectiveTrial(
@@ -137,7 +137,8 @@ struct CollectiveConformanceTests {
             (0..<12).flatMap { turn in
                 [CollectiveOperation.allToAllV, .allGatherV].map {
                     CollectiveTrial(
-                        $0, size: size, count: Self.counts.last ?? 0, type: .bfloat16, seed: seed &+ UInt64(turn))
+                        $0, size: size, count: Self.counts.last ?? 0, type: .bfloat16,
+                        seed: SeededGenerator.mixed(seed, UInt64(turn)))
                 }
             }
         }

@@ -27,7 +27,7 @@ struct StreamTests {
             ) { world in
                 let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 16 << 10))
                 let heap = try world.allocate(byteCount: area)
-                var random = SeededGenerator(seed: seed ^ UInt64(world.rank))
+                var random = SeededGenerator(seed: seed, UInt64(world.rank))
                 var requests: [(CollectiveRequest, JudgedTrial, Region)] = []
                 var offset = 0
                 for judged in trials {

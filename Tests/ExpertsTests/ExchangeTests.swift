@@ -47,7 +47,7 @@ struct ExchangeTests {
                 let exchange = try ExpertExchange(world: world, team: world, layout: layout)
                 let check = ExchangeCheck(exchange: exchange, expert: Workload.expert)
                 return try Workload.Pattern.allCases.enumerated().flatMap { index, pattern in
-                    try check.run(Workload(layout, seed: seed &+ UInt64(index), pattern: pattern))
+                    try check.run(Workload(layout, seed: SeededGenerator.mixed(seed, UInt64(index)), pattern: pattern))
                 }
             }
         }
@@ -63,7 +63,7 @@ struct ExchangeTests {
                 let exchange = try ExpertExchange(world: world, team: world, layout: layout)
                 let check = ExchangeCheck(exchange: exchange, expert: Workload.expert)
                 return try Workload.Pattern.allCases.enumerated().flatMap { index, pattern in
-                    try check.run(Workload(layout, seed: seed &+ UInt64(index), pattern: pattern))
+                    try check.run(Workload(layout, seed: SeededGenerator.mixed(seed, UInt64(index)), pattern: pattern))
                 }
             }
         }
@@ -88,11 +88,11 @@ struct ExchangeTests {
         try Self.clean(dies: 4, layout: layout, "seed \(seed)") { world in
             let exchange = try ExpertExchange(world: world, team: world, layout: layout)
             let check = ExchangeCheck(exchange: exchange, expert: Workload.expert)
-            var random = SeededGenerator(seed: seed &+ UInt64(world.rank) &+ 1000)
+            var random = SeededGenerator(seed: seed, UInt64(world.rank), 1000)
             var wrong: [String] = []
             var idle: UInt64 = 0
             for call in 0..<50 {
-                let workload = Workload(layout, seed: seed &+ UInt64(call), pattern: .random)
+                let workload = Workload(layout, seed: SeededGenerator.mixed(seed, UInt64(call)), pattern: .random)
                 // Now one rank is late, now another.
                 for _ in 0..<Int.random(in: 0..<20_000, using: &random) { idle ^= random.next() }
                 if combineEvery > 0 || call % 3 == 0 {

@@ -55,6 +55,69 @@ struct GateTests {
         }
     }
 
+    /// One unit of rounding.
+    private static let u: Float = 0x1p-24
+
+    @Test(
+        "float32 takes another expert where logits differ by less than it can see, and that is a near tie, not a fault")
+    func nearTies() {
+        let gate = Gate(
+            expertCount: 4, groupCount: 1, groupsPerToken: 1, expertsPerToken: 1, normalises: true, scale: 1)
+        var ties = 0
+        var random = SeededGenerator(seed: 17)
+        for _ in 0..<200 {
+            // The better one stands behind, so that a tie of float32 goes to the other.
+            let low = Float.random(in: 2...4, using: &random)
+            let logits = [-4, low, low.nextUp, -4]
+            let (chosen, _) = Self.select(gate, logits, [0, 0, 0, 0])
+            let judgement = OracleGate.judge(
+                chosen, logits: logits, bias: [0, 0, 0, 0], groups: 1, groupsKept: 1, expertsPerToken: 1)
+            #expect(judgement == (chosen == [2] ? .same : .nearTie), "\(low)")
+            if judgement == .nearTie { ties += 1 }
+        }
+        #expect(ties > 50, "\(ties)")
+    }
+
+    @Test(
+        "Another expert is accepted within the margin and refused just outside it",
+        arguments: [(4, OracleGate.Judgement.nearTie), (6, .nearTie), (8, .wrong), (100, .wrong)])
+    func margin(units: Int, expected: OracleGate.Judgement) {
+        // Scores of 1/2, so each is known within 3.5 u, and two that differ by up to 7 u cannot be told apart.
+        let logits = [Float](repeating: 0, count: 4)
+        let bias: [Float] = [-0.25, 0, Float(units) * Self.u, -0.25]
+        func judge(_ experts: [Int], _ count: Int) -> OracleGate.Judgement {
+            OracleGate.judge(experts, logits: logits, bias: bias, groups: 1, groupsKept: 1, expertsPerToken: count)
+        }
+        #expect(judge([2], 1) == .same)
+        #expect(judge([1], 1) == expected)
+        #expect(judge([2, 1], 2) == .same)
+        // In another order, too: who is first matters to the sum's rounding.
+        #expect(judge([1, 2], 2) == expected)
+        #expect(judge([2, 0], 2) == .wrong)
+        #expect(judge([2, 2], 2) == .wrong)
+        #expect(judge([2, 4], 2) == .wrong)
+        // Experts 0 and 3 are equal in everything; the lower index comes first, without any margin.
+        #expect(judge([2, 1, 3], 3) == .wrong)
+        #expect(judge([2, 1, 0], 3) == .same)
+    }
+
+    @Test(
+        "A group is accepted within the margin of its two best and refused just outside it",
+        arguments: [(10, OracleGate.Judgement.nearTie), (14, .nearTie), (17, .wrong), (1000, .wrong)])
+    func groupMargin(units: Int, expected: OracleGate.Judgement) {
+        // Groups of two experts; a group's sum of 1 is known within 2 x 3.5 u + u.
+        let logits = [Float](repeating: 0, count: 6)
+        let bias: [Float] = [0, 0, Float(units) * Self.u, 0, -0.25, -0.25]
+        func judge(_ experts: [Int]) -> OracleGate.Judgement {
+            OracleGate.judge(experts, logits: logits, bias: bias, groups: 3, groupsKept: 1, expertsPerToken: 2)
+        }
+        #expect(judge([2, 3]) == .same)
+        #expect(judge([0, 1]) == expected)
+        #expect(judge([4, 5]) == .wrong)
+        // One of each group: whichever was kept, that cannot be.
+        #expect(judge([2, 0]) == .wrong)
+    }
+
     @Test(
         "random tokens agree with the Float64 twin",
         arguments: [
@@ -70,10 +133,11 @@ struct GateTests {
                 let logits = (0..<experts).map { _ in Float.random(in: -4...4, using: &random) }
                 let bias = (0..<experts).map { _ in Float.random(in: -0.6...0.2, using: &random) }
                 let (chosen, weights) = Self.select(gate, logits, bias)
-                let (expected, expectedWeights) = OracleGate.select(
-                    logits: logits.map(Double.init), bias: bias.map(Double.init), groups: groups, groupsKept: kept,
-                    expertsPerToken: perToken, normalises: normalises, scale: 2.5)
-                #expect(chosen == expected, "seed \(seed)")
+                let judgement = OracleGate.judge(
+                    chosen, logits: logits, bias: bias, groups: groups, groupsKept: kept, expertsPerToken: perToken)
+                #expect(judgement != .wrong, "seed \(seed)")
+                let expectedWeights = OracleGate.weights(
+                    of: chosen, logits: logits.map(Double.init), normalises: normalises, scale: 2.5)
                 for (weight, expected) in zip(weights, expectedWeights) {
                     // A sigmoid within 2 ulp, a sum of up to 8 and a quotient: well within 16 ulp.
                     #expect(abs(Double(weight) - expected) <= 16 * 0x1p-24 * expected, "seed \(seed)")

@@ -68,7 +68,7 @@ struct LinkFaultTests {
         let block = 300 << 10
         let area = try world.allocate(byteCount: 2 * block)
         let words = try world.allocate(byteCount: 64 * (world.size + 2))
-        var random = SeededGenerator(seed: seed &+ UInt64(world.rank))
+        var random = SeededGenerator(seed: seed, UInt64(world.rank))
         var wrong = 0
         let next = (world.rank + 1) % world.size
         let previous = (world.rank + world.size - 1) % world.size

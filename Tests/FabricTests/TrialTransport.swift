@@ -36,7 +36,7 @@ final class TrialTransport: Transport {
         self.segment = segment
         self.rank = rank
         self.trouble = trouble
-        random = SeededGenerator(seed: (trouble.seed ?? 0) &+ UInt64(rank))
+        random = SeededGenerator(seed: trouble.seed ?? 0, UInt64(rank))
     }
 
     /// Before every call: maybe the end, maybe a pause of the kind that schedulers make.

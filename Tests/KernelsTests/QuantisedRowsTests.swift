@@ -126,7 +126,7 @@ struct QuantisedRowsTests {
                 let weights = chosen.map { $0 < 0 ? Float.nan : Float(random.normal()) }
                 var expected = [Float](repeating: 0, count: length)
                 for choice in 0..<choices where chosen[choice] >= 0 {
-                    let row = Self.row(length, seed: seed &+ UInt64(choice) &+ 1, finite: true)
+                    let row = Self.row(length, seed: SeededGenerator.mixed(seed, UInt64(choice)), finite: true)
                     let codes = narrow ? row.map(\.roundedToBFloat16) : row
                     let wire = Self.roundTrip(row, narrow ? .bfloat16 : .float32, portable: true).bytes.dropFirst()
                         .dropLast()

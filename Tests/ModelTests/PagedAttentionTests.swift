@@ -32,7 +32,7 @@ struct PagedAttentionTests {
         var texts = [[Int]](repeating: [], count: golden.prompts.count)
         while generation.isRunning {
             let logits = try model.forward(generation.nextBatch(), attention: &attention, exchange: &exchange)
-            for token in generation.accept(logits) {
+            for token in try generation.accept(logits) {
                 texts[token.request].append(token.token)
                 if token.isLast { attention.release(request: token.request) }
             }
@@ -89,7 +89,7 @@ struct PagedAttentionTests {
             var score = TextScore(tokens, window: golden.window, vocabularySize: model.configuration.vocabularySize)
             while score.isRunning {
                 let logits = try model.forward(score.nextBatch(), attention: &attention, exchange: &exchange)
-                attention.release(request: score.accept(logits))
+                attention.release(request: try score.accept(logits))
             }
             return score
         }

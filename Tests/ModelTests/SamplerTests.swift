@@ -8,6 +8,24 @@ struct SamplerTests {
     @Test("greedy takes the likeliest, the lowest on a tie")
     func greedy() { #expect(Sampler.greedy.choose(Self.logits.span, request: 3, position: 9) == 1) }
 
+    @Test(
+        "Logits that are not finite are an error with request and position, wherever they stand",
+        arguments: [Float.nan, .infinity, -.infinity], 0..<5)
+    func notFinite(value: Float, token: Int) throws {
+        var logits = Self.logits
+        logits[token] = value
+        var generation = Generation(
+            [GenerationRequest(number: 7, prompt: [1, 2, 3], maximumTokens: 4)], sampler: .greedy, vocabularySize: 5)
+        _ = generation.nextBatch()
+        let error = #expect(throws: ModelError.self) { try generation.accept(logits) }
+        #expect(error?.code == .notFinite)
+        #expect(error?.description.hasPrefix("request 7, position 2: the logit of token \(token) is ") == true)
+        var score = TextScore([1, 2, 3], window: 2, vocabularySize: 5)
+        let second = #expect(throws: ModelError.self) { try score.accept(Self.logits + logits) }
+        #expect(second?.description.hasPrefix("request 0, position 1: the logit of token \(token) is ") == true)
+        #expect(throws: Never.self) { try score.accept(Self.logits + Self.logits) }
+    }
+
     @Test("samples follow the softmax of the logits over the temperature")
     func distribution() throws {
         let sampler = try Sampler(temperature: 2, seed: 11)

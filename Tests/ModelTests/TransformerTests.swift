@@ -34,7 +34,7 @@ struct TransformerTests {
         var result: [Int: [Int]] = [:]
         while generation.isRunning {
             let logits = try model.forward(generation.nextBatch(), attention: &attention, exchange: &exchange)
-            for token in generation.accept(logits) {
+            for token in try generation.accept(logits) {
                 result[token.request, default: []].append(token.token)
                 if token.isLast { attention.release(request: token.request) }
             }
@@ -156,7 +156,7 @@ struct TransformerTests {
                 tokens, window: golden.window, vocabularySize: model.configuration.vocabularySize)
             while score.isRunning {
                 let logits = try model.forward(score.nextBatch(), attention: &attention, exchange: &exchange)
-                attention.release(request: score.accept(logits))
+                attention.release(request: try score.accept(logits))
             }
             scores[precision] = score
         }

@@ -9,7 +9,7 @@ struct LayerTests {
         "Topology": (1, []), "Tensors": (1, []), "Telemetry": (1, ["Topology"]),
         "StrictJSON": (1, []),
         "SharedMemory": (2, ["CLinux"]), "Workers": (2, ["CLinux", "SharedMemory"]),
-        "Messaging": (2, ["CZeroMQ", "Workers"]),
+        "Messaging": (2, ["CLinux", "CZeroMQ", "Workers"]),
         "Fabric": (3, ["CKernels", "CLinux", "Topology", "Telemetry", "SharedMemory", "Workers", "Messaging"]),
         "Kernels": (4, ["CKernels", "Tensors"]),
         "Collectives": (4, ["Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),

@@ -46,6 +46,11 @@ int softpod_pin_thread(int index);
 /// Tells ThreadSanitizer, where it is compiled in, of a copy it cannot see: the library's copy routines are not instrumented.
 void softpod_announce_copy(const void *source, const void *destination, uint64_t bytes);
 
+/// Tell ThreadSanitizer of an order it cannot see, since the messaging library is not instrumented: what a thread did before it hands
+/// a message over comes before what another does after it has taken one. Without the sanitizer they do nothing.
+void softpod_announce_hand_over(void);
+void softpod_announce_take_over(void);
+
 /// Names the calling thread for the system's tools; at most 15 bytes are kept.
 void softpod_name_thread(const char *name);
 

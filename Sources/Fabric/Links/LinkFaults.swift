@@ -28,7 +28,10 @@ struct FaultyWire {
 
     init(_ faults: LinkFaults, link: Int) {
         self.faults = faults
-        state = faults.seed &+ UInt64(link) &* 0x9E37_79B9_7F4A_7C15
+        // Mixed, since the generator's own step is a sum: a link's damage would be that of the link before it, one message later.
+        state = faults.seed
+        state = next() ^ UInt64(link)
+        state = next()
     }
 
     /// SplitMix64.

@@ -36,7 +36,7 @@ extension Agent {
             membership?.remark = RankSlot.stopped(slots).prefix(4).compactMap(describe).joined(separator: "; ")
         }
         guard verdict == nil else { return }
-        guard let cause else { return leave(within: .seconds(2)) }
+        guard let cause else { return leave(within: Self.leavingTime) }
         verdict = cause
         segment.publish(cause)
         leave(within: .seconds(1))

@@ -171,7 +171,7 @@ public final class Coordinator {
                 send(.start(run: run, workload: configuration.workload, payload: configuration.payload), to: index)
             }
             onEvent(.started)
-        case .running where agents.allSatisfy(\.part.isDone): leave(nil, within: .seconds(20))
+        case .running where agents.allSatisfy(\.part.isDone): finish()
         default: break
         }
     }
@@ -252,7 +252,7 @@ public final class Coordinator {
         }
         return ClusterOutcome(
             status: failure?.status ?? .success, report: failure?.report, results: results,
-            counts: gathered(OperationCounts()) { $0.counts }, flights: gathered([]) { $0.flights },
+            counts: gathered(nil) { $0.counts }, flights: gathered([]) { $0.flights },
             processCount: reports.reduce(0) { $0 + ($1?.processCount ?? 0) },
             memory: Set(reports.compactMap { $0?.memory?.rawValue }).sorted().joined(separator: " and "),
             startNanoseconds: connectedAt.map { $0 - begunAt }, stopNanoseconds: now - (endingSince ?? now),

@@ -12,6 +12,8 @@ public struct ModelError: Error, CustomStringConvertible, Sendable {
         case attention
         /// The expert exchange failed; ``ModelError/cause`` says why.
         case exchange
+        /// Logits are not all finite, so there is no likeliest token: a weight that is none, or sums beyond float32.
+        case notFinite
     }
 
     /// What failed.
@@ -25,6 +27,17 @@ public struct ModelError: Error, CustomStringConvertible, Sendable {
     public init(_ code: Code, _ description: String) {
         self.code = code
         self.description = description
+    }
+
+    /// Logits of one row that are not finite; `logits` are the row's.
+    static func notFinite(_ logits: Span<Float>, request: Int, position: Int) -> ModelError {
+        let token = logits.indices.first { !logits[$0].isFinite } ?? 0
+        return ModelError(
+            .notFinite,
+            """
+            request \(request), position \(position): the logit of token \(token) is \(logits[token]); logits must be finite, so look at \
+            the model's weights
+            """)
     }
 
     /// Wraps the error of the layer below, once, with the phase it happened in.

@@ -1,3 +1,5 @@
+internal import Kernels
+
 /// What is to be continued, and how far.
 public struct GenerationRequest: Sendable, Equatable {
     /// The request's number: it names the cache and, with the seed, decides the random numbers.
@@ -34,7 +36,7 @@ public struct GeneratedToken: Sendable, Equatable {
 /// while generation.isRunning (or any other die's is):
 ///     batch  = generation.nextBatch()         prompts in chunks, and one row for each text under way
 ///     logits = transformer.forward(batch, …)
-///     tokens = generation.accept(logits)
+///     tokens = try generation.accept(logits)
 /// ```
 public struct Generation: Sendable {
     private struct Text: Sendable {
@@ -100,7 +102,8 @@ public struct Generation: Sendable {
     /// Chooses a token for each row of the last batch that wanted logits.
     ///
     /// - Parameter logits: what the step gave, `[rows that wanted them, vocabularySize]`.
-    public mutating func accept(_ logits: [Float]) -> [GeneratedToken] {
+    /// - Throws: ``ModelError`` `.notFinite` naming request and position, where logits are not finite.
+    public mutating func accept(_ logits: [Float]) throws(ModelError) -> [GeneratedToken] {
         var chosen: [GeneratedToken] = []
         var used = 0
         var row = 0
@@ -109,9 +112,12 @@ public struct Generation: Sendable {
             while row < batch.count, batch[row].request == number {
                 active[index].done += 1
                 if batch[row].wantsLogits {
-                    let token = sampler.choose(
-                        logits.span.extracting(used * vocabularySize..<(used + 1) * vocabularySize), request: number,
-                        position: batch[row].position)
+                    let part = logits.span.extracting(used * vocabularySize..<(used + 1) * vocabularySize)
+                    let position = batch[row].position
+                    guard Dense.allFinite(part) else {
+                        throw ModelError.notFinite(part, request: number, position: position)
+                    }
+                    let token = sampler.choose(part, request: number, position: position)
                     used += 1
                     active[index].tokens.append(token)
                     active[index].remaining -= 1

@@ -39,12 +39,17 @@ public struct TextScore: Sendable {
     }
 
     /// Counts the logits of the window, `[rows, vocabularySize]`; returns the request whose cache can go.
+    ///
+    /// - Throws: ``ModelError`` `.notFinite` naming the window and the position in it, where logits are not finite.
     @discardableResult
-    public mutating func accept(_ logits: [Float]) -> Int {
+    public mutating func accept(_ logits: [Float]) throws(ModelError) -> Int {
         let rows = nextBatch().count
         precondition(logits.count == rows * vocabularySize, "logits for each row of the window")
         for row in 0..<rows {
             let part = logits.span.extracting(row * vocabularySize..<(row + 1) * vocabularySize)
+            guard Dense.allFinite(part) else {
+                throw ModelError.notFinite(part, request: start / window, position: row)
+            }
             let best = Dense.argmax(part)
             let target = tokens[start + row + 1]
             var sum = 0.0

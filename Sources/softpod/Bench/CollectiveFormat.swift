@@ -30,7 +30,8 @@ struct CollectiveWriter {
     let isInPlace: Bool
     private var section = ""
     private var hasHeading = false
-    private var wrong = 0
+    /// Elements that were wrong in all rows that were judged; nil while none was.
+    private var wrong: Int?
     private var busRates: [Double] = []
 
     init(format: CollectiveFormat, facts: Row, type: String, reduction: String, isInPlace: Bool) {
@@ -54,7 +55,7 @@ struct CollectiveWriter {
             let size = limit.byteCount.map { " over \(Figures.bytes($0))" } ?? ""
             let value =
                 limit.nanoseconds.map { "\(Figures.text($0 / 1000)) us" }
-                ?? "\(Figures.text(limit.gigabytesPerSecond ?? 0)) GB/s"
+                ?? limit.gigabytesPerSecond.map { "\(Figures.text($0)) GB/s" } ?? "-"
             return report.line("# limit: \(limit.name)\(size), \(limit.movers) at once: \(value)")
         }
         var row = facts
@@ -68,8 +69,8 @@ struct CollectiveWriter {
 
     /// One row of results.
     mutating func figure(_ figure: CollectiveFigure) {
-        wrong += figure.wrong ?? 0
-        busRates.append(figure.busGBps ?? 0)
+        if let count = figure.wrong { wrong = (wrong ?? 0) + count }
+        if let rate = figure.busGBps { busRates.append(rate) }
         switch format {
         case .json: report.line(row(figure).json)
         case .table: table(figure)
@@ -79,14 +80,13 @@ struct CollectiveWriter {
         }
     }
 
-    /// The last lines. Returns the elements that were wrong in all rows.
-    func finish() -> Int {
-        if format == .nccl {
-            report.line("# Out of bounds values : \(wrong) \(wrong == 0 ? "OK" : "FAILED")")
-            let mean = busRates.reduce(0, +) / Double(max(busRates.count, 1))
-            report.line("# Avg bus bandwidth    : \(Figures.decimal(mean, 4))")
-        }
-        return wrong
+    /// The last lines.
+    func finish() {
+        guard format == .nccl else { return }
+        let judged = wrong.map { "\($0) \($0 == 0 ? "OK" : "FAILED")" } ?? "N/A (not checked)"
+        report.line("# Out of bounds values : \(judged)")
+        let mean = busRates.isEmpty ? nil : busRates.reduce(0, +) / Double(busRates.count)
+        report.line("# Avg bus bandwidth    : \(mean.map { Figures.decimal($0, 4) } ?? "N/A")")
     }
 
     /// A row with all that is known of it.
@@ -142,8 +142,8 @@ struct CollectiveWriter {
             report.line(Self.cells(["#       (B)", "(elements)", "", "", ""] + units + units, Self.ncclWidths))
         }
         let measured = [
-            Figures.text(figure.median / 1000), figure.algGBps.map { Figures.decimal($0, 2) } ?? "0.00",
-            figure.busGBps.map { Figures.decimal($0, 2) } ?? "0.00", figure.wrong.map { "\($0)" } ?? "N/A",
+            Figures.text(figure.median / 1000), figure.algGBps.map { Figures.decimal($0, 2) } ?? "N/A",
+            figure.busGBps.map { Figures.decimal($0, 2) } ?? "N/A", figure.wrong.map { "\($0)" } ?? "N/A",
         ]
         let absent = [String](repeating: "N/A", count: 4)
         let isReduction = figure.operation.contains("reduce")
@@ -176,7 +176,7 @@ struct CollectiveWriter {
         report.line(
             Self.line([
                 ("\(figure.byteCount)", 20, true), ("| " + Figures.decimal(figure.median / 1000, 2), 20, true),
-                ("| " + Figures.decimal(figure.algGBps ?? 0, 5), 26, true), ("| " + check, 10, true),
+                ("| " + (figure.algGBps.map { Figures.decimal($0, 5) } ?? "NULL"), 26, true), ("| " + check, 10, true),
             ]))
     }
 

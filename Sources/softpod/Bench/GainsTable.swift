@@ -55,7 +55,8 @@ struct GainsTable {
             "pushMicroseconds": .number(line.push.median / 1000),
         ])
         for figure in line.concurrent {
-            row.append("percent:\(Figures.decimal(figure.fraction ?? 0, 2))", .number(Self.tenths(line.gain(figure))))
+            let fraction = figure.fraction.map { Figures.decimal($0, 2) } ?? "-"
+            row.append("percent:\(fraction)", .number(Self.tenths(line.gain(figure))))
         }
         row.append("tunedPercent", line.tuned.map { .number(Self.tenths(line.gain($0))) } ?? .absent)
         row.append("bestFraction", line.best?.fraction.map { .number($0) } ?? .absent)

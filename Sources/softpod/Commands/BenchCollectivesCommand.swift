@@ -84,7 +84,12 @@ struct BenchCollectivesCommand: ParsableCommand {
                 all += figures.map { (dies, $0) }
             }
             if gains { GainsTable(all).print(Report(json: chosenFormat == .json)) }
-            if wrong > 0 { throw ExitStatus.wrongResult }
+            if wrong > 0 {
+                let rows = all.filter { ($0.figure.wrong ?? 0) > 0 }.map { dies, figure in
+                    "\(figure.wrong ?? 0) elements of \(figure.operation) by \(figure.algorithm), \(figure.byteCount) bytes, \(dies) dies"
+                }
+                throw WrongResult.told(rows, replay: [("--seed", "\(seed)")])
+            }
             if let tune { try TuningFile.write(all, to: tune) }
         }
     }
@@ -122,7 +127,7 @@ struct BenchCollectivesCommand: ParsableCommand {
         }
         progress.finish()
         try Failure.check(outcome)
-        if !gains { _ = writer.finish() }
+        if !gains { writer.finish() }
         return figures
     }
 }

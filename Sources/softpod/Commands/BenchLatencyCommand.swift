@@ -47,8 +47,7 @@ struct BenchLatencyCommand: ParsableCommand {
                     + Endpoint.reservedByteCount(dies: cluster.dies))
             let outcome = try Failure.launch(configuration)
             try Failure.check(outcome)
-            guard let bytes = outcome.results.first ?? nil else { throw ExitStatus.rankLost }
-            let figures = try JSONDecoder().decode([BenchFigure].self, from: Data(bytes))
+            let figures = try RunResults.one([BenchFigure].self, of: outcome, rank: 0)
             let rows = figures.map { row($0, outcome) }
             Report(json: json).rows(
                 rows, title: "latency, \(cluster.dies) dies in \(outcome.processCount) processes (measured)",

@@ -62,8 +62,7 @@ struct BenchOrderingCommand: ParsableCommand {
             )
             let outcome = try Failure.launch(configuration)
             try Failure.check(outcome)
-            guard let bytes = outcome.results.first ?? nil else { throw ExitStatus.rankLost }
-            let figures = try JSONDecoder().decode([OrderingWorkload.Figure].self, from: Data(bytes))
+            let figures = try RunResults.one([OrderingWorkload.Figure].self, of: outcome, rank: 0)
             Report(json: json).rows(
                 figures.map { row($0, outcome) },
                 title: "ordering, \(cluster.dies) dies in \(outcome.processCount) processes (measured)",

@@ -41,10 +41,7 @@ struct BenchScaleCommand: ParsableCommand {
                     workload: ScaleWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
                     windowByteCount: ScaleWorkload.windowByteCount(dies: cluster.dies)))
             try Failure.check(outcome)
-            let findings = try outcome.results.map { bytes -> ScaleWorkload.Finding in
-                guard let bytes else { throw ExitStatus.rankLost }
-                return try JSONDecoder().decode(ScaleWorkload.Finding.self, from: Data(bytes))
-            }
+            let findings = try RunResults.all(ScaleWorkload.Finding.self, of: outcome)
             Report(json: json).facts(row(findings, outcome), title: "scale (measured)")
         }
     }
@@ -53,25 +50,30 @@ struct BenchScaleCommand: ParsableCommand {
         let firstOfEach = stride(from: 0, to: findings.count, by: cluster.diesPerProcess).map { findings[$0] }
         let barrier = Sample(findings[0].barriers)
         let raw = Sample(findings[0].rawBarriers)
-        let start = outcome.startNanoseconds ?? 0
-        let first = findings.map(\.firstBarrier).max() ?? 0
+        let start = outcome.startNanoseconds
+        let first = findings.map(\.firstBarrier).max()
+        let number = { (value: Double?) -> Field in value.map { .number($0) } ?? .absent }
         let cores = Double(WaitPolicy.usableCores)
         let idle = firstOfEach.map { Double($0.idleProcessorTime) / Double($0.idleTime) }.reduce(0, +) / cores
         let sampled = firstOfEach.map(\.proportionalByteCount).filter { $0 > 0 }
-        let each = sampled.isEmpty ? 0 : Double(sampled.reduce(0, +)) / Double(sampled.count)
+        let each = sampled.isEmpty ? nil : Double(sampled.reduce(0, +)) / Double(sampled.count)
+        // A process that could not read its own says 0.
+        let tables = firstOfEach.map(\.pageTableByteCount)
         var row = RunFacts(cluster: cluster, outcome: outcome).row
-        row.append("startMilliseconds", .number(Double(start) / 1e6))
-        row.append("startThroughFirstBarrierMilliseconds", .number(Double(start + first) / 1e6))
+        row.append("startMilliseconds", number(start.map { Double($0) / 1e6 }))
+        let through = start.flatMap { start in first.map { Double(start + $0) / 1e6 } }
+        row.append("startThroughFirstBarrierMilliseconds", number(through))
         row.append("barrierMicroseconds", .number(barrier.median / 1e3))
         row.append("p10", .number(barrier.percentile(0.1) / 1e3))
         row.append("p90", .number(barrier.percentile(0.9) / 1e3))
         row.append("bareBarrierMicroseconds", .number(raw.median / 1e3))
         row.append("ratioToBare", .number(barrier.median / raw.median))
         row.append("idleProcessorShare", .number(idle))
-        row.append("memoryMebibytes", .number(each * Double(outcome.processCount) / 1_048_576))
-        row.append("mebibytesPerProcess", .number(each / 1_048_576))
+        row.append("memoryMebibytes", number(each.map { $0 * Double(outcome.processCount) / 1_048_576 }))
+        row.append("mebibytesPerProcess", number(each.map { $0 / 1_048_576 }))
         row.append(
-            "pageTableMebibytes", .number(Double(firstOfEach.map(\.pageTableByteCount).reduce(0, +)) / 1_048_576))
+            "pageTableMebibytes",
+            tables.contains(0) ? .absent : .number(Double(tables.reduce(0, +)) / 1_048_576))
         row.append("stopMilliseconds", .number(Double(outcome.stopNanoseconds) / 1e6))
         row.append("repetitions", .integer(barrier.count))
         return row

@@ -66,6 +66,8 @@ enum Failure {
     /// Ends the command as the cluster ended; ``launch(_:onEvent:)`` has told why.
     static func check(_ outcome: ClusterOutcome) throws {
         guard outcome.status != .success else { return }
+        // Every failure has a line; one that came without would be a riddle.
+        if outcome.report == nil { Report.remark("the run failed (\(outcome.status)), and no cause was reported") }
         throw outcome.status
     }
 

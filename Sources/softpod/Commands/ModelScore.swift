@@ -42,8 +42,9 @@ struct ModelScore {
             files: opened.paths)
         let outcome = try Failure.launch(configuration)
         try Failure.check(outcome)
-        let results = try outcome.results.compactMap { $0 }.map {
-            try JSONDecoder().decode(ScoreWorkload.Result.self, from: Data($0))
+        let results = try RunResults.all(ScoreWorkload.Result.self, of: outcome)
+        guard results.contains(where: { $0.tokens > 0 }) else {
+            throw InputError(.software, "no rank has scored a token of \(tokens.count)")
         }
         report(results, outcome, placement, golden: command.score.text == nil ? golden?.perplexity : nil, window)
     }

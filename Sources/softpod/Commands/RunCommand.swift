@@ -59,13 +59,11 @@ struct RunCommand: ParsableCommand {
     }
 
     private func report(_ outcome: ClusterOutcome) throws {
-        let findings = try outcome.results.compactMap { $0 }.map {
-            try JSONDecoder().decode(SmokeWorkload.Finding.self, from: Data($0))
-        }
+        let findings = try RunResults.all(SmokeWorkload.Finding.self, of: outcome)
         let wrong = findings.map(\.wrong).reduce(0, +)
         let milliseconds = { (value: UInt64?) -> Field in value.map { .number(Double($0) / 1e6) } ?? .absent }
         let sampled = findings.map(\.proportionalByteCount).filter { $0 > 0 }
-        let each = sampled.isEmpty ? 0 : sampled.reduce(0, +) / sampled.count
+        let memory = sampled.isEmpty ? nil : sampled.reduce(0, +) / sampled.count * outcome.processCount
         var row = RunFacts(cluster: cluster, outcome: outcome).row
         row.append("startMilliseconds", milliseconds(outcome.startNanoseconds))
         row.append("firstBarrierMilliseconds", milliseconds(findings.map(\.firstBarrier).max()))
@@ -76,9 +74,13 @@ struct RunCommand: ParsableCommand {
         }
         row.append("stopMilliseconds", milliseconds(outcome.stopNanoseconds))
         row.append("totalMilliseconds", milliseconds(outcome.totalNanoseconds))
-        row.append("memoryMebibytes", .number(Double(each * outcome.processCount) / 1_048_576))
+        row.append("memoryMebibytes", memory.map { .number(Double($0) / 1_048_576) } ?? .absent)
         row.append("wrong", .integer(wrong))
         Report(json: json).facts(row, title: "smoke: every die gathered 64 bytes from every die")
-        if wrong > 0 || findings.count != cluster.dies { throw ExitStatus.wrongResult }
+        guard wrong > 0 else { return }
+        let lines = findings.enumerated().filter { $1.wrong > 0 }.prefix(4).map { rank, finding in
+            "rank \(rank): \(finding.wrong) bytes differ from what was sent to it"
+        }
+        throw WrongResult.told(Array(lines), replay: [])
     }
 }

@@ -20,24 +20,25 @@ struct SoakRun {
             if case .said(_, let bytes) = event { Report.remark(String(decoding: bytes, as: UTF8.self)) }
         }
         try Failure.check(outcome)
-        let findings = try outcome.results.map { bytes -> SoakWorkload.Finding in
-            guard let bytes else { throw ExitStatus.rankLost }
-            return try JSONDecoder().decode(SoakWorkload.Finding.self, from: Data(bytes))
-        }
+        let findings = try RunResults.all(SoakWorkload.Finding.self, of: outcome)
         let wrong = findings.map(\.wrong).reduce(0, +)
         let processes = stride(from: 0, to: findings.count, by: cluster.diesPerProcess).map { findings[$0] }
-        let mebibytes = { (bytes: [Int]) in Field.number(Double(bytes.reduce(0, +)) / 1_048_576) }
+        // Where a process did not find out, as when the soak was too short for it, the sum is not known.
+        let mebibytes = { (bytes: [Int]) -> Field in
+            bytes.contains(0) ? .absent : .number(Double(bytes.reduce(0, +)) / 1_048_576)
+        }
         var row = RunFacts(cluster: cluster, outcome: outcome).row
         row.append("seed", .integer(Int(truncatingIfNeeded: seed)))
         row.append("seconds", .number(seconds))
-        row.append("steps", .integer(findings.map(\.steps).max() ?? 0))
+        row.append("steps", findings.map(\.steps).max().map { .integer($0) } ?? .absent)
         row.append("comparisons", .integer(findings.map(\.comparisons).reduce(0, +)))
         row.append("wrong", .integer(wrong))
         row.append("timeOuts", .integer(0))
         row.append("earlyMebibytes", mebibytes(processes.map(\.earlyByteCount)))
         row.append("lateMebibytes", mebibytes(processes.map(\.lateByteCount)))
         Report(json: command.json).facts(row, title: "soak: random collectives, every result judged")
-        for finding in findings { if let first = finding.first { Report.remark("wrong: \(first)") } }
-        if wrong > 0 { throw ExitStatus.wrongResult }
+        if wrong > 0 {
+            throw WrongResult.told(findings.compactMap(\.first), replay: [("--seed", "\(seed)")])
+        }
     }
 }

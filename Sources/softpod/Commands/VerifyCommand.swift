@@ -72,7 +72,7 @@ struct VerifyCommand: ParsableCommand {
         let checks = CheckCatalog.all.filter { check in only.map { check.name.contains($0) } ?? true }
         guard !checks.isEmpty else { throw UsageError("no catalog entry's name contains \(only ?? "")") }
         if !json { Report.remark("\(checks.count) checks, \(cluster.dies) dies, seed \(seed)") }
-        var wrong = 0
+        var failed: [(check: String, line: String)] = []
         for route in TransportCatalog.all where route.crossesHosts == HostSession.hasHosts {
             let plan = VerifyWorkload.Plan(seed: seed, checks: checks.map(\.name))
             var configuration = try cluster.configuration(
@@ -86,38 +86,45 @@ struct VerifyCommand: ParsableCommand {
             }
             progress.finish()
             try Failure.check(outcome)
-            wrong += try report(outcome, checks, route.name, seed)
+            failed += try report(outcome, checks, route.name, seed)
         }
-        if wrong > 0 { throw ExitStatus.wrongResult }
+        guard !failed.isEmpty else { return }
+        // A check's data follow from its name and the seed, so it can be replayed alone.
+        let names = Set(failed.map(\.check))
+        let only = names.count == 1 ? names.map { ("--only", $0) } : []
+        throw WrongResult.told(failed.map { "\($0.check): \($0.line)" }, replay: only + [("--seed", "\(seed)")])
     }
 
+    /// Prints what was found over one transport, and returns the checks that failed.
     private func report(
         _ outcome: ClusterOutcome, _ checks: [any Check], _ route: String, _ seed: UInt64
-    ) throws -> Int {
+    ) throws -> [(check: String, line: String)] {
         var totals = [Finding](repeating: Finding(), count: checks.count)
-        for bytes in outcome.results {
-            guard let bytes else { throw ExitStatus.rankLost }
-            for (index, finding) in try JSONDecoder().decode([Finding].self, from: Data(bytes)).enumerated() {
-                totals[index].add(finding)
+        for (rank, findings) in try RunResults.all([Finding].self, of: outcome).enumerated() {
+            guard findings.count == checks.count else {
+                throw InputError(.software, "rank \(rank) made \(findings.count) of \(checks.count) checks")
             }
+            for (index, finding) in findings.enumerated() { totals[index].add(finding) }
         }
         let rows = zip(checks, totals).map { check, total in
             Row([
                 "entry": .text(check.name), "transport": .text(route), "dies": .integer(cluster.dies),
                 "processes": .integer(outcome.processCount), "judge": .text(check.judge),
                 "comparisons": .integer(total.trials), "error": total.error.map { .number($0) } ?? .absent,
+                "nearTies": total.nearTies.map { .integer($0) } ?? .absent,
                 "wrong": .integer(total.wrong), "digest": .text(total.digest.text),
                 "seed": .integer(Int(truncatingIfNeeded: seed)),
                 "first": total.first.map { .text($0) } ?? .absent, "kind": "measured",
                 "commit": .text(RunFacts.commit),
             ])
         }
-        let columns = ["entry", "judge", "comparisons", "error", "wrong"]
+        let columns = ["entry", "judge", "comparisons", "error", "nearTies", "wrong"]
         Report(json: json).rows(rows, title: "\(route), \(cluster.dies) dies", columns: columns)
-        for total in totals { if let first = total.first { Report.remark("wrong: \(first)") } }
         var digest = ResultDigest()
         for total in totals { digest.add(total.digest.value) }
         if !json { Report.remark("\(route): digest of all results \(digest.text)") }
-        return totals.map(\.wrong).reduce(0, +)
+        return zip(checks, totals).filter { $1.wrong > 0 }.map { check, total in
+            (check.name, (total.first ?? "no place is known") + " (\(total.wrong) of \(total.trials), \(route))")
+        }
     }
 }

@@ -33,8 +33,9 @@ struct GenerationSummary {
         }
     }
 
-    /// Rows each expert received, over all layers and groups.
-    private var expertLoad: [Int] {
+    /// Rows each expert received, over all layers and groups, of the dies that handed in a result; nil if none did.
+    private var expertLoad: [Int]? {
+        guard !results.isEmpty else { return nil }
         var load = [Int](repeating: 0, count: experts)
         for (_, result) in results {
             for (index, expert) in result.experts.enumerated() where index < result.expertLoad.count {
@@ -46,7 +47,9 @@ struct GenerationSummary {
 
     private var facts: Row {
         var row = RunFacts(cluster: command.cluster, outcome: outcome).row
-        let seconds = Double(results.map(\.result.stepNanoseconds).max() ?? 0) / 1e9
+        // What no die has reported is not known: never a measured 0.
+        let seconds = results.map(\.result.stepNanoseconds).max().map { Double($0) / 1e9 }
+        let number = { (value: Double?) -> Field in value.map { .number($0) } ?? .absent }
         row.append("attention", .text(placement.attention.rawValue))
         row.append("ep", .integer(placement.expertParallel))
         row.append("precision", .text(command.place.precision.rawValue))
@@ -54,29 +57,33 @@ struct GenerationSummary {
         row.append("seed", .integer(Int(truncatingIfNeeded: command.seed)))
         row.append("tokens", .integer(tokens))
         row.append("digest", .text(digest.text))
-        row.append("tokensPerSecond", seconds > 0 ? .number(Double(tokens) / seconds) : .absent)
-        row.append("steps", .integer(results.map(\.result.steps).max() ?? 0))
+        row.append("tokensPerSecond", number(seconds.flatMap { $0 > 0 ? Double(tokens) / $0 : nil }))
+        row.append("steps", results.map(\.result.steps).max().map { .integer($0) } ?? .absent)
         row.append("startSeconds", outcome.startNanoseconds.map { .number(Double($0) / 1e9) } ?? .absent)
-        row.append("loadSeconds", .number(Double(results.map(\.result.loadNanoseconds).max() ?? 0) / 1e9))
-        row.append("generateSeconds", .number(seconds))
-        row.append("cpuSeconds", .number(Double(results.map(\.result.cpuNanoseconds).reduce(0, +)) / 1e9))
+        row.append("loadSeconds", number(results.map(\.result.loadNanoseconds).max().map { Double($0) / 1e9 }))
+        row.append("generateSeconds", number(seconds))
+        let used = results.isEmpty ? nil : results.map { Double($0.result.cpuNanoseconds) }.reduce(0, +) / 1e9
+        row.append("cpuSeconds", number(used))
         row.append("totalSeconds", .number(Double(outcome.totalNanoseconds) / 1e9))
-        let load = expertLoad
+        let load = expertLoad ?? []
         let mean = Double(load.reduce(0, +)) / Double(max(load.count, 1))
-        row.append("expertLoadMaxOverMean", mean > 0 ? .number(Double(load.max() ?? 0) / mean) : .absent)
+        row.append("expertLoadMaxOverMean", number(mean > 0 ? load.max().map { Double($0) / mean } : nil))
         row.append("complete", .flag(results.count == command.cluster.dies))
         return row
     }
 
     private var operations: Row {
         var total = OperationCounts()
-        for counts in outcome.counts { total.add(counts) }
+        // Of hosts that gave no last report nothing is known, so nothing is known of the sum.
+        guard !outcome.counts.contains(nil) else { return Row([:]) }
+        for counts in outcome.counts { if let counts { total.add(counts) } }
         var row = Row([:])
         for operation in FabricOperation.allCases {
             if let count = total.calls[operation], count > 0 { row.append("\(operation)", .integer(Int(count))) }
         }
         row.append("bytesMoved", .integer(Int(total.bytes)))
-        row.append("exchangeBytes", .integer(Int(results.map(\.result.exchangeBytes).reduce(0, +))))
+        let exchanged = results.map(\.result.exchangeBytes).reduce(0, +)
+        row.append("exchangeBytes", results.isEmpty ? .absent : .integer(Int(clamping: exchanged)))
         row.append("slowWaits", .integer(Int(total.slowWaits)))
         row.append("sleeps", .integer(Int(total.sleeps)))
         return row
@@ -99,14 +106,19 @@ struct GenerationSummary {
     func print(_ report: Report) {
         if report.json {
             let rows = places.map(\.json).joined(separator: ",")
-            let load = Field.integers(expertLoad).json
+            let load = (expertLoad.map { .integers($0) } ?? Field.absent).json
             let head = facts.json.dropLast()
-            report.line(head + ",\"operations\":\(operations.json),\"expertLoad\":\(load),\"places\":[\(rows)]}")
+            let operations = operations.fields.isEmpty ? Field.absent.json : operations.json
+            report.line(head + ",\"operations\":\(operations),\"expertLoad\":\(load),\"places\":[\(rows)]}")
             return
         }
         report.facts(facts, title: "summary (measured)")
-        report.facts(operations, title: "fabric operations of all dies (measured)")
-        let load = expertLoad
+        if operations.fields.isEmpty {
+            report.line("fabric operations: not known, a host gave no last report")
+        } else {
+            report.facts(operations, title: "fabric operations of all dies (measured)")
+        }
+        let load = expertLoad ?? []
         if load.contains(where: { $0 > 0 }) {
             report.line("rows each expert received (measured)")
             for start in stride(from: 0, to: load.count, by: 16) {

@@ -7,15 +7,16 @@ struct RunFacts {
     var row: Row
 
     init(cluster: ClusterOptions, outcome: ClusterOutcome) {
-        self.init(cluster: cluster, processes: outcome.processCount)
+        // A host that gave no last report has not said how many it had.
+        self.init(cluster: cluster, processes: outcome.counts.contains(nil) ? nil : outcome.processCount)
         row.append("memory", outcome.memory.isEmpty ? .absent : .text(outcome.memory))
     }
 
     /// The facts of a run that has not ended, for rows that are written while it lasts.
-    init(cluster: ClusterOptions, processes: Int) {
+    init(cluster: ClusterOptions, processes: Int?) {
         row = Row([
             "kind": "measured", "host": .text(ProcessControl.hostName), "commit": .text(Self.commit),
-            "dies": .integer(cluster.dies), "processes": .integer(processes),
+            "dies": .integer(cluster.dies), "processes": processes.map { .integer($0) } ?? .absent,
             "cores": .integer(WaitPolicy.usableCores),
         ])
     }

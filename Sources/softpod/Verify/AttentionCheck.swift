@@ -39,7 +39,7 @@ struct AttentionCheck: Check {
                 latentWidth: Self.latent, splitCapacity: 8)
             var finding = Finding(error: 0)
             for (index, tokens) in [1, 31, 32, 33, 97, 200].enumerated() {
-                try judge(decoder, tokens: tokens, seed: seed &+ UInt64(index), &finding)
+                try judge(decoder, tokens: tokens, seed: CheckRandom.mixed(seed, UInt64(index)), &finding)
             }
             return finding
         }
@@ -67,13 +67,13 @@ struct AttentionCheck: Check {
         let error = Self.relativeError(local, oracle.output)
         finding.error = max(finding.error ?? 0, error)
         let me = decoder.team.rank
-        finding.compare(error <= bound, "rank \(me): error \(error) at \(tokens) keys, seed \(seed)")
+        finding.compare(error <= bound, "rank \(me): error \(error) at \(tokens) keys")
         let shared = try decodeByKeys(decoder, keys, queries, plan, width, tokens)
         finding.digest.add(shared)
-        finding.compare(Self.same(shared, local), "rank \(me): by keys differs at \(tokens) keys, seed \(seed)")
+        finding.compare(Self.same(shared, local), "rank \(me): by keys differs at \(tokens) keys")
         let divided = try decodeByHeads(decoder, keys, queries, plan, width)
         finding.digest.add(divided)
-        finding.compare(Self.same(divided, local), "rank \(me): by heads differs at \(tokens) keys, seed \(seed)")
+        finding.compare(Self.same(divided, local), "rank \(me): by heads differs at \(tokens) keys")
     }
 
     private func cache(_ rows: [Float], _ width: Int) throws -> (PagedLatentCache, CachedSequence) {

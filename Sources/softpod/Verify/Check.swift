@@ -8,7 +8,7 @@ protocol Check {
     var judge: String { get }
     /// Bytes of symmetric memory it allocates on a cluster of this size.
     func heapByteCount(dies: Int) -> Int
-    /// Runs the trials of a seed. Collective.
+    /// Runs the trials of a seed, which is this check's own: the run's seed mixed with the check's name. Collective.
     func run(on bench: CheckBench, seed: UInt64) throws -> Finding
 }
 
@@ -18,6 +18,8 @@ struct Finding: Codable, Sendable, Equatable {
     var trials = 0
     /// Comparisons that failed.
     var wrong = 0
+    /// Choices that differ from the oracle's by no more than float32 rounding can, and were accepted; nil where there are none to make.
+    var nearTies: Int?
     /// The largest relative error, where closeness is judged and not bits.
     var error: Double?
     /// Of everything that was computed and moved: the same for every layout of hosts and processes.
@@ -37,6 +39,7 @@ struct Finding: Codable, Sendable, Equatable {
     mutating func add(_ other: Finding) {
         trials += other.trials
         wrong += other.wrong
+        if let value = other.nearTies { nearTies = (nearTies ?? 0) + value }
         if let value = other.error { error = max(error ?? 0, value) }
         digest.add(other.digest.value)
         first = first ?? other.first
@@ -47,7 +50,23 @@ struct Finding: Codable, Sendable, Equatable {
 struct CheckRandom: RandomNumberGenerator {
     private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    /// Starts at a seed, or at a stream of it: `CheckRandom(seed: seed, rank, call)`.
+    init(seed: UInt64, _ stream: UInt64...) { state = stream.reduce(seed, Self.mixed) }
+
+    /// The seed of a stream. Neighbouring seeds, ranks and numbers give unrelated streams, where a sum would give the same data again one
+    /// rank or one seed further on.
+    static func mixed(_ seed: UInt64, _ stream: UInt64) -> UInt64 {
+        var generator = CheckRandom(seed: seed)
+        generator.state = generator.next() ^ stream
+        return generator.next()
+    }
+
+    /// The seed of what goes by a name, wherever that stands in a list.
+    static func mixed(_ seed: UInt64, _ name: String) -> UInt64 {
+        var digest = ResultDigest()
+        digest.add(Array(name.utf8))
+        return mixed(seed, digest.value)
+    }
 
     mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15

@@ -36,7 +36,7 @@ struct ExchangeCheck: Check {
         let exchange = try ExpertExchange(world: world, team: world, layout: layout)
         var finding = Finding()
         for call in 0..<4 {
-            try self.call(exchange, batches(layout, seed: seed &+ UInt64(call)), &finding)
+            try self.call(exchange, batches(layout, seed: CheckRandom.mixed(seed, UInt64(call))), &finding)
         }
         try exchange.free(world: world)
         return finding

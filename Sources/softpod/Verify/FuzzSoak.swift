@@ -25,8 +25,7 @@ struct FuzzSoak {
         }
         let columns = ["target", "inputs", "understood", "inputsPerSecond", "slowestMs", "memoryBefore", "memoryAfter"]
         Report(json: command.json).rows(rows, title: "fuzz, seed \(seed)", columns: columns)
-        for finding in findings { Report.remark("wrong: \(finding)") }
-        if !findings.isEmpty { throw ExitStatus.wrongResult }
+        if !findings.isEmpty { throw WrongResult.told(findings, replay: [("--seed", "\(seed)")]) }
     }
 
     private func row(_ outcome: FuzzOutcome, _ seed: UInt64) -> Row {
@@ -61,12 +60,15 @@ struct FuzzSoak {
             last = input == last.input ? (input, last.seconds + 1) : (input, 0)
             Report.remark("\(target.name): input \(input) of \(first)...\(first + share - 1)")
             guard last.seconds < Self.patience else {
-                Report.remark("wrong: \(target.name), seed \(seed), input \(input) does not end")
-                ProcessControl.exitNow(ExitStatus.wrongResult.rawValue)
+                let status = WrongResult.told(
+                    ["\(target.name), seed \(seed), input \(input) does not end"], replay: [("--seed", "\(seed)")])
+                ProcessControl.exitNow(status.rawValue)
             }
         }
         worker.join()
-        guard let outcome = result.value.withLock({ $0 }) else { throw ExitStatus.software }
+        guard let outcome = result.value.withLock({ $0 }) else {
+            throw InputError(.software, "the thread of \(target.name) ended without an outcome")
+        }
         return try outcome.get()
     }
 

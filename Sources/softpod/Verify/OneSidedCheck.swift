@@ -15,22 +15,25 @@ struct OneSidedCheck: Check {
             for turn in 0..<16 {
                 let count = Int.random(in: 0...4000, using: &random)
                 let shift = Int.random(in: 0..<64, using: &random)
-                try copies(world, area, count: count, shift: shift, turn: turn, &finding)
+                try copies(
+                    world, area, count: count, shift: shift, seed: CheckRandom.mixed(seed, UInt64(turn)), &finding)
             }
             try atomics(world, area, &finding)
             return finding
         }
     }
 
-    private func byte(_ rank: Int, _ index: Int, _ turn: Int) -> UInt8 {
-        UInt8(truncatingIfNeeded: rank &* 91 &+ index &* 37 &+ turn &* 11)
+    /// A rank's byte of a turn; `key` is the rank's. No two ranks, turns or seeds have the same bytes but by chance.
+    private func byte(_ key: UInt64, _ index: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: key >> UInt64(8 * (index % 8)) &+ UInt64(index / 8 &* 37))
     }
 
     private func copies(
-        _ world: Team, _ area: Region, count: Int, shift: Int, turn: Int, _ finding: inout Finding
+        _ world: Team, _ area: Region, count: Int, shift: Int, seed: UInt64, _ finding: inout Finding
     ) throws {
         let endpoint = world.endpoint
-        let mine = (0..<count).map { byte(world.rank, $0, turn) }
+        let keys = (0..<world.size).map { CheckRandom.mixed(seed, UInt64($0)) }
+        let mine = (0..<count).map { byte(keys[world.rank], $0) }
         for step in 0..<world.size {
             let peer = (world.rank + step) % world.size
             try endpoint.put(mine.span, to: peer, at: area.offset + world.rank * 4096 + shift)
@@ -39,11 +42,12 @@ struct OneSidedCheck: Check {
         for source in 0..<world.size {
             let got = endpoint.values(UInt8.self, at: area.offset + source * 4096 + shift, count: count)
             var same = true
-            for index in got.indices where got[index] != byte(source, index, turn) { same = false }
+            for index in got.indices where got[index] != byte(keys[source], index) { same = false }
             finding.compare(same, "rank \(world.rank): \(count) bytes put by \(source) at shift \(shift)")
         }
         let next = (world.rank + 1) % world.size
         let back = try endpoint.get(UInt8.self, count: count, from: next, at: area.offset + world.rank * 4096 + shift)
+        finding.digest.add(back)
         finding.compare(back == mine, "rank \(world.rank): \(count) bytes got back from \(next)")
         try world.barrier()
     }
@@ -85,6 +89,7 @@ struct TeamCheck: Check {
             let team = try world.split(start: start, stride: stride, size: size)
             let members = (0..<size).map { start + $0 * stride }
             let right = team.map { (0..<$0.size).map($0.member) == members } ?? !members.contains(world.rank)
+            for value in [start, stride, team?.size ?? 0] { finding.digest.add(UInt64(value)) }
             finding.compare(right, "rank \(world.rank): team of \(start) by \(stride)")
             for _ in 0..<3 { try team?.barrier() }
             team?.destroy()

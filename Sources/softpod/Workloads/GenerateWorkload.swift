@@ -92,7 +92,7 @@ struct GenerateWorkload: Workload {
         while try model.anyRunning(generation.isRunning) {
             let logits = try model.forward(generation.nextBatch())
             steps += 1
-            for token in generation.accept(logits) {
+            for token in try NotFinite.named({ () throws(ModelError) in try generation.accept(logits) }) {
                 tokens += 1
                 if token.isLast { model.release(request: token.request) }
                 if speaks { die.report(TokenEvent(token).encoded) }

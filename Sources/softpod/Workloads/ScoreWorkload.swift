@@ -86,7 +86,9 @@ struct ScoreWorkload: Workload {
         while try model.anyRunning(score?.isRunning ?? false) {
             let isRunning = score?.isRunning ?? false
             let logits = try model.forward(isRunning ? score?.nextBatch() ?? [] : [])
-            if isRunning, let request = score?.accept(logits) { model.release(request: request) }
+            guard isRunning else { continue }
+            let request = try NotFinite.named { () throws(ModelError) in try score?.accept(logits) }
+            if let request { model.release(request: request) }
         }
         return score
     }

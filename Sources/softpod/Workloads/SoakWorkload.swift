@@ -93,7 +93,7 @@ struct SoakWorkload: Workload {
     private func step(
         _ number: Int, _ teams: [Team], _ workspace: CollectiveWorkspace, _ area: Region, _ finding: inout Finding
     ) throws {
-        var random = CheckRandom(seed: plan.seed &+ UInt64(number) &* 0x9E37_79B9)
+        var random = CheckRandom(seed: plan.seed, UInt64(number))
         let entries = CollectiveCatalog.all
         let entry = entries[Int(random.next() % UInt64(entries.count))]
         let kind = Int(random.next() % UInt64(teams.count))
@@ -133,7 +133,7 @@ struct SoakWorkload: Workload {
 
     /// Most go on at once, some compute for up to a millisecond.
     private func pause(_ number: Int, _ rank: Int) {
-        var random = CheckRandom(seed: plan.seed ^ UInt64(number) &* 0x1_0001 ^ UInt64(rank) << 40)
+        var random = CheckRandom(seed: plan.seed, UInt64(number), UInt64(rank))
         guard random.next() % 8 == 0 else { return }
         let end = Monotonic.now() + random.next() % 1_000_000
         while Monotonic.now() < end {}
