@@ -81,6 +81,7 @@ int softpod_signal_descriptor(void) {
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTSTP);
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0) return -errno;
     signal(SIGPIPE, SIG_IGN);
     int descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

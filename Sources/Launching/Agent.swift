@@ -110,7 +110,7 @@ public final class Agent {
         let milliseconds = max(1, Int(configuration.deadline / .milliseconds(1)))
         for process in 0..<configuration.processCount {
             // Hundreds of starts take seconds; the user is not to wait for those still to come.
-            if let signal = signals.next() { return interrupt(signal) }
+            if let signal = signals.next(), !suspends(signal) { return interrupt(signal) }
             let first = segment.plan.firstRank + process * each
             let log = try ProcessControl.memoryFile(name: "softpod-log")
             let child = try ChildProcess.start(
@@ -131,18 +131,23 @@ public final class Agent {
     }
 
     private func loop() throws {
+        var attention = Attention(at: Monotonic.now())
         while slots.contains(where: { $0.end == nil }) {
             let alive = slots.indices.filter { slots[$0].end == nil }
             let numbers =
                 [signals.descriptor.number, socket.descriptor] + alive.map { slots[$0].child.descriptor.number }
                 + (membership?.descriptors ?? [])
             // Sending may have taken the descriptor's note of a message that came meanwhile: asked before sleeping.
-            let ready = Descriptor.poll(numbers, milliseconds: socket.isReadable ? 0 : untilDeadline())
+            let time = socket.isReadable ? 0 : untilDeadline()
+            attention.willSleep(time < 0 ? .max : UInt64(time) * 1_000_000)
+            let ready = Descriptor.poll(numbers, milliseconds: time)
+            // A stop of this process itself, or of the whole machine, is time in which no rank could be late.
+            if let lost = attention.look(Monotonic.now()), deadline < .max { deadline += lost }
             // Messages first: a process that left and ended at once has left.
             try receive()
             followCoordinator()
             for (index, slot) in alive.enumerated() where ready[index + 2] { reap(slot) }
-            while let signal = signals.next() { interrupt(signal) }
+            while let signal = signals.next() { if !suspends(signal) { interrupt(signal) } }
             if isLate { deadlinePassed() }
             if state == .starting { startWhenAllAreHere() }
             if state == .running, slots.allSatisfy(\.hasLeft) { finish() }
@@ -154,7 +159,8 @@ public final class Agent {
         let longest = membership?.pollMilliseconds ?? -1
         if state == .running || state == .waiting { return longest }
         let now = Monotonic.now()
-        let left = now >= deadline ? 0 : Int((deadline - now) / 1_000_000) + 1
+        // In pieces, so that a jump of the clock is seen.
+        let left = now >= deadline ? 0 : min(Int((deadline - now) / 1_000_000) + 1, 1000)
         return longest < 0 ? left : min(left, longest)
     }
 

@@ -7,6 +7,8 @@ public struct SystemError: Error, CustomStringConvertible, Sendable, Equatable {
     public var errno: Int32
     /// One sentence: what failed and why.
     public var description: String
+    /// Whether what failed is that there is no host of a name.
+    public var isUnknownHost = false
 
     /// What was refused by a rule of ours, in one sentence.
     public init(rule: String) {
@@ -63,12 +65,12 @@ public final class Event: Sendable {
     public func clear() { softpod_clear_event(descriptor.number) }
 }
 
-/// SIGINT, SIGTERM and SIGHUP as something to poll.
+/// SIGINT, SIGTERM, SIGHUP and SIGTSTP as something to poll.
 public final class SignalQueue: Sendable {
     /// The descriptor to poll.
     public let descriptor: Descriptor
 
-    /// Blocks the three signals in this thread and those it starts. Make it before any other thread.
+    /// Blocks the signals in this thread and those it starts. Make it before any other thread.
     public init() throws(SystemError) {
         let number = softpod_signal_descriptor()
         guard number >= 0 else { throw SystemError("cannot receive signals", -number) }

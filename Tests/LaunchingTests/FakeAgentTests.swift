@@ -73,7 +73,7 @@ extension RealClusters {
             var frame = agent.hello().encoded
             frame[4] = 9
             #expect(try agent.socket.send([frame]))
-            try agent.expectRefusal("an agent speaks version 9 of the protocol, the coordinator 1: mixed builds")
+            try agent.expectRefusal("an agent speaks version 9 of the protocol, the coordinator 2: mixed builds")
         }
 
         @Test("A build with another memory layout is told so, with both commits")
@@ -168,7 +168,7 @@ extension RealClusters {
             let end = try agent(answer: frame)
             #expect(
                 end.messages == [
-                    "softpod: host here: refused: the coordinator speaks version 3 of the protocol, this build 1"
+                    "softpod: host here: refused: the coordinator speaks version 3 of the protocol, this build 2"
                 ])
             #expect(end.code == 76)
             expectNothingLeft(end)

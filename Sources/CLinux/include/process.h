@@ -20,7 +20,7 @@ int softpod_pidfd_open(pid_t pid);
 /// Reaps the child behind a pidfd: 1 with its exit code or its signal (the other is -1), 0 if it still runs, or a negative errno.
 int softpod_reap(int pidfd, int *exit_code, int *signal);
 
-/// Blocks SIGINT, SIGTERM and SIGHUP for this thread and those it starts; ignores SIGPIPE.
+/// Blocks SIGINT, SIGTERM, SIGHUP and SIGTSTP for this thread and those it starts; ignores SIGPIPE.
 /// Returns a descriptor from which they are read, or a negative errno.
 int softpod_signal_descriptor(void);
 

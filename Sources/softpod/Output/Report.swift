@@ -49,6 +49,9 @@ struct Report {
     /// A remark for people, on standard error.
     static func remark(_ text: String) { write("softpod: " + text + "\n", to: .standardError) }
 
+    /// A line of another program's, on standard error.
+    static func passOn(_ line: String) { write(line + "\n", to: .standardError) }
+
     /// A line on the terminal that the next one replaces.
     static func status(_ text: String) { write("\r\u{1B}[K" + text, to: .standardError) }
 
