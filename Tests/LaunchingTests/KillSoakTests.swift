@@ -150,7 +150,7 @@ extension RealClusters.KillSoakTests {
             for pid in hit { cluster.signal(pid: pid, signal) }
             let isSupervisor = hit.contains { !there.ranks.map(\.pid).contains($0) }
             if case .stop(let length) = blow {
-                // A supervisor that is stopped for good is the user's to let go on: there is nobody else.
+                // A supervisor that is stopped for good is the user's to let go on.
                 if length != nil || isSupervisor {
                     _ = cluster.runs(milliseconds: length ?? 3_000)
                     for pid in hit { cluster.signal(pid: pid, RealClusters.ThawTests.goOn) }
