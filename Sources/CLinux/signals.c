@@ -7,12 +7,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-int softpod_signal_descriptor(int with_job_control) {
+int softpod_signal_descriptor(int with_continue) {
     static const int wanted[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP};
     sigset_t set;
     sigemptyset(&set);
-    if (with_job_control) sigaddset(&set, SIGCONT);
-    for (int index = 0; index < (with_job_control ? 4 : 3); index++) {
+    if (with_continue) sigaddset(&set, SIGCONT);
+    for (unsigned index = 0; index < sizeof wanted / sizeof *wanted; index++) {
         // A signal that is blocked is queued even if it is ignored, so one that is to stay ignored must not be blocked.
         struct sigaction found;
         if (sigaction(wanted[index], NULL, &found) == 0 && found.sa_handler == SIG_IGN) continue;

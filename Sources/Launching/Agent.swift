@@ -73,7 +73,7 @@ public final class Agent {
         self.configuration = configuration
         self.membership = membership
         self.onEvent = onEvent
-        signals = try SignalQueue(jobControl: true)
+        signals = try SignalQueue(withContinue: true)
         ProcessControl.raiseDescriptorLimit()
         ProcessControl.explainAborts(status: ExitStatus.system.rawValue)
         try StartLimits.check(configuration)
@@ -123,13 +123,18 @@ public final class Agent {
     }
 
     private func loop() throws {
+        var attention = Attention(at: Monotonic.now())
         while slots.contains(where: { $0.end == nil }) {
             let alive = slots.indices.filter { slots[$0].end == nil }
             let numbers =
                 [signals.descriptor.number, socket.descriptor] + alive.map { slots[$0].child.descriptor.number }
                 + (membership?.descriptors ?? [])
             // Sending may have taken the descriptor's note of a message that came meanwhile: asked before sleeping.
-            let ready = Descriptor.poll(numbers, milliseconds: socket.isReadable ? 0 : untilDeadline())
+            let time = socket.isReadable ? 0 : untilDeadline()
+            attention.willSleep(time < 0 ? .max : UInt64(time) * 1_000_000)
+            let ready = Descriptor.poll(numbers, milliseconds: time)
+            // A stop of this process itself, or of the whole machine, is time in which no rank could be late.
+            if let lost = attention.look(Monotonic.now()), deadline < .max { deadline += lost }
             // Messages first: a process that left and ended at once has left.
             try receive()
             followCoordinator()
@@ -148,7 +153,8 @@ public final class Agent {
         let longest = membership?.pollMilliseconds ?? -1
         if state == .running || state == .waiting { return untilPatienceEnds(longest) }
         let now = Monotonic.now()
-        let left = now >= deadline ? 0 : Int((deadline - now) / 1_000_000) + 1
+        // In pieces, so that a jump of the clock is seen.
+        let left = now >= deadline ? 0 : min(Int((deadline - now) / 1_000_000) + 1, 1000)
         return longest < 0 ? left : min(left, longest)
     }
 
@@ -266,20 +272,15 @@ public final class Agent {
 
     /// Does what a signal to this process asks for.
     private func take(_ signal: Int32) {
-        switch ProcessControl.JobControl(signal) {
-        case .stop: stopTogether()
-        case .goOn: for slot in slots where slot.end == nil { slot.child.resume() }
-        case nil: interrupt(signal)
+        switch signal {
+        case ProcessControl.suspendSignal:
+            // Ctrl-Z: the ranks stop, then this process; they go on when it does.
+            stopRanks()
+            ProcessControl.stopSelf()
+            resumeRanks()
+        case ProcessControl.continueSignal: resumeRanks()
+        default: interrupt(signal)
         }
-    }
-
-    /// Ctrl-Z: the ranks stop, then this process; when it goes on they go on, and nothing has become late meanwhile.
-    private func stopTogether() {
-        for slot in slots where slot.end == nil { slot.child.pause() }
-        let since = Monotonic.now()
-        ProcessControl.stopSelf()
-        if deadline != UInt64.max { deadline += Monotonic.now() - since }
-        for slot in slots where slot.end == nil { slot.child.resume() }
     }
 
     /// Ends a run for whose output there is no reader any more; without a word, since it is what its user asked for (`| head`).

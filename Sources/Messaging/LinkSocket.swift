@@ -48,6 +48,8 @@ public final class LinkSocket {
             // A dealer that connects again is the same one, also if the old connection has not been found dead yet.
             try set(ZMQ_ROUTER_HANDOVER, 1)
         case .dealer(let name):
+            // A connection is tried again soon: the system itself asks again only after 1, 3 and 7 s.
+            try set(ZMQ_CONNECT_TIMEOUT, 400)
             let code = unsafe withUnsafeBytes(of: Self.identity(name)) { bytes in
                 unsafe zmq_setsockopt(handle, ZMQ_ROUTING_ID, bytes.baseAddress, bytes.count)
             }

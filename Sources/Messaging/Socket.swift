@@ -26,11 +26,12 @@ public final class Socket {
     ///   - routingID: the name a router knows this dealer by; 1 to 255 bytes that do not start with zero.
     ///   - security: who is believed; a router binds as the server, a dealer connects as the client.
     ///   - lingerMilliseconds: how long unsent messages hold up the end of the context.
-    ///   - heartbeatMilliseconds: how often the library asks whether the other end is there; a connection whose other end has been silent
-    ///     for ten of them is closed. 0 for never.
+    ///   - probesPeer: whether the system is to find out that the other end's machine is gone: a connection over TCP ends when that has not
+    ///     acknowledged anything for some 30 s. A process that is stopped is not gone: its system answers for it. (The library's own
+    ///     heartbeats are answered, and missed, by the process, and close the connections of one that was stopped when it goes on.)
     public init(
         _ kind: Kind, in context: MessageContext, routingID: [UInt8]? = nil, security: SocketSecurity = .plain,
-        lingerMilliseconds: Int32 = 200, heartbeatMilliseconds: Int32 = 0
+        lingerMilliseconds: Int32 = 200, probesPeer: Bool = false
     ) throws(MessagingError) {
         let type = kind == .router ? ZMQ_ROUTER : ZMQ_DEALER
         guard let handle = unsafe zmq_socket(context.handle, type) else { throw Self.failure("socket") }
@@ -39,9 +40,13 @@ public final class Socket {
         self.security = security
         try unsafe security.apply(to: handle)
         try set(ZMQ_LINGER, lingerMilliseconds)
-        if heartbeatMilliseconds > 0 {
-            try set(ZMQ_HEARTBEAT_IVL, heartbeatMilliseconds)
-            try set(ZMQ_HEARTBEAT_TIMEOUT, 10 * heartbeatMilliseconds)
+        if probesPeer {
+            try set(ZMQ_TCP_KEEPALIVE, 1)
+            try set(ZMQ_TCP_KEEPALIVE_IDLE, 5)
+            try set(ZMQ_TCP_KEEPALIVE_INTVL, 5)
+            try set(ZMQ_TCP_KEEPALIVE_CNT, 5)
+            // What was sent and is not acknowledged (TCP_USER_TIMEOUT), in milliseconds.
+            try set(ZMQ_TCP_MAXRT, 30_000)
         }
         // The queue is bounded; a peer that does not read makes send refuse, never memory grow.
         try set(ZMQ_SNDHWM, 4096)

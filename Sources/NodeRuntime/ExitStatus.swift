@@ -10,6 +10,8 @@ public enum ExitStatus: Int32, Error, Sendable, CaseIterable {
     case data = 65
     /// A file is missing or unreadable.
     case noInput = 66
+    /// There is no host of a name that was given.
+    case noHost = 68
     /// The machine cannot provide what was asked for, such as shared memory.
     case unavailable = 69
     /// A bug of ours.

@@ -24,7 +24,9 @@ enum Obituary {
         guard segment.cluster.claimObituary() else { return }
         let phases = segment.plan.ranks.map { segment.control(of: $0).phase }
         let place = segment.plan.hasFarRanks ? " of host \(host ?? ProcessControl.hostName)" : ""
-        var line = "softpod: the agent (pid \(agent))\(place) died in phase \(common(phases)); all ranks end"
+        // Over several hosts the coordinator names the cause.
+        let mark = segment.plan.hasFarRanks ? "consequence: " : ""
+        var line = "softpod: \(mark)the agent (pid \(agent))\(place) died in phase \(common(phases)); all ranks end"
         if let earlier { line += "; before that: \(earlier.text)" }
         let known = lostRanks(segment)
         for lost in known.prefix(8) {
@@ -35,7 +37,7 @@ enum Obituary {
         let later = lostRanks(segment).filter { lost in !known.contains { $0.rank == lost.rank } }
         guard !later.isEmpty else { return }
         let names = later.prefix(8).map { sentence($0, segment) + " as well" }.joined(separator: "; ")
-        ProcessControl.write("softpod: \(names)\n", to: ChildProcess.terminalDescriptor)
+        ProcessControl.write("softpod: \(mark)\(names)\n", to: ChildProcess.terminalDescriptor)
     }
 
     private static func sentence(_ lost: (rank: Int, process: Int), _ segment: Segment) -> String {

@@ -11,10 +11,12 @@ public enum Monotonic {
     public static func processCPU() -> UInt64 { softpod_process_cpu_nanoseconds() }
 }
 
-/// A moment after which a wait gives up.
+/// A moment after which a wait gives up. It moves when the process finds that it was stopped (``LostTime``).
 public struct Deadline: Sendable, Equatable, BitwiseCopyable {
-    /// The moment on the ``Monotonic`` clock.
+    /// The moment on the ``Monotonic`` clock, unless time is lost meanwhile.
     public var nanoseconds: UInt64
+    /// What the process had lost when this was made.
+    private let lostBefore: UInt64
 
     /// The moment `timeout` from now. At most a century, so that sums cannot overflow.
     public init(after timeout: Duration) {
@@ -22,11 +24,15 @@ public struct Deadline: Sendable, Equatable, BitwiseCopyable {
         let bounded = min(max(seconds, 0), 3_000_000_000)
         let part = seconds < 0 ? 0 : UInt64(max(attoseconds, 0) / 1_000_000_000)
         nanoseconds = Monotonic.now() + UInt64(bounded) * 1_000_000_000 + part
+        lostBefore = LostTime.nanoseconds
     }
 
     /// Nanoseconds left; 0 when the moment has passed.
-    public var remaining: UInt64 {
-        let now = Monotonic.now()
-        return now >= nanoseconds ? 0 : nanoseconds - now
+    public var remaining: UInt64 { remaining(at: Monotonic.now()) }
+
+    /// The same at a moment of the ``Monotonic`` clock.
+    func remaining(at now: UInt64) -> UInt64 {
+        let end = nanoseconds + (LostTime.nanoseconds - lostBefore)
+        return now >= end ? 0 : end - now
     }
 }

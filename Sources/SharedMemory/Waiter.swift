@@ -63,7 +63,7 @@ public struct Waiter: Sendable {
     public enum Outcome: Sendable, Equatable {
         /// The comparison held for this value.
         case satisfied(UInt64)
-        /// The deadline passed; nanoseconds waited.
+        /// The deadline passed; nanoseconds waited since the patience began, which is anew after a stop of the waiter itself.
         case timedOut(UInt64)
         /// The epoch moved; nanoseconds waited.
         case epochMoved(UInt64)
@@ -90,7 +90,8 @@ public struct Waiter: Sendable {
     /// Acquires what the word's writer released, also when the value was there at once. `epoch` is the epoch the caller
     /// belongs to; the word is checked before the epoch, so a wait that is satisfied never fails.
     ///
-    /// It gives up at `deadline`, or if there is none when `timeout` has passed.
+    /// It gives up at `deadline`, or if there is none when `timeout` has passed. A waiter that finds that it was stopped itself
+    /// starts its patience anew (``WaitSpan``).
     ///
     /// A word of the die's own window has one waiter, and its writer looks at that die's doorbell. A word that many dies wait
     /// for (`crowd`) has a count of those who may be asleep, so that its writer looks at doorbells only if there are any.
@@ -112,7 +113,7 @@ public struct Waiter: Sendable {
             if comparison.holds(value, target) { return .satisfied(value) }
         }
         let since = Monotonic.now()
-        let end = deadline?.nanoseconds ?? Deadline(after: timeout).nanoseconds
+        var span = WaitSpan((deadline ?? Deadline(after: timeout)).remaining(at: since), at: since)
         slowWaits.storeRelaxed(slowWaits.loadRelaxed() &+ 1)
         var isPublished = false
         defer { if isPublished { control.publish(nil) } }
@@ -121,7 +122,8 @@ public struct Waiter: Sendable {
             if comparison.holds(value, target) { return .satisfied(value) }
             if cluster.epoch.loadAcquiring() != epoch { return .epochMoved(Monotonic.now() - since) }
             let now = Monotonic.now()
-            if now >= end { return .timedOut(now - since) }
+            let left = span.remaining(now)
+            if left == 0 { return .timedOut(now - span.begun) }
             if !isPublished, now - since >= min(Self.quietNanoseconds, policy.yieldNanoseconds) {
                 isPublished = true
                 control.publish(
@@ -136,7 +138,7 @@ public struct Waiter: Sendable {
             _ = unsafe crowd?.sleepers.atomic.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
             defer { _ = unsafe crowd?.sleepers.atomic.pointee.wrappingSubtract(1, ordering: .relaxed) }
             if let outcome = sleepOnce(
-                word, bell, comparison, target, epoch, end - now, inCrowd: crowd != nil)
+                word, bell, comparison, target, epoch, span.sleep(left), inCrowd: crowd != nil)
             {
                 return outcome
             }

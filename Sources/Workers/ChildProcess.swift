@@ -49,14 +49,16 @@ public final class ChildProcess: Sendable {
         return try start(path: path, arguments: arguments, name: "softpod", descriptors: descriptors)
     }
 
-    /// Starts a command that reads what `input` brings; what it prints goes where this process's errors go.
+    /// Starts a command that reads what `input` brings; what it prints goes where this process's errors go, or to `output`.
     ///
     /// - Parameter words: the program, found as a shell finds it, and its arguments. Nothing secret: others can read them.
-    public static func start(command words: [String], input: Int32) throws(SystemError) -> ChildProcess {
+    public static func start(
+        command words: [String], input: Int32, output: Int32 = 2
+    ) throws(SystemError) -> ChildProcess {
         guard let path = words.first else { throw SystemError(rule: "an empty command cannot be started") }
         return try start(
             path: path, arguments: Array(words.dropFirst()), name: path,
-            descriptors: [(input, 0), (2, 1), (2, 2)])
+            descriptors: [(input, 0), (output, 1), (output, 2)])
     }
 
     private static func start(
@@ -119,8 +121,8 @@ public final class ChildProcess: Sendable {
     /// Kills it; works on stopped processes too. Only before it is reaped.
     public func kill() { _ = Glibc.kill(id, SIGKILL) }  // It may have ended by itself.
 
-    /// Stops it until ``resume()``. Only before it is reaped.
-    public func pause() { _ = Glibc.kill(id, SIGSTOP) }  // Likewise.
+    /// Stops it until it is resumed. Only before it is reaped.
+    public func stop() { _ = Glibc.kill(id, SIGSTOP) }  // Likewise.
 
     /// Lets it go on if it was stopped.
     public func resume() { _ = Glibc.kill(id, SIGCONT) }  // Likewise.

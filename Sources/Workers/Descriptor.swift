@@ -7,6 +7,8 @@ public struct SystemError: Error, CustomStringConvertible, Sendable, Equatable {
     public var errno: Int32
     /// One sentence: what failed and why.
     public var description: String
+    /// Whether what failed is that there is no host of a name.
+    public var isUnknownHost = false
 
     /// What was refused by a rule of ours, in one sentence.
     public init(rule: String) {
@@ -63,16 +65,16 @@ public final class Event: Sendable {
     public func clear() { softpod_clear_event(descriptor.number) }
 }
 
-/// SIGINT, SIGTERM and SIGHUP as something to poll, each unless the parent had this process ignore it.
+/// SIGINT, SIGTERM, SIGHUP and SIGTSTP as something to poll, each unless the parent had this process ignore it.
 public final class SignalQueue: Sendable {
     /// The descriptor to poll.
     public let descriptor: Descriptor
 
     /// Blocks the signals in this thread and those it starts. Make it before any other thread.
     ///
-    /// - Parameter jobControl: take SIGTSTP (unless it is ignored) and SIGCONT too, for a process that stops its children with itself.
-    public init(jobControl: Bool = false) throws(SystemError) {
-        let number = softpod_signal_descriptor(jobControl ? 1 : 0)
+    /// - Parameter withContinue: take SIGCONT too, for a process whose children are to go on with it.
+    public init(withContinue: Bool = false) throws(SystemError) {
+        let number = softpod_signal_descriptor(withContinue ? 1 : 0)
         guard number >= 0 else { throw SystemError("cannot receive signals", -number) }
         descriptor = Descriptor(number)
     }

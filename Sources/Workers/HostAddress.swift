@@ -13,7 +13,10 @@ public enum HostAddress {
         // Any port will do: connecting a datagram socket only looks up the route.
         let code = unsafe getaddrinfo(bare(host), "9", &hints, &list)
         guard code == 0, let first = unsafe list else {
-            throw SystemError(rule: "\(host): \(unsafe String(cString: gai_strerror(code)))")
+            var error = SystemError(rule: "\(host): \(unsafe String(cString: gai_strerror(code)))")
+            // Not of a name: no memory, or a system error.
+            error.isUnknownHost = code != EAI_MEMORY && code != EAI_SYSTEM
+            throw error
         }
         defer { unsafe freeaddrinfo(first) }
         let handle = unsafe Glibc.socket(first.pointee.ai_family, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC, 0)

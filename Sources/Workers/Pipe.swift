@@ -16,6 +16,12 @@ public final class Pipe: Sendable {
         writing = Descriptor(ends[1])
     }
 
+    /// The two ends of a pipe that no child inherits by accident, for a child that is to have one of them.
+    public static func ends() throws(SystemError) -> (reading: Descriptor, writing: Descriptor) {
+        let pipe = try Pipe()
+        return (pipe.reading, pipe.writing)
+    }
+
     /// Writes all bytes, at most what a pipe holds without a reader (64 KiB). False if the reader is gone.
     public func write(_ bytes: [UInt8]) -> Bool {
         var done = 0

@@ -83,24 +83,13 @@ extension ProcessControl {
     /// refuses it a thread.
     public static func explainAborts(status: Int32) { softpod_explain_aborts(status) }
 
-    /// What a signal of job control asks for.
-    public enum JobControl: Sendable {
-        /// SIGTSTP, as a terminal sends for Ctrl-Z.
-        case stop
-        /// SIGCONT.
-        case goOn
+    /// The signal of a terminal's Ctrl-Z.
+    public static let suspendSignal = SIGTSTP
+    /// The signal that lets a stopped process go on.
+    public static let continueSignal = SIGCONT
 
-        /// Nil for a signal that is none of job control's.
-        public init?(_ signal: Int32) {
-            switch signal {
-            case SIGTSTP: self = .stop
-            case SIGCONT: self = .goOn
-            default: return nil
-            }
-        }
-    }
-
-    /// Stops this process as a terminal's SIGTSTP does, and returns when it is continued.
+    /// Stops this process as a terminal's SIGTSTP does, and returns when it is continued. In a process group without a shell that could
+    /// continue it, it returns at once.
     public static func stopSelf() { softpod_stop_self() }
 
     /// Bytes free for segments, where they would lie now; nil where that cannot be told.
@@ -128,6 +117,7 @@ extension ProcessControl {
             SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP",
             SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGKILL: "SIGKILL", SIGSEGV: "SIGSEGV",
             SIGPIPE: "SIGPIPE", SIGALRM: "SIGALRM", SIGTERM: "SIGTERM", SIGXCPU: "SIGXCPU",
+            SIGSTOP: "SIGSTOP", SIGTSTP: "SIGTSTP",
         ]
         return names[signal] ?? "signal \(signal)"
     }

@@ -11,7 +11,7 @@ struct SoftPod: ParsableCommand {
         abstract:
             "A supernode in software: real processes for dies, shared memory for the bus, the real algorithms on top.",
         discussion: """
-            Exit codes: 0 success, 1 a wrong result, 64 usage, 65 bad data, 66 no input, 69 unavailable, 70 internal error, \
+            Exit codes: 0 success, 1 a wrong result, 64 usage, 65 bad data, 66 no input, 68 unknown host, 69 unavailable, 70 internal error, \
             71 system error, 74 input/output, 75 a rank or the agent was lost or failed, 76 mixed builds or runs, \
             77 permission, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM, 141 ended because the reader of standard output went away.
             """,

@@ -44,6 +44,7 @@ extension RealClusters {
             let line = "softpod: the agent of host \(loopback[host]) (pid \(pid)) was killed by signal 9 (SIGKILL)"
             #expect(end.messages.contains(line), "\(end.messages)")
             #expect(end.messages.allSatisfy { $0.contains("pid \(pid)") }, "Nobody else is blamed: \(end.messages)")
+            #expect(end.headlines == [line], "\(end.messages)")
             #expect(end.code == 75)
             expectNothingLeft(end)
         }
@@ -54,7 +55,8 @@ extension RealClusters {
             let pid = try cluster.agents(2)[1]
             cluster.signal(pid: pid, kill)
             let end = try cluster.end()
-            #expect(end.messages.contains { $0.contains("the agent of host h2 (pid \(pid))") }, "\(end.messages)")
+            #expect(end.headlines.count == 1, "\(end.messages)")
+            #expect(end.headlines.contains { $0.contains("the agent of host h2 (pid \(pid))") }, "\(end.messages)")
             #expect(end.code == 75)
             expectNothingLeft(end)
         }
@@ -71,12 +73,16 @@ extension RealClusters {
             expectNothingLeft(end)
         }
 
-        @Test("The same over namespaces, which go as well", .namespaces)
+        @Test(
+            "The same over namespaces, which go as well; what the other host says has no way to the user any more",
+            .namespaces)
         func coordinatorKilledAfar() throws {
             let cluster = try loopingHosts(inSpaces: true)
             cluster.signalAgent(kill)
             let end = try cluster.end()
-            #expect(end.messages.count == 2, "\(end.messages)")
+            #expect(
+                end.messages == ["softpod: host h1: the coordinator that started this agent is gone"], "\(end.messages)"
+            )
             #expect(end.signal == kill)
             expectNothingLeft(end)
         }
@@ -107,8 +113,11 @@ extension RealClusters {
             cluster.signal(pid: pid, kill)
             let end = try cluster.end()
             #expect(
-                end.messages.contains { $0.contains("the agent of host far") && $0.contains("was killed by signal 9") },
+                end.headlines.contains {
+                    $0.contains("the agent of host far") && $0.contains("was killed by signal 9")
+                },
                 "\(end.messages)")
+            #expect(end.headlines.count == 1, "\(end.messages)")
             #expect(end.code == 75)
             expectNothingLeft(end)
         }
@@ -119,7 +128,8 @@ extension RealClusters {
             let pid = try cluster.ranks(of: cluster.agents(2)[host], 2)[0]
             cluster.signal(pid: pid, stop)
             let end = try cluster.end()
-            #expect(end.messages.contains { $0.contains(" ms for ") }, "\(end.messages)")
+            #expect(end.headlines.count == 1, "\(end.messages)")
+            #expect(end.headlines.contains { $0.contains(" ms for ") }, "\(end.messages)")
             #expect(
                 end.messages.contains {
                     $0.contains("rank \(2 * host) (pid \(pid)) is stopped") && $0.contains("on host \(loopback[host])")

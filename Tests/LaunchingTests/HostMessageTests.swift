@@ -56,6 +56,7 @@ struct HostMessageTests {
             .links(run: 7, ["tcp://a:1", "", "tcp://[::1]:2"]), .links(run: 7, []),
             .start(run: 8, workload: "idle", payload: Array(0...255)), .start(run: 8, workload: "", payload: []),
             .stop(run: 9, nil), .stop(run: 9, verdict), .dismissed,
+            .paused(run: 10), .pause(run: 11), .resume(run: .max), .cancelled("not all hosts were ready"),
         ]
     }
 
@@ -99,7 +100,8 @@ struct HostMessageTests {
         let long = String(repeating: "ü", count: 40_000)
         let failure = HostFailure(verdict: Verdict(.rankFailed, text: long), status: .rankLost, report: long)
         let messages: [HostMessage] = [
-            .failed(run: 1, failure), .refused(long), .farewell(long), .stop(run: 1, Verdict(.rankFailed, text: long)),
+            .failed(run: 1, failure), .refused(long), .cancelled(long), .farewell(long),
+            .stop(run: 1, Verdict(.rankFailed, text: long)),
             .ended(run: 1, HostReport(processCount: 1, remark: long, counts: [], flights: [])),
         ]
         for message in messages { #expect(HostMessage(decoding: message.encoded) != nil, "\("\(message)".prefix(40))") }

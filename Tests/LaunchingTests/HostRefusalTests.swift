@@ -64,6 +64,55 @@ extension RealClusters {
             expectNothingLeft(end)
         }
 
+        @Test("A remote shell that floods is bounded, dropped, and told of; the run is not held up by it")
+        func flood() throws {
+            // Lines, and one that never ends, on both outputs, as long as they are read.
+            let far = try FarHost(
+                far: """
+                    echo before; (yes 'a line of noise' >&2 &); (head -c 300000000 /dev/zero &); echo after; exec sh -c "$2"
+                    """)
+            let cluster = try ClusterUnderTest(["run", "--start-deadline", "60"] + far.flags + ["smoke"])
+            let end = try cluster.end()
+            #expect(end.code == 0, "\(end.messages.suffix(3))")
+            let bytes = end.messages.reduce(0) { $0 + $1.utf8.count + 1 }
+            #expect(bytes > 1 << 20 && bytes < (1 << 20) + (64 << 10), "\(bytes) bytes")
+            #expect(
+                end.messages.contains {
+                    $0.hasPrefix("softpod: host far: its remote shell printed more than 1 MiB; ")
+                        && $0.hasSuffix(" bytes were dropped")
+                }, "\(end.messages.suffix(3))")
+            #expect(end.output.contains("wrong"))
+            #expect(end.leftovers == [])
+        }
+
+        @Test("What a remote shell says reaches the user line by line, without control characters, as it was said")
+        func shellLines() throws {
+            let far = try FarHost(
+                far: """
+                    printf 'one line\\r\\n\\033[31mred\\ttab\\n\\n' >&2; printf 'two halves' >&2; printf ' of a line\\n' >&2; \
+                    sh -c "$2"; code=$?; printf 'no end'; exit $code
+                    """)
+            let end = try ClusterUnderTest(["run"] + far.flags + ["smoke"]).end()
+            #expect(end.messages == ["one line", "?[31mred\ttab", "two halves of a line", "no end"])
+            #expect(end.code == 0)
+            expectNothingLeft(end)
+        }
+
+        @Test("A host that does not exist is named, with a status of its own")
+        func unknownHost() throws {
+            let end = try ClusterUnderTest(["run", "--hosts", "no-such-host.invalid:1,localhost:1", "smoke"]).end()
+            #expect(end.headlines.count == 1 && end.messages[0].contains("no-such-host.invalid: "), "\(end.messages)")
+            #expect(end.code == 68)
+            expectNothingLeft(end)
+            let task = try ClusterUnderTest(
+                ["run", "--plain", "smoke"],
+                setup: "export RANK=0 WORLD_SIZE=2 MASTER_ADDR=no-such-host.invalid MASTER_PORT=1"
+            ).end()
+            #expect(task.messages.contains { $0.contains("no-such-host.invalid: ") }, "\(task.messages)")
+            #expect(task.code == 68)
+            expectNothingLeft(task)
+        }
+
         /// A pair of keys that a `sed` command may hold.
         private func plainPair() throws -> KeyPair {
             while true {

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 extension RealClusters {
-    /// The wire of a host is cut while the cluster works: for two seconds, or for good.
+    /// The wire of a host is cut while the cluster works: for two seconds, as long as always heals, or for good.
     @Suite("Cut links", .namespaces)
     struct LinkCutTests {
         /// Starts on two namespaces; the wire of h2 is cut when ``cut()`` says so.
@@ -60,6 +60,23 @@ extension RealClusters {
             expectNothingLeft(end)
         }
 
+        @Test("A cut of five seconds heals, the longest that always does: both directions have something under way")
+        func longest() throws {
+            let wire = try Wire(
+                ["run", "--announce", "--dies", "4", "idle"],
+                afterwards: "sleep 5; ip link set h2 up; echo wire mended >&2")
+            for rank in 0..<4 { try wire.cluster.line(containing: "rank \(rank): looping") }
+            try wire.cut()
+            try wire.cluster.line(containing: "wire mended")
+            // Past the end of the ladder, which began with the cut.
+            #expect(wire.cluster.runs(milliseconds: 2_500), "\(wire.cluster.lines)")
+            wire.cluster.signalAgent(interrupt)
+            let end = try wire.cluster.end()
+            #expect(withoutWire(end) == ["softpod: stopped by SIGINT"])
+            #expect(end.code == 130)
+            expectNothingLeft(end)
+        }
+
         @Test("A cut that stays is a lost link, told on both sides with both hosts' names, and ends the run")
         func forGood() throws {
             let wire = try Wire(["run", "--announce", "--dies", "4", "idle"], afterwards: ":")
@@ -73,6 +90,7 @@ extension RealClusters {
                             && $0.contains("is lost") && $0.contains("(seen from host \(host))")
                     }, "\(host): \(end.messages)")
             }
+            #expect(end.headlines.count == 1, "\(end.messages)")
             #expect(end.code == 75)
             expectNothingLeft(end)
         }

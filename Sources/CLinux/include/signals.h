@@ -5,9 +5,9 @@
 
 #include <sys/types.h>
 
-/// Blocks SIGINT, SIGTERM and SIGHUP, each unless this process ignores it, for this thread and those it starts; with job control also
-/// SIGTSTP (likewise) and SIGCONT. Returns a descriptor from which they are read, or a negative errno.
-int softpod_signal_descriptor(int with_job_control);
+/// Blocks SIGINT, SIGTERM, SIGHUP and SIGTSTP, each unless this process ignores it, and if asked SIGCONT, for this thread and those it
+/// starts. Returns a descriptor from which they are read, or a negative errno.
+int softpod_signal_descriptor(int with_continue);
 
 /// The next pending signal, or 0.
 int softpod_next_signal(int descriptor);

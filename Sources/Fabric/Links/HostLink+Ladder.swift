@@ -1,3 +1,4 @@
+internal import Messaging
 internal import SharedMemory
 
 // When to send again, and when to give up: UB's ladder (specification 2.0: 20 us x 8^n, 7 retries, then an error).
@@ -36,6 +37,7 @@ extension HostLink {
             if now >= lastHeard + silence, batch.isEmpty, mayStartMessage { seal() }
             return nil
         }
+        connectAnewIfSilent(now)
         guard now >= deadline else { return nil }
         if step >= timing.retries {
             return "no answer in \((now - unacknowledged[0].at) / 1_000_000) ms, \(timing.retries) retries"
@@ -46,6 +48,41 @@ extension HostLink {
         step += 1
         deadline = now + timing.step(step < timing.retries ? step : max(timing.retries - 2, 0))
         return nil
+    }
+
+    /// Connects anew when nothing has been heard for long though an answer is due.
+    ///
+    /// TCP itself sends again after 0.2, 0.6, 1.4, 3.0 and 6.2 s, each pause twice the one before (RFC 6298): whether a connection would live again
+    /// before the ladder ends, some seconds after its wire was mended, would be luck. A new one is tried several times a second.
+    private func connectAnewIfSilent(_ now: UInt64) {
+        guard let address, let oldest = unacknowledged.first else { return }
+        guard now >= max(lastHeard, oldest.at, lastConnect) + Self.silenceOfConnection else { return }
+        lastConnect = now
+        statistics.reconnections += 1
+        // What cannot be connected is as silent as before: the ladder ends it.
+        guard (try? socket.reconnect(address)) != nil else { return }  // as said above
+        isRecovering = true
+        repeatMessage(0)
+    }
+
+    /// Longer than an answer takes on a busy machine; so short that three new connections fit before the ladder ends.
+    private static let silenceOfConnection: UInt64 = 1_250_000_000
+
+    /// Notes that the other end was heard. After a silence what it has not acknowledged may have been lost with a connection: the oldest is sent again
+    /// at once, for the ladder's next step may be too late.
+    func heard(_ now: UInt64) {
+        let wasSilent = now >= lastHeard + Self.silenceOfConnection
+        lastHeard = now
+        guard wasSilent, state == .up, !unacknowledged.isEmpty else { return }
+        isRecovering = true
+        repeatMessage(0)
+    }
+
+    /// Starts over after a stop of this switch: the silence meanwhile was its own.
+    func resume(_ now: UInt64) {
+        lastHeard = now
+        lastConnect = now
+        if !unacknowledged.isEmpty { arm(now) }
     }
 
     private func tickWaiting(_ now: UInt64) -> String? {
@@ -71,7 +108,11 @@ extension HostLink {
         switch state {
         case .lost: .max
         case .waiting: min(deadline, contactDeadline)
-        case .up: unacknowledged.isEmpty ? lastHeard + silence : deadline
+        case .up:
+            unacknowledged.first.map {
+                address == nil
+                    ? deadline : min(deadline, max(lastHeard, $0.at, lastConnect) + Self.silenceOfConnection)
+            } ?? (lastHeard + silence)
         }
     }
 

@@ -25,6 +25,9 @@ final class HostLink {
     let digest: UInt64
     let timing: LinkTiming
     let socket: LinkSocket
+    let clock: LinkClock
+    /// Where this end connects; nil for the end that is connected to, and where the carrier is no network.
+    let address: String?
     var wire: FaultyWire?
     var state = State.waiting
     var statistics = LinkStatistics()
@@ -53,19 +56,26 @@ final class HostLink {
     var deadline: UInt64
     let contactDeadline: UInt64
     var lastHeard: UInt64
+    /// When this end connected anew, last.
+    var lastConnect: UInt64 = 0
     var isRecovering = false
     var lastGoBack: UInt64 = 0
     var roundTrip: UInt64 = 300_000
     var roundTripSpread: UInt64 = 100_000
 
-    init(host: Int, own: Int, digest: UInt64, socket: LinkSocket, options: LinkOptions) {
+    init(
+        host: Int, own: Int, digest: UInt64, socket: LinkSocket, address: String?, clock: LinkClock,
+        options: LinkOptions
+    ) {
         self.host = host
         self.own = own
         self.digest = digest
         self.socket = socket
+        self.address = address.flatMap { $0.hasPrefix("tcp://") ? $0 : nil }
+        self.clock = clock
         timing = options.timing
         wire = options.faults.map { FaultyWire($0, link: own << 16 | host) }
-        let now = Monotonic.now()
+        let now = clock.now()
         deadline = now
         lastHeard = now
         contactDeadline =
@@ -125,7 +135,7 @@ final class HostLink {
         var header = header(sequence: nextSequence)
         if hasMore { header.flags |= LinkHeader.moreFlag }
         let (head, completions) = batch.finish(header, attachment: attachment)
-        let now = Monotonic.now()
+        let now = clock.now()
         let size = head.byteCount + (attachment?.byteCount ?? 0)
         if unacknowledged.isEmpty { arm(now) }
         unacknowledged.append(

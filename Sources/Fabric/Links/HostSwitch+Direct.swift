@@ -115,13 +115,13 @@ extension HostSwitch {
     /// Starts a link anew, as if nothing had come.
     package func renewDirect(_ other: Int) {
         guard let link = links[other] else { return }
-        links[other] = self.link(to: other, link.socket)
+        links[other] = self.link(to: other, link.socket, link.address)
     }
 
     /// What a switch that runs does for a link between messages: answers, acknowledgements, clocks.
     package func turnDirect(_ other: Int) {
         guard let link = links[other], link.state != .lost else { return }
         answer(link)
-        if let reason = link.tick(Monotonic.now()) { lose(link, reason) }
+        if let reason = link.tick(clock.now()) { lose(link, reason) }
     }
 }

@@ -20,8 +20,7 @@ extension HostSwitch {
             link.owesAcknowledgement = true
             return
         }
-        let now = Monotonic.now()
-        link.lastHeard = now
+        let now = clock.now()
         if header.flags & LinkHeader.farewellFlag != 0 {
             return lose(link, "\(plan.hosts[link.host].name.prefix(24)) gave it up")
         }
@@ -34,6 +33,7 @@ extension HostSwitch {
             return lose(link, "it acknowledged what was never sent")
         }
         for completion in completions { acknowledge(completion.rank, completion.count) }
+        link.heard(now)
         guard header.sequence > 0 else { return }
         if header.flags & LinkHeader.moreFlag != 0, header.sequence == link.expected,
             link.deferredAcknowledgements < LinkLimits.deferredAcknowledgements

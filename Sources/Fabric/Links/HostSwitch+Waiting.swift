@@ -38,12 +38,14 @@ extension HostSwitch {
         if segment.cluster.epoch.loadSequentially() > 0, links.contains(where: { $0.map(owesVerdict) ?? false }) {
             return
         }
-        let now = Monotonic.now()
+        let now = clock.now()
         let until = links.reduce(UInt64.max) { min($0, $1?.nextTick ?? .max) }
         guard until > now else { return }
         otherStatistics.sleeps += 1
-        look(nanoseconds: until - now)
-        patience.slept(Monotonic.now() - now)
+        let time = min(until - now, LinkClock.longestSleep)
+        clock.willSleep(time)
+        look(nanoseconds: time)
+        patience.slept(clock.now() - now)
     }
 
     /// Looks at the bell and the sockets until one can be read or the time is over; notes which. Whether there is any.

@@ -22,6 +22,7 @@ public final class HostSwitch: @unchecked Sendable {
     private let digest: UInt64
     var linkDigest: UInt64 { digest }
     let bell: SwitchBell
+    let clock = LinkClock()
     private var router: LinkSocket?
     /// What messages come by, and what is slept on: the bell and those.
     var sockets: [LinkSocket] = []
@@ -89,7 +90,7 @@ public final class HostSwitch: @unchecked Sendable {
             .router, in: context, security: security, largestFrameByteCount: LinkLimits.attachmentByteCount)
         let resolved = try socket.bind(address)
         router = socket
-        for other in plan.hosts.indices where other > host { links[other] = link(to: other, socket) }
+        for other in plan.hosts.indices where other > host { links[other] = link(to: other, socket, nil) }
         return resolved
     }
 
@@ -104,11 +105,12 @@ public final class HostSwitch: @unchecked Sendable {
             .dealer(name: UInt16(host)), in: context, security: security,
             largestFrameByteCount: LinkLimits.attachmentByteCount)
         try socket.connect(address)
-        links[other] = link(to: other, socket)
+        links[other] = link(to: other, socket, address)
     }
 
-    func link(to other: Int, _ socket: LinkSocket) -> HostLink {
-        HostLink(host: other, own: host, digest: digest, socket: socket, options: options)
+    func link(to other: Int, _ socket: LinkSocket, _ address: String?) -> HostLink {
+        HostLink(
+            host: other, own: host, digest: digest, socket: socket, address: address, clock: clock, options: options)
     }
 
     /// Runs until told to stop. Call once, on the thread that is the switch.
@@ -122,6 +124,7 @@ public final class HostSwitch: @unchecked Sendable {
         while true {
             let asked = unsafe phase.pointee.load(ordering: .acquiring)
             if asked == Phase.stopping { break }
+            if clock.hasJumped() { for link in links { link?.resume(clock.now()) } }
             var worked = drainRings()
             for link in links { if let link, link.state != .lost { link.flushUnlessBusy() } }
             if receiveAll() { worked = true }
@@ -190,6 +193,7 @@ public final class HostSwitch: @unchecked Sendable {
         otherStatistics.retransmissions += other.retransmissions
         otherStatistics.duplicates += other.duplicates
         otherStatistics.gaps += other.gaps
+        otherStatistics.reconnections += other.reconnections
         otherStatistics.refused += other.refused
     }
 
@@ -212,7 +216,7 @@ public final class HostSwitch: @unchecked Sendable {
     }
 
     private func tickAll() {
-        let now = Monotonic.now()
+        let now = clock.now()
         for link in links {
             guard let link, let reason = link.tick(now) else { continue }
             lose(link, reason)

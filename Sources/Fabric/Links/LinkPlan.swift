@@ -130,6 +130,8 @@ public struct LinkStatistics: Sendable, Equatable {
     public var duplicates = 0
     /// Messages received before one that came later or not at all.
     public var gaps = 0
+    /// Connections made anew after a silence.
+    public var reconnections = 0
     /// Messages refused: damaged, or of another run or layout.
     public var refused = 0
     /// Times the switch slept.

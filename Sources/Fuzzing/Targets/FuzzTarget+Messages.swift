@@ -74,6 +74,7 @@ extension FuzzTarget {
         .assignment(run: 1, assignment), .links(run: 1, ["tcp://10.0.0.1:1", "tcp://10.0.0.2:2"]),
         .start(run: 1, workload: "idle", payload: [1, 2]), .stop(run: 1, nil),
         .stop(run: 1, Verdict(.linkLost, rank: 2, detail: 1, text: "the link is lost")), .dismissed,
+        .paused(run: 1), .pause(run: 1), .resume(run: 1), .cancelled("not all hosts were ready"),
     ]
 
     static func introduction(

@@ -1,6 +1,7 @@
 internal import Fabric
 internal import NodeRuntime
 internal import SharedMemory
+internal import Workers
 
 // How the agent of one host follows the coordinator of several.
 
@@ -25,6 +26,10 @@ extension Agent {
         case .start(let run, let workload, let payload) where run == membership.run:
             if state == .waiting { start(workload, payload) }
         case .stop(let run, let cause) where run == membership.run: stop(cause)
+        case .pause(let run) where run == membership.run:
+            stopRanks()
+            membership.sayPaused()
+        case .resume(let run) where run == membership.run: resumeRanks()
         default: break  // Of another run, or not the coordinator's to say.
         }
     }
@@ -41,6 +46,9 @@ extension Agent {
         segment.publish(cause)
         leave(within: .seconds(1))
     }
+
+    func stopRanks() { for slot in slots where slot.end == nil { slot.child.stop() } }
+    func resumeRanks() { for slot in slots where slot.end == nil { slot.child.resume() } }
 
     private func lineEnded(_ loss: Uplink.Loss, _ membership: HostMembership) {
         end(Verdict(.agentLost, text: loss.text), status: .rankLost, report: loss.text)

@@ -12,6 +12,8 @@ struct AgentSlot {
     var child: ChildProcess?
     /// How that ended.
     var end: ChildProcess.End?
+    /// What a remote shell prints; nil for an agent of this machine, which has the coordinator's own standard error, and keeps it.
+    var output: ShellOutput?
     /// What the agent reads; its end tells it that the coordinator is gone.
     var input: Pipe?
     /// What the coordinator's socket calls it, once it has introduced itself.
@@ -25,6 +27,8 @@ struct AgentSlot {
         var address: String?
         var isConnected = false
         var isDone = false
+        /// Its ranks are stopped, since the user has suspended the coordinator.
+        var isPaused = false
         var report: HostReport?
     }
 

@@ -20,7 +20,8 @@ extension Coordinator {
                 invitation.name = host.name
                 invitation.linkAddress = try host.address ?? (host.isHere ? ownLinkAddress(hosts) : nil)
                 invitation.linkPort = host.port
-                try start(&slot, host.isHere ? [own, "agent"] : shell.command(host.name), invitation)
+                try start(
+                    &slot, host.isHere ? [own, "agent"] : shell.command(host.name), invitation, isRemote: !host.isHere)
                 agents.append(slot)
             }
         case .tasks(let tasks, let taskCount, let dieCount):
@@ -39,11 +40,17 @@ extension Coordinator {
         }
     }
 
-    private func start(_ slot: inout AgentSlot, _ command: [String], _ invitation: Invitation) throws {
+    private func start(
+        _ slot: inout AgentSlot, _ command: [String], _ invitation: Invitation, isRemote: Bool = false
+    ) throws {
         guard roster.startsAgents else { return }
         let pipe = try Pipe()
         slot.input = pipe
-        slot.child = try ChildProcess.start(command: command, input: pipe.reading.number)
+        // An agent of this machine tells the user itself, also when this process has been killed; a remote shell might say anything.
+        let output = isRemote ? try Pipe.ends() : nil
+        slot.output = output.map { ShellOutput(host: slot.name, reading: $0.reading) }
+        slot.child = try ChildProcess.start(
+            command: command, input: pipe.reading.number, output: output?.writing.number ?? 2)
         // An agent that is gone already is reaped like any other.
         _ = pipe.write(try invitation.encoded() + [UInt8(ascii: "\n")])
     }
@@ -117,6 +124,8 @@ extension Coordinator {
     func reap(_ index: Int) {
         guard let end = agents[index].child?.reap() else { return }
         agents[index].end = end
+        // First what it said itself of its end.
+        hearLastOfShell(index)
         let text = "\(agents[index].title) \(agents[index].fate)"
         lost(index, text)
     }
@@ -124,6 +133,7 @@ extension Coordinator {
     func lost(_ index: Int, _ text: String) {
         agents[index].route = nil
         if phase == .ending, agents[index].part.report != nil { return }
+        let text = stopClause + text
         broken = broken ?? text
         let rank = plan.map { $0.hosts[index].ranks.lowerBound }
         fail(
@@ -135,22 +145,16 @@ extension Coordinator {
     /// An agent that says nothing, not even that it lives, is cut off or stopped.
     func lookForSilence() {
         let now = Monotonic.now()
-        defer { listenedAt = now }
         guard phase == .running || phase == .linking else { return }
-        // This process itself was stopped, or held up by whoever reads its output: what agents said meanwhile is still to be read.
-        if now - listenedAt > Self.inattention {
-            for index in agents.indices { agents[index].lastHeard = now }
-        }
         for index in agents.indices where agents[index].isPresent && now - agents[index].lastHeard > Self.silence {
             lost(index, "\(agents[index].title) has said nothing for \(Self.silence / 1_000_000_000) s")
         }
     }
 
     private static var silence: UInt64 { 10_000_000_000 }
-    /// Turns take a second at most where nothing holds them up.
-    private static var inattention: UInt64 { 3_000_000_000 }
 
     func interrupt(_ signal: Int32) {
+        if signal == ProcessControl.suspendSignal { return suspend() }
         if phase == .ending, let since = interruptedAt {
             // Whoever asks again means it; launchers that send a signal to a process and to its group do not ask twice.
             guard Monotonic.now() - since > 1_000_000_000 else { return }

@@ -28,6 +28,8 @@ extension Coordinator {
             case .handshakeFailed(.mechanism, _):
                 fault = "somebody came without keys, or with keys where there are none"
             case .handshakeFailed(.cryptography, _): fault = "somebody came who has a wrong key for the coordinator"
+            // Given up by its other end while this process was stopped.
+            case .handshakeFailed(.cutOff, _) where hasJustBeenStopped: continue
             case .handshakeFailed: fault = "somebody came and broke off the handshake: without keys, or no softpod"
             default: continue
             }
@@ -155,6 +157,7 @@ extension Coordinator {
         case .relayed(let run, let inner) where run == self.run: relay(inner, index)
         case .failed(let run, let failure) where run == self.run: fail(failure)
         case .done(let run) where run == self.run && phase == .running: agents[index].part.isDone = true
+        case .paused(let run) where run == self.run: agents[index].part.isPaused = true
         case .ended(let run, let report) where run == self.run:
             agents[index].part.report = report
             // Before that it says that something failed, or is told to stop.

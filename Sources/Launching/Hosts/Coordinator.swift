@@ -27,6 +27,8 @@ public final class Coordinator {
     /// The coordinator's address with its port.
     let address: String
     let remark: @Sendable (String) -> Void
+    /// Takes a line of a remote shell as it is, for the user to read.
+    public var passOn: (String) -> Void = { _ in }
     var agents: [AgentSlot] = []
     private var lastRun: UInt32 = 0
     /// Why there can be no further run.
@@ -46,8 +48,12 @@ public final class Coordinator {
     private var connectedAt: UInt64?
     private var endingSince: UInt64?
     var interruptedAt: UInt64?
-    /// When silence was last looked for: whoever was stopped in between has not listened.
-    var listenedAt: UInt64 = 0
+    /// Sees by the clock that this process was stopped. Turns take a second at most where nothing holds them up.
+    var attention = Attention(at: Monotonic.now(), tolerance: 2_000_000_000)
+    /// When this process was stopped last, and for how long.
+    var lastStop: (at: UInt64, nanoseconds: UInt64)?
+    /// Until when hosts may say that their ranks are stopped, where the user has suspended this process.
+    var suspendBy: Deadline?
 
     /// Binds the coordinator's address and starts the agents there are to start.
     ///
@@ -64,10 +70,10 @@ public final class Coordinator {
             gatekeeper = try Gatekeeper(context: context, allow: keys.allow.union([keys.agents.publicKey])) {
                 remark("refused at the rendezvous: \($0)")
             }
-            socket = try Socket(.router, in: context, security: .server(keys.server), heartbeatMilliseconds: 3000)
+            socket = try Socket(.router, in: context, security: .server(keys.server), probesPeer: true)
         } else {
             gatekeeper = nil
-            socket = try Socket(.router, in: context, heartbeatMilliseconds: 3000)
+            socket = try Socket(.router, in: context, probesPeer: true)
         }
         monitor = try SocketMonitor(socket)
         address = try socket.bind(roster.address)
@@ -117,8 +123,10 @@ public final class Coordinator {
         for index in agents.indices {
             agents[index].part = AgentSlot.Part()
             agents[index].lastHeard = begunAt
+            agents[index].output?.begin()
         }
         phase = .gathering
+        attention = Attention(at: begunAt, tolerance: attention.tolerance)
     }
 
     /// The number of the run under way.
@@ -132,20 +140,27 @@ public final class Coordinator {
     private func turn() throws {
         try advance()
         let watched = agents.indices.filter { agents[$0].child != nil && agents[$0].end == nil }
+        let talking = self.talking
         let numbers =
             [signals.descriptor.number, socket.descriptor, monitor.descriptor]
             + watched.compactMap { agents[$0].child?.descriptor.number }
-        let ready = Descriptor.poll(numbers, milliseconds: socket.isReadable ? 0 : pollMilliseconds)
+            + talking.compactMap { agents[$0].output?.descriptor }
+        let milliseconds = socket.isReadable ? 0 : pollMilliseconds
+        attention.willSleep(UInt64(milliseconds) * 1_000_000)
+        let ready = Descriptor.poll(numbers, milliseconds: milliseconds)
+        lookForStop()
         for _ in 0..<Self.messagesPerTurn {
             guard let frames = try socket.receive() else { break }
             take(frames)
         }
         try watchConnections()
+        for (place, index) in talking.enumerated() where ready[3 + watched.count + place] { hearShell(index) }
         for (place, index) in watched.enumerated() where ready[place + 3] { reap(index) }
         while let signal = signals.next() { interrupt(signal) }
         endIfAbandoned()
         if phase != .running, deadline.remaining == 0 { deadlinePassed() }
         lookForSilence()
+        stopIfSuspended()
     }
 
     /// Messages read before the clock, the signals and the agents' processes are looked at again: somebody who never stops talking does
@@ -153,7 +168,8 @@ public final class Coordinator {
     private static let messagesPerTurn = 1024
 
     private var pollMilliseconds: Int {
-        phase == .running ? 1000 : min(1000, Int(deadline.remaining / 1_000_000) + 1)
+        let longest = suspendBy != nil || hasFlood ? Int(ShellOutput.pause / 1_000_000) : 1000
+        return phase == .running ? longest : min(longest, Int(deadline.remaining / 1_000_000) + 1)
     }
 
     /// Goes to the next phase when everybody is ready for it.
@@ -202,9 +218,7 @@ public final class Coordinator {
         if !isSilent { onEvent(.failed(report: cause.report)) }
         if phase == .gathering || phase == .making && plan == nil {
             // Nobody has begun; everybody is told why nobody will.
-            for agent in agents {
-                if agent.isPresent, let route = agent.route { send(.refused(cause.report), to: route) }
-            }
+            for index in agents.indices { send(.cancelled(cause.report), to: index) }
             broken = cause.report
         }
         leave(cause.verdict, within: .seconds(4))
@@ -243,7 +257,10 @@ public final class Coordinator {
     private func outcome() -> ClusterOutcome {
         let now = Monotonic.now()
         let reports = agents.map(\.part.report)
-        for report in reports { if let report, !report.remark.isEmpty { onEvent(.failed(report: report.remark)) } }
+        for report in reports {
+            if let report, !report.remark.isEmpty { onEvent(.failed(report: Self.suspect + report.remark)) }
+        }
+        tellDropped()
         func gathered<Value>(_ empty: Value, _ values: (HostReport) -> [Value]) -> [Value] {
             zip(plan?.hosts ?? [], reports).flatMap { host, report -> [Value] in
                 let found = report.map(values) ?? []
@@ -269,8 +286,11 @@ public final class Coordinator {
             let isAwaited = agents.contains { $0.introduction != nil && $0.child != nil && $0.end == nil }
             let deadline = isAwaited ? late.heard : late.unheard
             guard deadline.remaining > 0 else { break }
-            _ = Descriptor.poll(
-                [child.descriptor.number], milliseconds: min(100, Int(deadline.remaining / 1_000_000) + 1))
+            let talking = self.talking
+            let ready = Descriptor.poll(
+                [child.descriptor.number] + talking.compactMap { agents[$0].output?.descriptor },
+                milliseconds: hasFlood ? 10 : min(100, Int(deadline.remaining / 1_000_000) + 1))
+            for (place, index) in talking.enumerated() where ready[place + 1] { hearShell(index) }
             for index in agents.indices where agents[index].end == nil {
                 agents[index].end = agents[index].child?.reap()
             }
@@ -282,7 +302,10 @@ public final class Coordinator {
             _ = Descriptor.poll([child.descriptor.number], milliseconds: -1)
             agents[index].end = child.reap()
         }
-        for index in agents.indices { agents[index].input = nil }
+        for index in agents.indices {
+            agents[index].input = nil
+            hearLastOfShell(index)
+        }
         gatekeeper?.stop()
         agents = []
         broken = broken ?? "the session is closed"

@@ -37,6 +37,8 @@ public final class HostAgent {
     private let invitation: Invitation
     private let identity: Identity
     private let remark: @Sendable (String) -> Void
+    /// The same of what follows from something that the user has been told.
+    private let consequence: @Sendable (String) -> Void
     private let signals: SignalQueue
     private let context: MessageContext
     private let uplink: Uplink
@@ -69,6 +71,7 @@ public final class HostAgent {
         name = invitation.name ?? ProcessControl.hostName
         let name = name
         self.remark = { remark("host \(name): \($0)") }
+        consequence = { remark(Coordinator.consequence + "host \(name): \($0)") }
         context = try MessageContext()
         linkAddress = try invitation.linkAddress ?? HostAddress.source(toward: invitation.hostName)
         if invitation.serverKey != nil {
@@ -104,6 +107,10 @@ public final class HostAgent {
             _ = Descriptor.poll(
                 [signals.descriptor.number] + uplink.descriptors, milliseconds: uplink.pollMilliseconds)
             if let signal = signals.next() {
+                if signal == ProcessControl.suspendSignal {
+                    ProcessControl.stopSelf()
+                    continue
+                }
                 uplink.send(.farewell("was stopped by \(ProcessControl.signalName(signal))"))
                 uplink.drain(.milliseconds(500))
                 return .terminated
@@ -117,9 +124,16 @@ public final class HostAgent {
         case .refused(let why):
             remark("refused: \(why)")
             return .mismatch
+        case .cancelled(let why):
+            consequence("refused: \(why)")
+            return .rankLost
         case .lost(let why):
-            if let untold, untold != why { remark(untold) }
-            remark(why)
+            guard let untold, untold != why else {
+                remark(why)
+                return .rankLost
+            }
+            remark(untold)
+            consequence(why)
             return .rankLost
         }
     }

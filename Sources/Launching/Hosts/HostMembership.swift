@@ -124,6 +124,7 @@ final class HostMembership {
 
     func relay(_ message: ControlMessage) { say(.relayed(run: run, message)) }
     func sayConnected() { say(.connected(run: run)) }
+    func sayPaused() { say(.paused(run: run)) }
     func sayFailed(_ failure: HostFailure) { say(.failed(run: run, failure)) }
 
     /// Says once that the host's dies are done.

@@ -32,6 +32,8 @@ package enum HostMessage: Sendable, Equatable {
     case alive
     /// The agent goes, and why.
     case farewell(String)
+    /// The host's ranks are stopped, as ``pause(run:)`` asked.
+    case paused(run: UInt32)
 
     // From the coordinator.
 
@@ -45,6 +47,12 @@ package enum HostMessage: Sendable, Equatable {
     case start(run: UInt32, workload: String, payload: [UInt8])
     /// The run is over: as it should be, or for this reason.
     case stop(run: UInt32, Verdict?)
+    /// The ranks stop until ``resume(run:)``: the user has suspended the coordinator.
+    case pause(run: UInt32)
+    /// The ranks go on.
+    case resume(run: UInt32)
+    /// There will be no run, for this reason, which the user has been told and which is not this agent; it goes.
+    case cancelled(String)
     /// There will be no more runs; the agent goes.
     case dismissed
 
@@ -92,6 +100,10 @@ package enum HostMessage: Sendable, Equatable {
         case .start: 13
         case .stop: 14
         case .dismissed: 15
+        case .paused: 16
+        case .pause: 17
+        case .resume: 18
+        case .cancelled: 19
         }
     }
 
@@ -101,7 +113,7 @@ package enum HostMessage: Sendable, Equatable {
         case .ready(let run, let address):
             writer.write(run)
             writer.write(address, limit: Self.addressLimit)
-        case .connected(let run), .done(let run): writer.write(run)
+        case .connected(let run), .done(let run), .paused(let run), .pause(let run), .resume(let run): writer.write(run)
         case .relayed(let run, let message):
             writer.write(run)
             writer.write(message.encoded)
@@ -112,7 +124,7 @@ package enum HostMessage: Sendable, Equatable {
             writer.write(run)
             report.write(to: &writer)
         case .alive, .dismissed: break
-        case .farewell(let text), .refused(let text): writer.write(text, limit: Self.textLimit)
+        case .farewell(let text), .refused(let text), .cancelled(let text): writer.write(text, limit: Self.textLimit)
         case .assignment(let run, let assignment):
             writer.write(run)
             assignment.write(to: &writer)
@@ -148,6 +160,7 @@ package enum HostMessage: Sendable, Equatable {
         case 9: return reader.readText(limit: textLimit).map { .farewell($0) }
         case refusedKind: return reader.readText(limit: textLimit).map { .refused($0) }
         case 15: return .dismissed
+        case 19: return reader.readText(limit: textLimit).map { .cancelled($0) }
         default: break
         }
         guard let run = reader.read(UInt32.self) else { return nil }
@@ -169,6 +182,9 @@ package enum HostMessage: Sendable, Equatable {
             case 1: return Verdict(from: &reader).map { .stop(run: run, $0) }
             default: return nil
             }
+        case 16: return .paused(run: run)
+        case 17: return .pause(run: run)
+        case 18: return .resume(run: run)
         default: return nil
         }
     }

@@ -13,13 +13,15 @@ package final class Uplink {
         case dismissed
         /// The coordinator does not want this agent.
         case refused(String)
+        /// There will be no run, for a reason that the coordinator has told the user and that is not this agent.
+        case cancelled(String)
         /// The coordinator is gone or cannot be reached.
         case lost(String)
 
         /// The reason in words.
         var text: String {
             switch self {
-            case .lost(let reason), .refused(let reason): reason
+            case .lost(let reason), .refused(let reason), .cancelled(let reason): reason
             case .dismissed: "the coordinator has ended"
             }
         }
@@ -37,6 +39,8 @@ package final class Uplink {
     private var brokenSince: UInt64?
     private var lastSaid = Monotonic.now()
     private let reachBy: Deadline
+    /// Sees by the clock that this process was stopped: then the time does not count.
+    private var attention = Attention(at: Monotonic.now())
 
     /// The most bytes kept for a coordinator that takes nothing: it is stopped, or nobody reads what it prints.
     private static let mostWaitingBytes = 256 << 20
@@ -52,7 +56,7 @@ package final class Uplink {
         self.invitation = invitation
         self.input = input
         socket = try Socket(
-            .dealer, in: context, security: try invitation.security(), heartbeatMilliseconds: 3000)
+            .dealer, in: context, security: try invitation.security(), probesPeer: true)
         monitor = try SocketMonitor(socket)
         reachBy = Deadline(after: .milliseconds(invitation.patienceMilliseconds))
         try socket.connect(invitation.address)
@@ -92,6 +96,7 @@ package final class Uplink {
 
     /// The next message, or nil if there is none now; says in between that the agent lives.
     package func next() throws -> HostMessage? {
+        lookForStop()
         flush()
         if Monotonic.now() - lastSaid > Self.heartbeat, isConnected { send(.alive) }
         while let frames = try socket.receive() {
@@ -105,12 +110,22 @@ package final class Uplink {
             }
             switch message {
             case .refused(let text): throw Loss.refused(text)
+            case .cancelled(let text): throw Loss.cancelled(text)
             case .dismissed: throw Loss.dismissed
             default: return message
             }
         }
         try watch()
         return nil
+    }
+
+    private func lookForStop() {
+        let now = Monotonic.now()
+        if let lost = attention.look(now) {
+            LostTime.note(from: now - lost, to: now)
+            if brokenSince != nil { brokenSince = now }
+        }
+        attention.willSleep(Self.heartbeat)
     }
 
     /// Looks at the connection itself.
@@ -132,7 +147,7 @@ package final class Uplink {
             case .handshakeFailed(let failure, _):
                 if !isConnected {
                     lastFailure =
-                        "the handshake failed (\(failure)): a wrong key for the coordinator, or not a coordinator"
+                        "the handshake failed (\(failure)): a wrong key for the coordinator, or not a coordinator, or one that is stopped"
                 }
                 broke()
             case .disconnected: broke()
@@ -152,8 +167,10 @@ package final class Uplink {
             throw Loss.lost("the coordinator has not taken \(waitingByteCount >> 20) MiB of what the ranks said")
         }
         let now = Monotonic.now()
-        if let brokenSince, now - brokenSince > Self.patience {
-            throw Loss.lost("the coordinator at \(invitation.address) is gone")
+        if let brokenSince, now > brokenSince, now - brokenSince > Self.patience {
+            throw Loss.lost(
+                "the coordinator at \(invitation.address) is gone or stopped: the connection to it broke, and was not there again "
+                    + "within \(Self.patience / 1_000_000_000) s")
         }
         if !isConnected, reachBy.remaining == 0 {
             throw Loss.lost(

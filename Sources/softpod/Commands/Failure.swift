@@ -80,6 +80,7 @@ enum Failure {
         case let error as ClusterFileError: error.code == .unreadable ? .noInput : .data
         case is RankTableError: .data
         case is ExpertError, is EnvironmentError, is HostPlanError, is ManifestError: .usage
+        case let error as SystemError where error.isUnknownHost: .noHost
         case is SystemError, is WorkerError: .system
         case is MessagingError: .inputOutput
         case is PMIxError: .unavailable

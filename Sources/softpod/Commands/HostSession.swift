@@ -214,6 +214,7 @@ enum HostSession {
         } else {
             preconditionFailure("hosts are listed or tasks")
         }
+        coordinator.passOn = { Report.passOn($0) }
         state.coordinator = coordinator
         return coordinator
     }
@@ -260,7 +261,8 @@ enum HostSession {
         case .known(let host, let port):
             do { _ = try HostAddress.source(toward: host) } catch {
                 throw InputError(
-                    .unavailable, "the tasks would meet at \(error); SOFTPOD_RENDEZVOUS=host:port names another place")
+                    error.isUnknownHost ? .noHost : .unavailable,
+                    "the tasks would meet at \(error); SOFTPOD_RENDEZVOUS=host:port names another place")
             }
             keys = try keyFile(options, reachedBy: host).map { rosterKeys($0) }
             address = keys == nil ? "tcp://127.0.0.1:\(port)" : "tcp://0.0.0.0:\(port)"

@@ -45,6 +45,9 @@ struct Report {
     /// A remark for people, on standard error.
     static func remark(_ text: String) { errors.write(Array(("softpod: " + text + "\n").utf8)) }
 
+    /// A line of another program's, on standard error.
+    static func passOn(_ line: String) { errors.write(Array((line + "\n").utf8)) }
+
     /// A line on the terminal that the next one replaces.
     static func status(_ text: String) { errors.write(Array(("\r\u{1B}[K" + text).utf8)) }
 
