@@ -165,7 +165,7 @@ let package = Package(
             name: "FuzzingTests",
             dependencies: ["Fuzzing", "Launching", "Messaging", "Model", "NodeRuntime", "SharedMemory"],
             swiftSettings: house),
-        .testTarget(name: "ClusterTests", dependencies: ["SharedMemory", "TestKit"], swiftSettings: house),
+        .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),
     ]
 )

@@ -118,13 +118,12 @@ struct Posts {
             }
             let source = team.posted(by: member, Self.sourceByteCountWord)
             let destination = team.posted(by: member, Self.destinationByteCountWord)
-            let isEqual =
-                switch call.operation {
-                case .broadcast, .scatter, .allGatherV: destination == lengths.1
-                case .gather, .reduce: source == lengths.0
-                case .allToAllV: true
-                default: source == lengths.0 && destination == lengths.1
-                }
+            let (isEqual, hasRoom) = fits(member, source, destination)
+            guard hasRoom else {
+                throw workspace.error(
+                    .corrupt, team.member(member),
+                    "rank \(team.member(member)) gives \(source) and takes \(destination) bytes, too few for its part")
+            }
             guard isEqual else {
                 throw workspace.error(
                     .mismatch, team.member(member),
@@ -132,6 +131,24 @@ struct Posts {
                         + "\(lengths.0) and \(lengths.1)")
             }
             _ = try place(member)
+        }
+    }
+
+    /// Whether lengths that must be the same at all are, and those that are one member's alone suffice for what others move there.
+    private func fits(_ member: Int, _ source: UInt64, _ destination: UInt64) -> (isEqual: Bool, hasRoom: Bool) {
+        let mine = (source: UInt64(call.source.byteCount), destination: UInt64(call.destination.byteCount))
+        let isRoot = member == call.root
+        let size = UInt64(team.size)
+        switch call.operation {
+        case .broadcast: return (destination == mine.destination, !isRoot || source >= mine.destination)
+        case .scatter: return (destination == mine.destination, !isRoot || source >= size * mine.destination)
+        case .gather: return (source == mine.source, !isRoot || destination >= size * mine.source)
+        case .reduce: return (source == mine.source, !isRoot || destination >= mine.source)
+        case .allGatherV:
+            let part = call.receiveOffsets[member + 1] - call.receiveOffsets[member]
+            return (destination == mine.destination, source >= UInt64(clamping: part))
+        case .allToAllV: return (true, true)
+        default: return (source == mine.source && destination == mine.destination, true)
         }
     }
 

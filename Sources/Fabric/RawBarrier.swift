@@ -6,7 +6,7 @@ internal import Synchronization
 /// The limit that barriers and collectives are measured against: a counter and a release word by bare atomics.
 ///
 /// No bounds, counters or doorbells: what a loop in C would do, over the same processes, in the same run; clock and epoch are looked at once
-/// in thousands of turns in vain, which no round that is measured takes. Whoever waits gives the processor away between looks where dies share cores, and pauses where each has its own:
+/// in thousands of turns in vain, which no round that is measured takes. A die that waits gives the processor away between looks where dies share cores, and pauses where each has its own:
 /// a barrier of n processes on fewer cores can cost no less than scheduling each of them once.
 public enum RawBarrier {
     /// Bytes of words at the home: a line for the arrivals, a line for the release.

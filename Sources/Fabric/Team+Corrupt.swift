@@ -5,6 +5,7 @@ internal import SharedMemory
 
 extension Team {
     /// A word in a rank's window that no member of the team can have stored.
+    @inline(never)
     func corrupt(_ operation: FabricOperation, in rank: Int, _ word: String, _ value: UInt64) -> FabricError {
         FabricError(
             .corrupt, scope: .operation, operation: operation, rank: endpoint.rank, peers: [rank],

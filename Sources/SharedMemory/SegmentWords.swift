@@ -6,7 +6,7 @@ package struct SegmentWord: Sendable, Equatable, CustomStringConvertible {
         case port, portStaging
         case teamSlot, boardWords, boardPayload, linkWords, heap
 
-        /// Whether a word of this kind is payload: bytes that users and collectives move, and of which nobody knows what they should be.
+        /// Whether a word of this kind is payload: bytes that users and collectives move, and which are not checked.
         package var isPayload: Bool { self == .portStaging || self == .boardPayload || self == .heap }
     }
 

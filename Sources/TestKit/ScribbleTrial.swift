@@ -12,7 +12,7 @@ public struct ScribbleTrial: Sendable {
         case right
         /// A failure, with a status and a line.
         case refused
-        /// Another result, and nobody noticed: allowed for payload.
+        /// Another result, unnoticed: allowed for payload.
         case changed
         /// What must not be: a trap, a hang, a silent failure, a wrong result, something left.
         case broken

@@ -41,7 +41,7 @@ public final class Scribbler {
         public var new: UInt64
         /// See ``old``.
         public var manner: String
-        /// Whether it is payload: then the result may change and nobody notice.
+        /// Whether it is payload: then the result may change unnoticed.
         public var isPayload: Bool
 
         /// What, where, and how.

@@ -19,7 +19,9 @@ enum CollectiveScribbles {
         var broken: [String] = []
     }
 
-    private static let kinds: [SegmentWord.Kind] = [.teamSlot, .boardWords, .boardPayload, .linkWords, .port, .wait, .doorbell]
+    private static let kinds: [SegmentWord.Kind] = [
+        .teamSlot, .boardWords, .boardPayload, .linkWords, .port, .wait, .doorbell,
+    ]
 
     /// The words that a die can overwrite: its host's, and of the workspace the lines of all ranks in the windows there.
     private static func words(_ endpoint: Endpoint, _ space: CollectiveWorkspace) -> [[SegmentWord]] {
@@ -46,7 +48,9 @@ enum CollectiveScribbles {
         }
         let cell = endpoint.segment.word(at: word.offset)
         let old = cell.loadRelaxed()
-        let values = [0, 1, .max, old &+ 1, old &- 1, old ^ 1 << UInt64.random(in: 0..<64, using: &random), random.next()]
+        let values = [
+            0, 1, .max, old &+ 1, old &- 1, old ^ 1 << UInt64.random(in: 0..<64, using: &random), random.next(),
+        ]
         cell.storeRelaxed(values[Int.random(in: 0..<values.count, using: &random)])
         return word
     }
@@ -78,7 +82,9 @@ enum CollectiveScribbles {
             var random = strokes
             for (number, trial) in trials.enumerated() {
                 if number == moment, world.rank == liar { stroke = scribble(world.endpoint, space, &random) }
-                if let wrong = try trial.run(on: collective, area: place, algorithm: algorithm) { return (stroke, wrong) }
+                if let wrong = try trial.run(on: collective, area: place, algorithm: algorithm) {
+                    return (stroke, wrong)
+                }
             }
             return (stroke, nil)
         }
@@ -123,7 +129,8 @@ struct CollectiveScribbleTests {
             #expect(report.broken == [], "seed \(Soak.seed &+ number), \(report.kind)")
         }
         for (kind, count) in counts.sorted(by: { $0.key < $1.key }) {
-            Soak.say("collective scribbles, \(kind): right \(count.right), refused \(count.failed), broken \(count.broken)")
+            Soak.say(
+                "collective scribbles, \(kind): right \(count.right), refused \(count.failed), broken \(count.broken)")
         }
     }
 }
