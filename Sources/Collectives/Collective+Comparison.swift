@@ -79,6 +79,7 @@ extension Collective {
     }
 
     private static func text(_ record: [UInt8]) -> String {
-        String(decoding: record[factByteCount...].prefix { $0 != 0 }, as: UTF8.self)
+        // It ends on a terminal: no control characters.
+        String(decoding: record[factByteCount...].prefix { $0 != 0 }.map { $0 < 0x20 ? 0x3F : $0 }, as: UTF8.self)
     }
 }

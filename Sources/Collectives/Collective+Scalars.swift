@@ -98,20 +98,27 @@ extension Collective {
     ) throws(FabricError) -> UInt64 {
         let digest = Self.numberDigest(operation)
         let deadline = workspace.deadline()
+        let words: [7 of UInt64] = [digest, value, Sealed.check(digest, value), 0, 0, 0, 0]
         if team.meetsByFlags {
-            try team.exchange([digest, value, 0, 0, 0, 0, 0], deadline: deadline, operation: .collective)
+            try team.exchange(words, deadline: deadline, operation: .collective)
             try compare(digest)
             return answer()
         }
-        if try team.arrive([digest, value, 0, 0, 0, 0, 0]) {
+        if try team.arrive(words) {
             try compare(digest)
-            team.setAnswer(0, answer())
+            let result = answer()
+            team.setAnswer(0, result)
+            team.setAnswer(1, Sealed.check(digest, result))
             try team.close()
-        } else {
-            try team.awaitEnd(deadline, .collective)
-            try workspace.checkSpoken(team)
+            return result
         }
-        return team.answer(0)
+        try team.awaitEnd(deadline, .collective)
+        try workspace.checkSpoken(team)
+        let result = team.answer(0)
+        guard team.answer(1) == Sealed.check(digest, result) else {
+            throw workspace.error(.corrupt, team.start, "the answer \(result) was overwritten")
+        }
+        return result
     }
 
     /// No region's call has this digest but by chance.
@@ -123,6 +130,11 @@ extension Collective {
         for member in 0..<team.size where !team.hasPosted(member) || team.posted(by: member, 0) != digest {
             throw workspace.error(
                 .mismatch, team.member(member), "rank \(team.member(member)) calls another collective")
+        }
+        for member in 0..<team.size
+        where team.posted(by: member, 2) != Sealed.check(digest, team.posted(by: member, 1)) {
+            throw workspace.error(
+                .corrupt, team.member(member), "the number of rank \(team.member(member)) was overwritten")
         }
     }
 

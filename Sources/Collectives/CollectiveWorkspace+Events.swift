@@ -7,14 +7,14 @@ extension CollectiveWorkspace {
     ///
     /// Releases the source, and everything this die did before; acquired in ``awaitAnnouncement(_:_:_:)``.
     func announce(_ peer: Int, _ digest: UInt64, _ leg: Leg) throws(FabricError) {
+        let (out, into) = (UInt64(leg.outOffset), UInt64(leg.inOffset))
         let words: [5 of UInt64] = [
-            Self.mark(digest, sent[peer] &+ 1), UInt64(leg.outOffset), UInt64(leg.outByteCount),
-            UInt64(leg.inOffset), UInt64(leg.inByteCount),
+            Self.mark(digest, sent[peer] &+ 1, out, into), out, UInt64(leg.outByteCount), into, UInt64(leg.inByteCount),
         ]
         let mine = line(endpoint.rank)
         sent[peer] &+= 1
         try endpoint.putSignal(
-            words.span, to: peer, at: mine + Self.metadataOffset, signal: .set, sent[peer], at: mine)
+            words.span, to: peer, at: mine + Self.metadataOffset, signal: .set, Sealed.seal(sent[peer]), at: mine)
     }
 
     /// Waits for a member's announcement and takes its offsets into the leg. Does nothing the second time.
@@ -23,7 +23,7 @@ extension CollectiveWorkspace {
         try expect(peer)
         let endpoint = endpoint
         let words = endpoint.values(UInt64.self, at: line(peer) + Self.metadataOffset, count: 5)
-        guard words[0] == Self.mark(digest, seen[peer]) else { throw other(peer) }
+        guard words[0] == Self.mark(digest, seen[peer], words[1], words[3]) else { throw other(peer) }
         let leg = legs[member]
         guard words[2] == UInt64(leg.inByteCount), words[4] == UInt64(leg.outByteCount) else {
             throw error(
@@ -48,16 +48,16 @@ extension CollectiveWorkspace {
     /// One more event to a rank. Releases what this die put there, and the end of what it read there.
     func signal(_ peer: Int) throws(FabricError) {
         sent[peer] &+= 1
-        try endpoint.signal(.set, sent[peer], at: peer, line(endpoint.rank))
+        try endpoint.signal(.set, Sealed.seal(sent[peer]), at: peer, line(endpoint.rank))
     }
 
     /// Waits for the next event from a rank. Acquires what it released.
     func expect(_ peer: Int) throws(FabricError) {
         seen[peer] &+= 1
         let value = try endpoint.wait(
-            at: line(peer), reaches: seen[peer], deadline: timeout.map(endpoint.deadline), peer: peer,
+            at: line(peer), reaches: Sealed.seal(seen[peer]), deadline: timeout.map(endpoint.deadline), peer: peer,
             operation: .collective)
-        if value == Self.poison { throw told(by: peer) }
+        if Sealed.open(value) == nil { throw value == Self.poison ? told(by: peer) : overwritten(peer, "flag", value) }
     }
 
     /// Whether the next event from a rank has come, so that nobody has to wait for it. A rank that has given up counts as well.
@@ -65,18 +65,21 @@ extension CollectiveWorkspace {
 
     /// Whether so many have come.
     func hasEvents(_ count: UInt64, _ peer: Int) -> Bool {
-        endpoint.hasReached(seen[peer] &+ count, at: line(peer))
+        endpoint.hasReached(Sealed.seal(seen[peer] &+ count), at: line(peer))
     }
 
-    /// What an event says it is for: what is called, and the event's own number, as words of earlier operations stay where they were.
-    private static func mark(_ digest: UInt64, _ event: UInt64) -> UInt64 { digest &+ event &* 0x9E37_79B9_7F4A_7C15 }
+    /// What an event says it is for: what is called, and the event's own number, as words of earlier operations stay where they were. It
+    /// also covers the words that the event brings.
+    private static func mark(_ digest: UInt64, _ event: UInt64, _ word: UInt64 = 0, _ other: UInt64 = 0) -> UInt64 {
+        Sealed.check(digest, event, word, other)
+    }
 
     /// One event to a rank that is for a number or its answer, which it carries.
     func send(_ number: UInt64, _ digest: UInt64, to peer: Int, in word: Int) throws(FabricError) {
         sent[peer] &+= 1
-        let words: [2 of UInt64] = [Self.mark(digest, sent[peer]), number]
+        let words: [2 of UInt64] = [Self.mark(digest, sent[peer], number), number]
         let mine = line(endpoint.rank)
-        try endpoint.putSignal(words.span, to: peer, at: mine + word, signal: .set, sent[peer], at: mine)
+        try endpoint.putSignal(words.span, to: peer, at: mine + word, signal: .set, Sealed.seal(sent[peer]), at: mine)
     }
 
     /// Waits for the next event from a rank and takes its number.
@@ -84,8 +87,9 @@ extension CollectiveWorkspace {
     /// - Throws: `.mismatch` if the event is for something else.
     func receive(_ digest: UInt64, from peer: Int, in word: Int) throws(FabricError) -> UInt64 {
         try expect(peer)
-        guard self.word(line(peer) + word) == Self.mark(digest, seen[peer]) else { throw other(peer) }
-        return self.word(line(peer) + word + 8)
+        let number = self.word(line(peer) + word + 8)
+        guard self.word(line(peer) + word) == Self.mark(digest, seen[peer], number) else { throw other(peer) }
+        return number
     }
 
     /// One event to a rank that is for a barrier, which announces nothing.
@@ -97,7 +101,8 @@ extension CollectiveWorkspace {
         let words: [1 of UInt64] = [Self.mark(Self.barrierDigest, sent[peer])]
         let mine = line(endpoint.rank)
         try endpoint.putSignal(
-            words.span, to: peer, at: mine + Self.barrierWord(sent[peer]), signal: .set, sent[peer], at: mine)
+            words.span, to: peer, at: mine + Self.barrierWord(sent[peer]), signal: .set, Sealed.seal(sent[peer]),
+            at: mine)
     }
 
     /// Waits for a rank's next event, which is for a barrier.
@@ -114,6 +119,12 @@ extension CollectiveWorkspace {
 
     private func other(_ peer: Int) -> FabricError {
         error(.mismatch, peer, "rank \(peer) calls another collective, or the same with other arguments")
+    }
+
+    /// A word of a rank's line, in this die's window, that the rank cannot have stored.
+    func overwritten(_ peer: Int, _ word: String, _ value: UInt64) -> FabricError {
+        error(
+            .corrupt, peer, "the \(word) of rank \(peer) is \(value), which no rank stores: it was overwritten")
     }
 
     /// A word of this die's own window, final because an event said so.

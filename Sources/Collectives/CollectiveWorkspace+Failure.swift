@@ -78,7 +78,7 @@ extension CollectiveWorkspace {
             default: 3
             }
         let milliseconds = min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
-        let blamed = UInt64((error.peers.first ?? endpoint.rank) + 1)
+        let blamed = UInt64(truncatingIfNeeded: (error.peers.first ?? endpoint.rank) &+ 1) & 0xFF_FFFF
         let mine = line(endpoint.rank)
         for peer in 0..<endpoint.rankCount where peer != endpoint.rank {
             do {
@@ -100,6 +100,11 @@ extension CollectiveWorkspace {
             default: .corrupt
             }
         let blamed = Int(word >> 32 & 0xFF_FFFF) - 1
+        // A rank says why before it says that it has given up.
+        guard (1...3).contains(word >> 56), (0..<endpoint.rankCount).contains(blamed) else {
+            if word == 0 { return overwritten(peer, "flag", Self.poison) }
+            return overwritten(peer, "word of failure", word)
+        }
         var error = error(code, blamed, "rank \(peer) gave up on it")
         if code == .timedOut { error.scope = .peer }
         error.elapsedNanoseconds = (word & 0xFFFF_FFFF) * 1_000_000

@@ -9,9 +9,10 @@ internal import Kernels
 /// A region of the symmetric heap:
 /// ```
 /// 0               two lines, 128 bytes, for each rank p of the cluster, written by p alone:
-///   0    flag          u64   events from p so far; rises for ever. All ones: p has given up, see `failure`
+///   0    flag          u64   events from p so far, sealed; rises for ever. All ones: p has given up, see `failure`
 ///   8    digest        u64   what p calls, marked with the number of the event that says so, so that members that call something else
-///                            find out, and nobody takes what was said for an earlier operation for this one's
+///                            find out, and what was said for an earlier operation is not taken for this one's; and with the
+///                            offsets or the number that come with it
 ///   16   out offset    i64   where p's bytes for this die lie in p's window
 ///   24   out bytes     i64
 ///   32   in offset     i64   where p wants this die's bytes in p's window

@@ -2,7 +2,8 @@ internal import Fabric
 
 /// What the members of a near team tell each other when they meet for a call: what they call and where their bytes lie.
 ///
-/// Words of a record: digest, offset of the source, of the destination, bytes of either. Where lengths differ from pair to pair, each member
+/// Words of a record: digest, offset of the source, of the destination, bytes of either, and a check over them. Each reader looks at the check:
+/// what the last arriver compared may have been overwritten since. Where lengths differ from pair to pair, each member
 /// also writes a table into its own window.
 struct Posts {
     let team: Team
@@ -15,6 +16,7 @@ struct Posts {
     static let destinationWord = 2
     static let sourceByteCountWord = 3
     static let destinationByteCountWord = 4
+    static let checkWord = 5
 
     init(_ collective: Collective, _ call: CollectiveCall, algorithm: Int) {
         team = collective.team
@@ -25,9 +27,11 @@ struct Posts {
 
     /// What this member says.
     func words() -> [7 of UInt64] {
-        [
-            digest, UInt64(call.source.offset), UInt64(call.destination.offset), UInt64(call.source.byteCount),
-            UInt64(call.destination.byteCount), 0, 0,
+        let place = (UInt64(call.source.offset), UInt64(call.destination.offset))
+        let length = (UInt64(call.source.byteCount), UInt64(call.destination.byteCount))
+        return [
+            digest, place.0, place.1, length.0, length.1,
+            Sealed.check(digest ^ length.0, place.0, place.1, length.1), 0,
         ]
     }
 
@@ -47,16 +51,35 @@ struct Posts {
         try team.close()
     }
 
-    func source(_ member: Int) -> Int { Int(clamping: team.posted(by: member, Self.sourceWord)) }
-    func destination(_ member: Int) -> Int { Int(clamping: team.posted(by: member, Self.destinationWord)) }
+    /// Where a member's bytes lie in its window, and where those for it go: inside it, whatever the posts hold by now.
+    func place(_ member: Int) throws(FabricError) -> (source: Int, destination: Int) {
+        let source = team.posted(by: member, Self.sourceWord)
+        let destination = team.posted(by: member, Self.destinationWord)
+        let lengths = self.lengths(member)
+        let window = UInt64(workspace.endpoint.windowByteCount)
+        guard
+            team.posted(by: member, Self.checkWord)
+                == Sealed.check(digest ^ lengths.source, source, destination, lengths.destination),
+            lengths.source <= window, source <= window - lengths.source, lengths.destination <= window,
+            destination <= window - lengths.destination
+        else {
+            throw workspace.error(
+                .corrupt, team.member(member),
+                "the post of rank \(team.member(member)) is not what it stored: it was overwritten")
+        }
+        return (Int(source), Int(destination))
+    }
+
+    private func lengths(_ member: Int) -> (source: UInt64, destination: UInt64) {
+        (team.posted(by: member, Self.sourceByteCountWord), team.posted(by: member, Self.destinationByteCountWord))
+    }
 
     /// Where a member's bytes for this one lie there, and where this member's bytes for it go.
     func places(_ member: Int) throws(FabricError) -> (source: Int, destination: Int) {
         let me = team.rank
         let size = team.size
         let block = call.blockByteCount(size)
-        var source = source(member)
-        var destination = destination(member)
+        var (source, destination) = try place(member)
         switch call.operation {
         case .allGather, .gather: destination += me * block
         case .allGatherV: destination += call.receiveOffsets[me]
@@ -87,7 +110,6 @@ struct Posts {
     /// Whether all members made the same call. Where one arrives last, it looks for all.
     func compare() throws(FabricError) {
         let lengths = (UInt64(call.source.byteCount), UInt64(call.destination.byteCount))
-        let window = UInt64(workspace.endpoint.windowByteCount)
         for member in 0..<team.size {
             guard team.hasPosted(member), team.posted(by: member, Self.digestWord) == digest else {
                 throw workspace.error(
@@ -96,30 +118,37 @@ struct Posts {
             }
             let source = team.posted(by: member, Self.sourceByteCountWord)
             let destination = team.posted(by: member, Self.destinationByteCountWord)
-            let isEqual =
-                switch call.operation {
-                case .broadcast, .scatter, .allGatherV: destination == lengths.1
-                case .gather, .reduce: source == lengths.0
-                case .allToAllV: true
-                default: source == lengths.0 && destination == lengths.1
-                }
+            let (isEqual, hasRoom) = fits(member, source, destination)
+            guard hasRoom else {
+                throw workspace.error(
+                    .corrupt, team.member(member),
+                    "rank \(team.member(member)) gives \(source) and takes \(destination) bytes, too few for its part")
+            }
             guard isEqual else {
                 throw workspace.error(
                     .mismatch, team.member(member),
                     "rank \(team.member(member)) gives \(source) and takes \(destination) bytes, here they are "
                         + "\(lengths.0) and \(lengths.1)")
             }
-            try checkPlace(member, Self.sourceWord, source, window)
-            try checkPlace(member, Self.destinationWord, destination, window)
+            _ = try place(member)
         }
     }
 
-    private func checkPlace(
-        _ member: Int, _ word: Int, _ length: UInt64, _ window: UInt64
-    ) throws(FabricError) {
-        let start = team.posted(by: member, word)
-        guard length <= window, start <= window - length else {
-            throw workspace.error(.corrupt, team.member(member), "its bytes are outside its window")
+    /// Whether lengths that must be the same at all are, and those that are one member's alone suffice for what others move there.
+    private func fits(_ member: Int, _ source: UInt64, _ destination: UInt64) -> (isEqual: Bool, hasRoom: Bool) {
+        let mine = (source: UInt64(call.source.byteCount), destination: UInt64(call.destination.byteCount))
+        let isRoot = member == call.root
+        let size = UInt64(team.size)
+        switch call.operation {
+        case .broadcast: return (destination == mine.destination, !isRoot || source >= mine.destination)
+        case .scatter: return (destination == mine.destination, !isRoot || source >= size * mine.destination)
+        case .gather: return (source == mine.source, !isRoot || destination >= size * mine.source)
+        case .reduce: return (source == mine.source, !isRoot || destination >= mine.source)
+        case .allGatherV:
+            let part = call.receiveOffsets[member + 1] - call.receiveOffsets[member]
+            return (destination == mine.destination, source >= UInt64(clamping: part))
+        case .allToAllV: return (true, true)
+        default: return (source == mine.source && destination == mine.destination, true)
         }
     }
 
@@ -130,8 +159,8 @@ struct Posts {
         let peer = team.member(member)
         let (start, count) = try workspace.sent(by: peer, to: other)
         let (place, length) = try workspace.taken(by: peer, from: other)
-        let source = Int(clamping: team.posted(by: member, Self.sourceByteCountWord))
-        let destination = Int(clamping: team.posted(by: member, Self.destinationByteCountWord))
+        let lengths = lengths(member)
+        let (source, destination) = (Int(clamping: lengths.source), Int(clamping: lengths.destination))
         guard start >= 0, count >= 0, place >= 0, length >= 0, start <= source, count <= source - start,
             place <= destination, length <= destination - place
         else { throw workspace.error(.corrupt, peer, "its table leaves its own bytes") }

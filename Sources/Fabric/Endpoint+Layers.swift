@@ -61,9 +61,13 @@ extension Endpoint {
     /// The rank that a rank waits for at this moment, if it waits for one; to find who is to blame. Another host is asked.
     public func rankAwaited(by rank: Int) -> Int? {
         guard (0..<rankCount).contains(rank) else { return nil }
-        guard segment.plan.ranks.contains(rank) else {
-            return try? far?.rankAwaited(by: rank)  // who cannot be asked is not to blame for what is not known
+        let awaited: Int?
+        if segment.plan.ranks.contains(rank) {
+            awaited = segment.control(of: rank).waiting?.peer
+        } else {
+            awaited = try? far?.rankAwaited(by: rank)  // who cannot be asked is not to blame for what is not known
         }
-        return segment.control(of: rank).waiting?.peer
+        // The record is another die's: a rank that there is not is no answer.
+        return awaited.flatMap { (0..<rankCount).contains($0) ? $0 : nil }
     }
 }

@@ -18,7 +18,8 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
         case tooManyTeams
         /// The transport has no way to do this.
         case unsupported
-        /// Received data contradicts the protocol: a count, index or flag out of its range.
+        /// A word that a peer writes, or that all share, contradicts the protocol: a count, an index, a flag or a phase that cannot be. The
+        /// context tells the word and its value; `peers` whose it is.
         case corrupt
     }
 
@@ -105,15 +106,24 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
 
 extension FabricError {
     /// What the verdict of a segment means for an operation of one of its dies: a change of the membership, or a link lost.
+    ///
+    /// A verdict is there before the epoch moves. An epoch without one was moved by a store that no die makes: a cause of its own.
     init(
         membershipOf segment: Segment, _ operation: FabricOperation, rank: Int, wordOffset: Int?, _ elapsed: UInt64
     ) {
-        let verdict = segment.cluster.verdict
-        let isLink = verdict?.code == .linkLost
+        let epoch = segment.cluster.epoch.loadAcquiring()
+        guard let verdict = segment.cluster.verdict else {
+            self.init(
+                .corrupt, scope: .cluster, operation: operation, rank: rank, wordOffset: wordOffset,
+                elapsedNanoseconds: elapsed, epoch: epoch, phase: segment.control(of: rank).phase,
+                context: "the epoch moved to \(epoch) without a verdict: its word was overwritten")
+            return
+        }
+        let isLink = verdict.code == .linkLost
         self.init(
             isLink ? .linkLost : .membershipChanged, scope: isLink ? .link : .cluster, operation: operation, rank: rank,
-            peers: verdict?.rank.map { [$0] } ?? [], wordOffset: wordOffset, elapsedNanoseconds: elapsed,
-            epoch: segment.cluster.epoch.loadAcquiring(), phase: segment.control(of: rank).phase,
-            context: verdict?.text ?? "")
+            peers: verdict.rank.map { [$0] } ?? [], wordOffset: wordOffset, elapsedNanoseconds: elapsed,
+            epoch: epoch, phase: segment.control(of: rank).phase,
+            context: verdict.text)
     }
 }

@@ -73,11 +73,12 @@ public enum RawCopy {
     /// A payload and a flag passed to and fro by bare `memcpy`, store, load and PAUSE; nanoseconds of all rounds.
     ///
     /// Both dies call it at the same time; `words` holds two lines, the first of which is clear. For dies that have a core each.
+    /// - Throws: `.timedOut` naming the peer, or `.membershipChanged`.
     @inline(never)
     public static func pingPong(
         _ source: Span<UInt8>, at payload: Region, words: Region, peer: Int, of endpoint: Endpoint, rounds: Int,
         first: Bool
-    ) -> UInt64 {
+    ) throws(FabricError) -> UInt64 {
         precondition(words.byteCount >= 64 && endpoint.isNear(peer), "a line in a mapped window")
         let mine = endpoint.word(at: words.offset)
         let theirs = endpoint.peerWord(peer, at: words.offset)
@@ -89,7 +90,7 @@ public enum RawCopy {
                 put(source, to: peer, at: payload.offset, of: endpoint)
                 theirs.storeReleasing(turn)
             }
-            while mine.loadAcquiring() != turn { softpod_pause() }
+            try RawPingPong.awaitTurn(turn, mine, peer, endpoint)
             if !first {
                 put(source, to: peer, at: payload.offset, of: endpoint)
                 theirs.storeReleasing(turn)

@@ -65,6 +65,8 @@ extension Team {
             endpoint.word(at: exchange(2)).storeReleasing(odd)
         }
         try sync(operation: .allocate)
-        return Int(clamping: try endpoint.fetch(at: member(0), exchange(2)))
+        let odd = Int(clamping: try endpoint.fetch(at: member(0), exchange(2)))
+        guard odd < size else { throw corrupt(.allocate, in: member(0), "finding of an allocation", UInt64(odd)) }
+        return odd
     }
 }

@@ -78,18 +78,16 @@ extension Team {
             let members = min(Self.groupSize, size - group * Self.groupSize)
             let groups = (size + Self.groupSize - 1) / Self.groupSize
             // Sequentially consistent, each acquiring what earlier arrivers released: the last of a group passes it on.
-            guard
-                endpoint.shared.atomic64(
-                    .add, 1, comparand: 0, at: member(group * Self.groupSize), offset(WindowLayout.groupOffset))
-                    &+ 1 == generation &* UInt64(members)
-            else { return false }
-            return endpoint.shared.atomic64(
-                .add, 1, comparand: 0, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1
-                == generation &* UInt64(groups)
+            let first = member(group * Self.groupSize)
+            let here = endpoint.shared.atomic64(.add, 1, comparand: 0, at: first, offset(WindowLayout.groupOffset))
+            guard try isLast(here &+ 1, of: members, in: first) else { return false }
+            return try isLast(
+                endpoint.shared.atomic64(.add, 1, comparand: 0, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1,
+                of: groups, in: start)
         }
-        return endpoint.shared.atomic64(
-            .add, 1, comparand: 0, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1
-            == generation &* UInt64(size)
+        return try isLast(
+            endpoint.shared.atomic64(.add, 1, comparand: 0, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1,
+            of: size, in: start)
     }
 
     /// Whether a member posted for this meeting; else what is on the board is from a meeting before. Valid as ``posted(by:_:)``.
@@ -179,8 +177,12 @@ extension Team {
             .add, UInt64(count), comparand: 0, at: start, offset(WindowLayout.completedOffset))
         endpoint.word(at: mine + 8).storeRelaxed(0)
         endpoint.word(at: mine + 16).storeRelaxed(generation)
-        if before &+ UInt64(count) == UInt64(pieces) {
+        let done = before &+ UInt64(count)
+        if done == UInt64(pieces) {
             try setPhase(generation &* 2, from: generation &* 2 &- 1)
+        } else if done > UInt64(pieces) {
+            // More than there are: the meeting may have ended before all were done.
+            throw corrupt(.collective, in: start, "counter of finished pieces", done)
         }
     }
 
@@ -190,8 +192,8 @@ extension Team {
     /// Whether the meeting is over. Throws if a member has given up.
     public func isOver() throws(FabricError) -> Bool {
         let phase = phaseWord.loadAcquiring()
-        guard phase != Self.poison || wasOver(generation) else { throw givenUp(.collective) }
         guard phase >= generation &* 2 else { return false }
+        if phase != generation &* 2 { try checkPhase(phase, .collective) }
         isMeeting = false
         return true
     }
@@ -223,13 +225,9 @@ extension Team {
             case .timedOut(let elapsed): throw overdue(operation, elapsed)
             }
         }
-        if phase == Self.poison, !wasOver(generation) { throw givenUp(operation) }
+        // No later meeting opens before this member has arrived at it.
+        if phase > generation &* 2 { try checkPhase(phase, operation) }
         return phase
-    }
-
-    /// Whether a meeting was over when the first member gave up.
-    private func wasOver(_ meeting: UInt64) -> Bool {
-        endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).loadSequentially() > meeting
     }
 
     /// Who is missing: whoever has not arrived; if all have, somebody took a piece and does not finish it.
@@ -255,7 +253,8 @@ extension Team {
         let (exchanged, found) = unsafe phaseWord.atomic.pointee.compareExchange(
             expected: previous, desired: phase, ordering: .sequentiallyConsistent)
         guard exchanged else {
-            precondition(found == Self.poison, "a phase has one writer at a time")
+            // A phase has one writer at a time, but for members that give up.
+            guard found == Self.poison else { throw corrupt(.collective, in: start, "phase", found) }
             throw givenUp(.collective)
         }
         wakeAll()
@@ -277,7 +276,7 @@ extension Team {
         guard alive, isNear, error.code != .membershipChanged, error.code != .linkLost else { return }
         let code: UInt64 = error.code == .timedOut ? 1 : error.code == .mismatch ? 2 : 3
         let milliseconds = min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
-        let blamed = UInt64((error.peers.first ?? endpoint.rank) + 1) & 0xFF_FFFF
+        let blamed = UInt64(truncatingIfNeeded: (error.peers.first ?? endpoint.rank) &+ 1) & 0xFF_FFFF
         // Before anything tells of the failure: members that still leave a meeting that was over must not take its end for it.
         let over = wasMeeting ? generation &- 1 : generation
         _ = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).atomic.pointee.compareExchange(
@@ -298,20 +297,5 @@ extension Team {
             phaseWord.storeSequentially(Self.poison)
             wakeAll()
         }
-    }
-
-    /// What the member that gave up first said.
-    func givenUp(_ operation: FabricOperation) -> FabricError {
-        let word = endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).loadSequentially()
-        let code: FabricError.Code =
-            switch word >> 56 {
-            case 1: .timedOut
-            case 2: .mismatch
-            default: .corrupt
-            }
-        return FabricError(
-            code, scope: code == .timedOut ? .peer : .operation, operation: operation, rank: endpoint.rank,
-            peers: [Int(word >> 32 & 0xFF_FFFF) - 1], elapsedNanoseconds: (word & 0xFFFF_FFFF) * 1_000_000,
-            epoch: endpoint.epoch, phase: endpoint.phase, context: "another member gave up on it")
     }
 }

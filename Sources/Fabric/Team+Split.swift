@@ -62,7 +62,8 @@ extension Team {
     /// Takes the slot and the board that were agreed on.
     private func found(start: Int, stride: Int, size: Int, rank: Int, slot: Int) throws(FabricError) -> Team {
         let word = WindowLayout.slot(slot) + WindowLayout.boardWordOffset
-        let board = Int(clamping: endpoint.isNear(start) ? try endpoint.fetch(at: start, word) : 0)
+        let board = try Self.checkBoard(
+            endpoint.isNear(start) ? try endpoint.fetch(at: start, word) : 0, leader: start, size: size, on: endpoint)
         let team = Team(
             endpoint: endpoint, start: start, stride: stride, size: size, rank: rank, slot: slot, board: board)
         guard !team.isNear || board > 0 else {
@@ -155,9 +156,9 @@ extension Endpoint {
                 UInt64(oldest.size), operation: .split)
         }
         leftTeams.removeAll { team in
-            guard hasReached(UInt64(team.size), at: WindowLayout.slot(team.slot) + WindowLayout.leaversOffset) else {
-                return false
-            }
+            // More than there are members were never counted: such a slot is not used again.
+            let leavers = word(at: WindowLayout.slot(team.slot) + WindowLayout.leaversOffset).loadAcquiring()
+            guard leavers == UInt64(team.size) else { return false }
             freeTeamSlots |= 1 << UInt64(team.slot)
             boards.giveBack(team.board)
             return true

@@ -15,27 +15,31 @@ extension Team {
         generation &+= 1
         endpoint.word(at: offset(WindowLayout.arrivedOffset)).storeReleasing(generation)
         // Both sequentially consistent: each acquires what earlier arrivers released, and releases that and ours to the last.
-        let here = try endpoint.fetchAdd(1, at: member(nearMembers.first), offset(WindowLayout.groupOffset)) + 1
-        var isLast = here == generation &* UInt64(nearMembers.count)
+        let here = try endpoint.fetchAdd(1, at: member(nearMembers.first), offset(WindowLayout.groupOffset)) &+ 1
+        var isLast = try isLast(here, of: nearMembers.count, in: member(nearMembers.first))
         if isLast {
             let count = UInt64(nearMembers.count)
-            let arrivals = try endpoint.fetchAdd(count, at: start, offset(WindowLayout.arrivalsOffset)) + count
-            isLast = arrivals == generation &* UInt64(size)
+            let arrivals = try endpoint.fetchAdd(count, at: start, offset(WindowLayout.arrivalsOffset)) &+ count
+            isLast = try self.isLast(arrivals, of: size, in: start)
         }
+        let release = Sealed.seal(generation)
         if isLast {
             for step in 1..<size {
                 try endpoint.signal(
-                    .set, generation, at: member((rank + step) % size), offset(WindowLayout.releaseOffset))
+                    .set, release, at: member((rank + step) % size), offset(WindowLayout.releaseOffset))
             }
             return
         }
+        let found: UInt64
         do {
-            try endpoint.wait(
-                at: offset(WindowLayout.releaseOffset), until: .greaterOrEqual, generation, deadline: deadline,
+            found = try endpoint.wait(
+                at: offset(WindowLayout.releaseOffset), until: .greaterOrEqual, release, deadline: deadline,
                 operation: operation)
         } catch {
             throw error.code == .timedOut ? blame(error, notArrived()) : error
         }
+        // The next is signalled only after this member has arrived there.
+        guard found == release else { throw corrupt(operation, in: endpoint.rank, "word of releases", found) }
     }
 
     /// Members that have not begun this member's current meeting.

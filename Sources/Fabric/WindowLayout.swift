@@ -13,7 +13,7 @@ internal import SharedMemory
 /// A team slot (offsets inside it; one writer a line unless said; *leader*: only the leader's copy is used):
 /// ```
 /// 0    arrivals    u64   leader: rises by one for each arrival (fetch-add by all members)
-/// 64   release     u64   generation released, signalled by the last arriver; teams with members on other hosts
+/// 64   release     u64   generation released, sealed, signalled by the last arriver; teams with members on other hosts
 /// 128  arrived     u64   this member's own meetings: tells a late member apart from the others
 ///      working     u64   not zero while this member has taken a piece of work and not finished it
 ///      finished    u64   the last meeting of whose work this member has done a part
@@ -32,7 +32,8 @@ internal import SharedMemory
 ///      leavers     u64   leader: members that have destroyed the team (fetch-add by all)
 /// 960  groups      u64   member 16 k of a large team: arrivals of its group of sixteen (fetch-add by the group); the first member of each
 ///                        host of a team on several: arrivals of that host's members (fetch-add by them)
-/// 1024 flags       4 records: record k is written by member k of a team of at most four that spins, into every member's window
+/// 1024 flags       4 records: record k is written by member k of a team of at most four that spins, into every member's window; its first
+///                        word is the sealed round
 /// ```
 ///
 /// A record, written by one member, for meetings of one parity each half:
@@ -87,6 +88,8 @@ enum LinkWords {
     static let replies = 128
     static let value = 136
     static let byteCount = 256
+    /// What the switch stores into all three when the die's ring makes no sense: more than a die ever posts.
+    static let ruined: UInt64 = 1 << 62
 }
 
 /// Which records of this die's boards area are in use. The first `dies` of them are the world's.

@@ -24,7 +24,8 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
         unsafe PackedText.write(text, to: verdictBase + Verdict.textOffset, capacity: Verdict.textByteCount)
         // Releases the verdict; acquired in `verdict` and, through the epoch, by every waiter. Sequential, because a
         // sleeper stores its doorbell and then reads the epoch, and the publisher stores the epoch and then reads the doorbells.
-        epoch.storeSequentially(epoch.loadRelaxed() + 1)
+        // It only must not be the one that dies belong to, 0, whatever has been stored over it.
+        epoch.storeSequentially(max(epoch.loadRelaxed() &+ 1, 1))
         return true
     }
 
@@ -81,6 +82,8 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
 }
 
 /// Short text in shared memory, eight bytes a word, so that a reader never races a byte it cannot see whole.
+///
+/// It ends on a terminal, whatever has been stored over it: control characters are read as question marks.
 enum PackedText {
     static func write(_ text: [UInt8], to base: UnsafeMutableRawPointer, capacity: Int) {
         for start in stride(from: 0, to: capacity, by: 8) {
@@ -97,7 +100,8 @@ enum PackedText {
         for start in stride(from: 0, to: min(count, capacity), by: 8) {
             let packed = unsafe Word(base + start).loadRelaxed()
             for index in start..<min(start + 8, count) {
-                bytes.append(UInt8(truncatingIfNeeded: packed >> UInt64(8 * (index - start))))
+                let byte = UInt8(truncatingIfNeeded: packed >> UInt64(8 * (index - start)))
+                bytes.append(byte < 0x20 || byte == 0x7F ? 0x3F : byte)
             }
         }
         return String(decoding: bytes, as: UTF8.self)

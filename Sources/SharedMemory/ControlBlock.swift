@@ -109,7 +109,7 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
     /// The process the die runs in; 0 before it has started. Written by that process before anything else of the block.
     public var process: Int {
         get { Int(clamping: field(Self.stateOffset + 16).loadAcquiring()) }
-        nonmutating set { field(Self.stateOffset + 16).storeReleasing(UInt64(newValue)) }
+        nonmutating set { field(Self.stateOffset + 16).storeReleasing(UInt64(clamping: newValue)) }
     }
 
     /// One more sign of life. Only the die calls this.
@@ -147,6 +147,8 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
 }
 
 /// What a die waits for, so that anyone can say in one line who waits for whom.
+///
+/// As the die's block holds it: nothing in it is believed before it has been compared with what there is.
 public struct WaitRecord: Sendable, Equatable {
     /// The fabric's operation code; 0 when the die does not wait.
     public var operation: UInt64
@@ -158,6 +160,15 @@ public struct WaitRecord: Sendable, Equatable {
     public var since: UInt64
     /// The value it compares with.
     public var target: UInt64
+
+    /// What a die says before it waits.
+    package init(operation: UInt64, peer: Int?, wordOffset: Int, since: UInt64, target: UInt64) {
+        self.operation = operation
+        self.peer = peer
+        self.wordOffset = wordOffset
+        self.since = since
+        self.target = target
+    }
 }
 
 extension ControlBlock {
@@ -173,14 +184,14 @@ extension ControlBlock {
     }
 
     /// Says what the die waits for, or that it no longer waits. Only the die calls this.
-    func publish(_ record: WaitRecord?) {
+    package func publish(_ record: WaitRecord?) {
         func set(_ index: Int, _ value: UInt64) { unsafe Word(base + Self.waitOffset + 8 * index).storeRelaxed(value) }
         guard let record else {
             unsafe Word(base + Self.waitOffset).storeReleasing(0)
             return
         }
         set(1, UInt64(bitPattern: Int64(record.peer ?? -1)))
-        set(2, UInt64(record.wordOffset))
+        set(2, UInt64(clamping: record.wordOffset))
         set(3, record.since)
         set(4, record.target)
         // Releases the fields; acquired in `waiting`.

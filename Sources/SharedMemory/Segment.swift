@@ -294,7 +294,7 @@ public final class Segment: @unchecked Sendable {
     /// The process that made the segment.
     public var agentProcess: Int { Int(clamping: word(at: SegmentLayout.agentProcessOffset).loadAcquiring()) }
 
-    func word(at offset: Int) -> Word {
+    package func word(at offset: Int) -> Word {
         precondition(offset >= 0 && offset + 8 <= byteCount && offset % 8 == 0, "a word outside the segment")
         return unsafe Word(base + offset)
     }

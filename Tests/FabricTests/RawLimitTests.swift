@@ -19,7 +19,7 @@ struct RawLimitTests {
             for round in 1...50 {
                 try world.endpoint.signal(.set, UInt64(round), at: world.rank, area.offset)
                 // One, two or three at a time: rounds are counted on from call to call.
-                _ = RawBarrier.run(
+                _ = try RawBarrier.run(
                     endpoint: world.endpoint, home: dies - 1, words: words, size: dies, rounds: 1 + round % 3,
                     spins: spins)
                 for peer in 0..<dies where try world.endpoint.fetch(at: peer, area.offset) < UInt64(round) {

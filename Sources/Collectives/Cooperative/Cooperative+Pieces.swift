@@ -2,11 +2,11 @@ internal import Fabric
 internal import Kernels
 internal import Tensors
 
-// One piece of the work, of whichever members it is. Offsets were compared with the window by the last arriver.
+// One piece of the work, of whichever members it is. Offsets are compared with the window whenever they are read.
 
 extension Cooperative {
-    private func source(_ member: Int) -> Int { posts.source(member) }
-    private func destination(_ member: Int) -> Int { posts.destination(member) }
+    private func source(_ member: Int) throws(FabricError) -> Int { try posts.place(member).source }
+    private func destination(_ member: Int) throws(FabricError) -> Int { try posts.place(member).destination }
 
     /// This member's part: its own destination, the own slice of a reduction, or what it has for the root.
     func doOwnPart() throws(FabricError) {
@@ -19,14 +19,14 @@ extension Cooperative {
             let slice = ((total + size - 1) / size + 63) / 64 * 64
             try fold(min(me * slice, total)..<min((me + 1) * slice, total), owner: nil)
         case .reduceScatter: try fold(me * block..<(me + 1) * block, owner: me)
-        case .gather: copy(from: me, source(me), to: call.root, destination(call.root) + me * block, block)
+        case .gather: try copy(from: me, source(me), to: call.root, destination(call.root) + me * block, block)
         case .barrier, .sendReceive: break
-        case .broadcast: copy(from: call.root, source(call.root), to: me, destination(me), block)
-        case .scatter: copy(from: call.root, source(call.root) + me * block, to: me, destination(me), block)
+        case .broadcast: try copy(from: call.root, source(call.root), to: me, destination(me), block)
+        case .scatter: try copy(from: call.root, source(call.root) + me * block, to: me, destination(me), block)
         case .allGather, .allGatherV:
             let place = call.incoming(from: me, size, me: me).start
             for start in stride(from: 0, to: call.source.byteCount, by: Work.copyByteCount) {
-                spread(me, start, min(Work.copyByteCount, call.source.byteCount - start)) { _ in place }
+                try spread(me, start, min(Work.copyByteCount, call.source.byteCount - start)) { _ in place }
             }
         case .allToAll, .allToAllV:
             // In rotated order, so that each window is read by one at a time.
@@ -34,7 +34,7 @@ extension Cooperative {
                 let member = (me + step) % size
                 let into = call.incoming(from: member, size, me: me)
                 let from = try posts.places(member).source
-                copy(from: member, from, to: me, destination(me) + into.start, into.byteCount)
+                try copy(from: member, from, to: me, destination(me) + into.start, into.byteCount)
             }
         }
     }
@@ -47,16 +47,16 @@ extension Cooperative {
         let each = max(work.pieceCount / size, 1)
         switch call.operation {
         case .broadcast:
-            spread(call.root, piece * length, min(length, call.destination.byteCount - piece * length)) { _ in 0 }
+            try spread(call.root, piece * length, min(length, call.destination.byteCount - piece * length)) { _ in 0 }
         case .allGather:
             let start = piece % each * length
             let block = call.source.byteCount
-            spread(piece / each, start, min(length, block - start)) { _ in piece / each * block }
+            try spread(piece / each, start, min(length, block - start)) { _ in piece / each * block }
         case .allGatherV:
             let member = piece / each
             let start = piece % each * length
             let place = call.receiveOffsets[member]
-            spread(member, start, min(length, call.receiveOffsets[member + 1] - place - start)) { _ in place }
+            try spread(member, start, min(length, call.receiveOffsets[member + 1] - place - start)) { _ in place }
         case .allReduce, .reduce:
             try fold(piece * length..<min((piece + 1) * length, call.source.byteCount), owner: nil)
         case .reduceScatter:
@@ -66,21 +66,21 @@ extension Cooperative {
             try fold(owner * block + start..<owner * block + min(start + length, block), owner: owner)
         case .gather:
             let total = size * call.source.byteCount
-            fill(call.root, piece * length..<min((piece + 1) * length, total)) {
+            try fill(call.root, piece * length..<min((piece + 1) * length, total)) {
                 (0, $0 * call.source.byteCount, call.source.byteCount)
             }
         case .scatter:
             let member = piece / each
             let block = call.destination.byteCount
             let start = piece % each * length
-            copy(
+            try copy(
                 from: call.root, source(call.root) + member * block + start, to: member, destination(member) + start,
                 min(length, block - start))
         case .allToAll:
             let member = piece / each
             let block = call.source.byteCount / size
             let start = piece % each * length
-            fill(member, start..<min(start + length, call.source.byteCount)) { (member * block, $0 * block, block) }
+            try fill(member, start..<min(start + length, call.source.byteCount)) { (member * block, $0 * block, block) }
         case .allToAllV:
             let member = piece / each
             let start = piece % each * length
@@ -91,13 +91,15 @@ extension Cooperative {
     }
 
     /// Bytes of one member's source to every destination; `place` says where its block starts there.
-    private func spread(_ member: Int, _ start: Int, _ byteCount: Int, place: (Int) -> Int) {
+    private func spread(
+        _ member: Int, _ start: Int, _ byteCount: Int, place: (Int) -> Int
+    ) throws(FabricError) {
         guard byteCount > 0 else { return }
-        let from = source(member) + start
+        let from = try source(member) + start
         for step in 0..<size {
             let target = (member + step) % size
             copy(
-                from: member, from, to: target, destination(target) + place(target) + start, byteCount)
+                from: member, from, to: target, try destination(target) + place(target) + start, byteCount)
         }
     }
 
@@ -114,21 +116,21 @@ extension Cooperative {
     /// the destination, and how long it is.
     private func fill(
         _ member: Int, _ range: Range<Int>, block: (Int) -> (source: Int, place: Int, byteCount: Int)
-    ) {
+    ) throws(FabricError) {
         let length = block(0).byteCount
         guard length > 0, !range.isEmpty else { return }
-        let into = destination(member)
+        let into = try destination(member)
         for producer in range.lowerBound / length...(range.upperBound - 1) / length {
             let (start, place, _) = block(producer)
             let low = max(range.lowerBound, place)
             let high = min(range.upperBound, place + length)
-            copy(from: producer, source(producer) + start + low - place, to: member, into + low, high - low)
+            copy(from: producer, try source(producer) + start + low - place, to: member, into + low, high - low)
         }
     }
 
     /// A range of one member's destination from blocks of differing lengths, as its own table and the producers' say.
     private func fillByTable(_ member: Int, _ range: Range<Int>) throws(FabricError) {
-        let into = destination(member)
+        let into = try destination(member)
         for producer in 0..<size {
             let taken = try posts.row(of: member, for: producer)
             let sent = try posts.row(of: producer, for: member)
@@ -136,7 +138,8 @@ extension Cooperative {
             let low = max(range.lowerBound, taken.place)
             let high = min(range.upperBound, taken.place + taken.length)
             copy(
-                from: producer, source(producer) + sent.start + low - taken.place, to: member, into + low, high - low)
+                from: producer, try source(producer) + sent.start + low - taken.place, to: member, into + low,
+                high - low)
         }
     }
 
@@ -149,12 +152,12 @@ extension Cooperative {
         var start = range.lowerBound
         while start < range.upperBound {
             let byteCount = min(Work.foldByteCount, range.upperBound - start)
-            let place = destination(first) + start - block
-            foldPiece(start, byteCount, at: first, place)
+            let place = try destination(first) + start - block
+            try foldPiece(start, byteCount, at: first, place)
             if call.operation == .allReduce {
                 for step in 1..<max(size, 1) {
                     let member = (first + step) % size
-                    copy(from: first, place, to: member, destination(member) + start, byteCount)
+                    copy(from: first, place, to: member, try destination(member) + start, byteCount)
                 }
             }
             start += byteCount
@@ -162,17 +165,17 @@ extension Cooperative {
     }
 
     /// A piece of all sources, folded tile by tile into one destination.
-    private func foldPiece(_ begin: Int, _ length: Int, at target: Int, _ place: Int) {
+    private func foldPiece(_ begin: Int, _ length: Int, at target: Int, _ place: Int) throws(FabricError) {
         let endpoint = workspace.endpoint
         let tileByteCount = ReductionTile.capacity(call.type) * call.type.byteCount
         var start = begin
         while start < begin + length {
             let byteCount = min(tileByteCount, begin + length - start)
             for member in 0..<size {
-                guard
-                    let bytes = endpoint.peerBytes(
-                        team.member(member), at: source(member) + start, byteCount: byteCount)
-                else { preconditionFailure("members of a near team are mapped") }
+                let offset = try source(member) + start
+                guard let bytes = endpoint.peerBytes(team.member(member), at: offset, byteCount: byteCount) else {
+                    preconditionFailure("members of a near team are mapped")
+                }
                 if member == 0 {
                     workspace.tile.load(call.type, from: bytes)
                 } else {

@@ -177,14 +177,20 @@ struct Cooperative {
             try doOwnPart()
             return true
         }
-        guard team.answer(Answer.pieces) > 0 else {
+        let pieces = (team.answer(Answer.pieces), team.answer(Answer.pieceByteCount))
+        guard pieces.0 > 0 else {
             try doOwnPart()
             try team.complete(1, of: size)
             return true
         }
-        let work = Work(
-            size: size, pieceCount: Int(clamping: team.answer(Answer.pieces)),
-            pieceByteCount: Int(clamping: team.answer(Answer.pieceByteCount)))
+        // Every member can cut it, so nothing that is only said is believed.
+        let work = Work(call, size, longest: longest())
+        guard pieces == (UInt64(work.pieceCount), UInt64(work.pieceByteCount)) else {
+            throw workspace.error(
+                .corrupt, team.start,
+                "\(pieces.0) pieces of \(pieces.1) bytes are said to be open, and there are \(work.pieceCount) of "
+                    + "\(work.pieceByteCount): a word of the answer was overwritten")
+        }
         var done = 0
         while done < limit {
             let piece = team.claim()
@@ -237,7 +243,9 @@ struct Cooperative {
         case .broadcast: return call.destination.byteCount
         default: return call.source.byteCount
         }
-        return (0..<size).reduce(0) { max($0, Int(clamping: team.posted(by: $1, word))) }
+        // No longer than a window, whatever is posted by now.
+        let window = UInt64(endpoint.windowByteCount)
+        return (0..<size).reduce(0) { max($0, Int(min(team.posted(by: $1, word), window))) }
     }
 
     /// Folds what rode in the posts, in member order.

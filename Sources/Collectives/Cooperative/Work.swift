@@ -54,14 +54,7 @@ struct Work {
         }
     }
 
-    /// As the last arriver cut it.
-    init(size: Int, pieceCount: Int, pieceByteCount: Int) {
-        self.size = size
-        self.pieceCount = pieceCount
-        self.pieceByteCount = max(pieceByteCount, 1)
-    }
-
     private static func count(_ byteCount: Int, _ piece: Int) -> Int {
-        byteCount == 0 ? 0 : (byteCount - 1) / piece + 1
+        byteCount <= 0 ? 0 : (byteCount - 1) / piece + 1
     }
 }

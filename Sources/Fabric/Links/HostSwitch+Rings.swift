@@ -16,7 +16,12 @@ extension HostSwitch {
             // Acquires what the die wrote before it counted the descriptor in (ZeroMQTransport.post).
             let posted = port.posted.loadAcquiring()
             var next = consumed[index]
-            isBlocked[index] = false
+            isBlocked[index] = isRuined[index]
+            if isRuined[index] { continue }
+            guard posted &- next <= UInt64(PortLayout.entryCount) else {
+                ruin(rank)
+                continue
+            }
             let end = min(posted, next &+ Self.turn)
             while next < end {
                 guard take(next, before: posted, of: rank, port) else {
@@ -25,7 +30,7 @@ extension HostSwitch {
                 }
                 next += 1
             }
-            guard next != consumed[index] else { continue }
+            guard next != consumed[index], !isRuined[index] else { continue }
             worked = true
             consumed[index] = next
             // Releases entries and staging to the die, which acquires in ZeroMQTransport.settle.
@@ -37,6 +42,11 @@ extension HostSwitch {
     /// Sends a descriptor on its way. False if its link has no room now.
     private func take(_ number: UInt64, before posted: UInt64, of rank: Int, _ port: Port) -> Bool {
         var record = unsafe LinkRecord(from: port.entry(number))
+        guard record.check == record.ringCheck(number) else {
+            ruin(rank)
+            return false
+        }
+        record.check = 0
         record.source = UInt32(rank)
         let target = Int(record.target)
         guard target < plan.rankCount, let link = links[plan.host(of: target)], link.state != .lost else {
@@ -94,6 +104,17 @@ extension HostSwitch {
         link.batch.complete(rank)
         if !options.batches { link.flush() }
         return true
+    }
+
+    /// A ring that its die cannot have written, as its count jumped or an entry was overwritten: what was asked for is not known any more.
+    /// Nothing is taken from it again, and the die finds more taken and acknowledged than it has posted.
+    private func ruin(_ rank: Int) {
+        otherStatistics.refused += 1
+        isRuined[rank - segment.plan.firstRank] = true
+        isBlocked[rank - segment.plan.firstRank] = true
+        for word in [LinkWords.consumed, LinkWords.acknowledged, LinkWords.replies] {
+            shared.signal(.set, LinkWords.ruined, at: rank, wordsOffset + word)
+        }
     }
 
     /// A descriptor that no die of this build writes: dropped, and nobody hangs for it.

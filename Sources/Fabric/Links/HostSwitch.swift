@@ -37,6 +37,8 @@ public final class HostSwitch: @unchecked Sendable {
     var consumed: [UInt64]
     /// Dies whose next descriptor has no room on its link: only an acknowledgement changes that.
     var isBlocked: [Bool]
+    /// Dies whose ring makes no sense: see ``ruin(_:)``.
+    var isRuined: [Bool]
     /// Requests of each die that have not been answered.
     var asked: [Int]
     let wordsOffset: Int
@@ -71,6 +73,7 @@ public final class HostSwitch: @unchecked Sendable {
         links = Array(repeating: nil, count: plan.hosts.count)
         consumed = Array(repeating: 0, count: segment.plan.dieCount)
         isBlocked = Array(repeating: false, count: segment.plan.dieCount)
+        isRuined = Array(repeating: false, count: segment.plan.dieCount)
         asked = Array(repeating: 0, count: segment.plan.dieCount)
         wordsOffset = WindowLayout.linkWordsOffset(dies: plan.rankCount)
         unsafe phase = .allocate(capacity: 1)

@@ -29,7 +29,8 @@ enum LinkOperation: UInt8, Sendable, CaseIterable {
 /// 64 bytes, little-endian, of fixed size; on the wire an inline payload follows, filled up to a multiple of 8:
 ///
 /// ```
-/// 0   operation u8, detail u8, place u8, zero u8     detail: which atomic or signal; place: where the payload is
+/// 0   operation u8, detail u8, place u8, check u8    detail: which atomic or signal; place: where the payload is; check: in rings, over
+///                                                    the entry and its number; zero on the wire, where messages have a checksum
 /// 4   byteCount u32      payload, or bytes asked for
 /// 8   source u32, target u32                         ranks of the cluster
 /// 16  offset u64         in the target's window
@@ -57,6 +58,7 @@ struct LinkRecord: Equatable, Sendable {
     var operation: UInt8
     var detail: UInt8 = 0
     var place: UInt8 = 0
+    var check: UInt8 = 0
     var byteCount: UInt32 = 0
     var source: UInt32 = 0
     var target: UInt32
@@ -88,6 +90,7 @@ struct LinkRecord: Equatable, Sendable {
         unsafe operation = bytes.load(as: UInt8.self)
         unsafe detail = bytes.load(fromByteOffset: 1, as: UInt8.self)
         unsafe place = bytes.load(fromByteOffset: 2, as: UInt8.self)
+        unsafe check = bytes.load(fromByteOffset: 3, as: UInt8.self)
         byteCount = word32(4)
         source = word32(8)
         target = word32(12)
@@ -109,7 +112,7 @@ struct LinkRecord: Equatable, Sendable {
         func store32(_ value: UInt32, _ offset: Int) {
             unsafe bytes.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt32.self)
         }
-        store32(UInt32(operation) | UInt32(detail) << 8 | UInt32(place) << 16, 0)
+        store32(UInt32(operation) | UInt32(detail) << 8 | UInt32(place) << 16 | UInt32(check) << 24, 0)
         store32(byteCount, 4)
         store32(source, 8)
         store32(target, 12)
@@ -120,6 +123,15 @@ struct LinkRecord: Equatable, Sendable {
         store32(count, 48)
         store32(elementByteCount, 52)
         store64(stride, 56)
+    }
+
+    /// What the die writes into the n-th entry's check: an entry of an earlier lap, or one that was overwritten, has another, but for one
+    /// in 256.
+    func ringCheck(_ number: UInt64) -> UInt8 {
+        var sum = UInt64(operation) | UInt64(detail) << 8 | UInt64(place) << 16 | UInt64(byteCount) << 32
+        sum ^= UInt64(source) ^ UInt64(target) << 32 ^ offset ^ operand ^ comparand ^ token
+        sum ^= UInt64(count) ^ UInt64(elementByteCount) << 32 ^ stride ^ number &* 0xBF58_476D_1CE4_E5B9
+        return UInt8(truncatingIfNeeded: ((sum ^ (sum >> 32)) &* 0x9E37_79B9_7F4A_7C15) >> 56)
     }
 
     /// Bytes of the payload that follows the record on the wire.

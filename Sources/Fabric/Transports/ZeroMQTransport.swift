@@ -48,14 +48,14 @@ final class ZeroMQTransport: Transport {
         _ offset: Int, _ target: UInt64, _ operation: FabricOperation, _ peer: Int?
     ) throws(FabricError) -> UInt64 {
         let value = word(offset).loadAcquiring()
-        if value >= target { return value }
+        if value >= target { return try believable(value, offset, operation) }
         // The switch of this host answers soon, another host's later.
         let waiter = offset == LinkWords.consumed ? place.waiter : place.farWaiter
         let outcome = waiter.wait(
             word(offset), at: words + offset, until: .greaterOrEqual, target, epoch: 0,
             deadline: nil, timeout: place.timeout, operation: operation.rawValue, peer: peer)
         switch outcome {
-        case .satisfied(let value): return value
+        case .satisfied(let value): return try believable(value, offset, operation)
         case .timedOut(let elapsed):
             throw FabricError(
                 .timedOut, scope: .link, operation: operation, rank: rank, peers: peer.map { [$0] } ?? [],
@@ -65,6 +65,20 @@ final class ZeroMQTransport: Transport {
             throw FabricError(
                 membershipOf: place.segment, operation, rank: rank, wordOffset: words + offset, elapsed)
         }
+    }
+
+    /// A word of the switch's, if it can be: no more is taken, acknowledged or answered than was posted or asked for.
+    private func believable(
+        _ value: UInt64, _ offset: Int, _ operation: FabricOperation
+    ) throws(FabricError) -> UInt64 {
+        let limit = offset == LinkWords.replies ? asked : posted
+        guard value > limit else { return value }
+        throw FabricError(
+            .corrupt, scope: .link, operation: operation, rank: rank, peers: [rank], wordOffset: words + offset,
+            phase: place.segment.control(of: rank).phase,
+            context: value >= LinkWords.ruined
+                ? "the switch of this host cannot read this rank's ring, or does not count right: a word of either was overwritten"
+                : "the switch of this host says \(value) where at most \(limit) can be: its word was overwritten")
     }
 
     /// Learns how far the switch has come, at least to `target`.
@@ -81,6 +95,8 @@ final class ZeroMQTransport: Transport {
             // Until half of it is free: who is woken for each entry does nothing but wake and sleep.
             try awaitConsumed(posted - UInt64(PortLayout.entryCount / 2), operation, Int(record.target))
         }
+        var record = record
+        record.check = record.ringCheck(posted)
         unsafe record.write(to: port.entry(posted))
         stagedAfter[Int(posted % UInt64(PortLayout.entryCount))] = stagedTotal
         posted += 1
@@ -224,6 +240,7 @@ final class ZeroMQTransport: Transport {
         var next = 0
         var landed = 0
         let before = asked
+        _ = try believable(word(LinkWords.replies).loadAcquiring(), LinkWords.replies, .get)
         while landed < pieces {
             if next < pieces, next - landed < inFlight {
                 var (record, inWindow) = request(next)
@@ -299,6 +316,8 @@ final class ZeroMQTransport: Transport {
     // MARK: Words
 
     private func change(_ record: LinkRecord, peer: Int) throws(FabricError) -> UInt64 {
+        // An answer too many would be taken for the next one.
+        _ = try believable(word(LinkWords.replies).loadAcquiring(), LinkWords.replies, .atomic)
         try post(record, .atomic)
         asked += 1
         _ = try settle(LinkWords.replies, asked, .atomic, peer)

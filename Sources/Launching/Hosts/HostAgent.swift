@@ -113,7 +113,7 @@ public final class HostAgent {
                 }
                 uplink.send(.farewell("was stopped by \(ProcessControl.signalName(signal))"))
                 uplink.drain(.milliseconds(500))
-                return .terminated
+                return ExitStatus(signal: signal)
             }
         }
     }

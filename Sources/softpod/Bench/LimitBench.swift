@@ -75,14 +75,14 @@ struct LimitBench {
             for batch in 0..<Self.batches {
                 // Both start from zero: clear, then agree that both are clear.
                 try endpoint.signal(.set, 0, at: world.rank, lines(0).offset)
-                meet(2)
-                let time = RawPingPong.run(
+                try meet(2)
+                let time = try RawPingPong.run(
                     endpoint: endpoint, peer: 1 - world.rank, words: lines(0), rounds: rounds, first: world.rank == 0)
                 let each = Double(time) / Double(2 * rounds)
                 best = batch == 0 ? each : min(best, each)
                 // Two that came to share a core spin for a time slice a turn; rank 0 sees that, and both keep it short.
                 if world.rank == 0 { try endpoint.signal(.set, each > 20_000 ? 1 : 0, at: 1, lines(4).offset) }
-                meet(2)
+                try meet(2)
                 let isSlow = world.rank == 0 ? each > 20_000 : try endpoint.fetch(at: 1, lines(4).offset) == 1
                 rounds = isSlow ? Self.probeRounds : Self.pingPongRounds
             }
@@ -96,11 +96,12 @@ struct LimitBench {
             try world.barrier()
             let isWhole = local == world.size
             guard let home = isWhole ? team?.start : 0, let size = isWhole ? team?.size : local,
+                let stride = isWhole ? team?.stride : 1,
                 isWhole || world.rank < local
             else { return 0 }
             return Double(
-                RawBarrier.run(
-                    endpoint: endpoint, home: home, words: lines(2), size: size, rounds: rounds,
+                try RawBarrier.run(
+                    endpoint: endpoint, home: home, words: lines(2), size: size, stride: stride, rounds: rounds,
                     spins: endpoint.spins)) / Double(rounds)
         }
         // Enough rounds to last a millisecond, as many at every die.
@@ -122,7 +123,7 @@ struct LimitBench {
                 pass(kind, parts, at: 0)
                 var values: [Double] = []
                 for batch in 0..<Self.batches {
-                    meet(movers)
+                    try meet(movers)
                     let start = Monotonic.now()
                     var bytes = 0
                     var time: UInt64 = 0
@@ -147,9 +148,9 @@ struct LimitBench {
 
     /// The first `size` dies have come this far. A pair of lines counts for one size only, and sizes are 1, 2 or all
     /// movers.
-    private func meet(_ size: Int) {
+    private func meet(_ size: Int) throws {
         guard size > 1 else { return }
-        _ = RawBarrier.run(
+        _ = try RawBarrier.run(
             endpoint: endpoint, home: 0, words: lines(size == 2 ? 1 : 3), size: size, rounds: 1, spins: endpoint.spins)
     }
 

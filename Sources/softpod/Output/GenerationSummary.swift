@@ -79,13 +79,15 @@ struct GenerationSummary {
         for counts in outcome.counts { if let counts { total.add(counts) } }
         var row = Row([:])
         for operation in FabricOperation.allCases {
-            if let count = total.calls[operation], count > 0 { row.append("\(operation)", .integer(Int(count))) }
+            if let count = total.calls[operation], count > 0 {
+                row.append("\(operation)", .integer(Int(clamping: count)))
+            }
         }
-        row.append("bytesMoved", .integer(Int(total.bytes)))
+        row.append("bytesMoved", .integer(Int(clamping: total.bytes)))
         let exchanged = results.map(\.result.exchangeBytes).reduce(0, +)
         row.append("exchangeBytes", results.isEmpty ? .absent : .integer(Int(clamping: exchanged)))
-        row.append("slowWaits", .integer(Int(total.slowWaits)))
-        row.append("sleeps", .integer(Int(total.sleeps)))
+        row.append("slowWaits", .integer(Int(clamping: total.slowWaits)))
+        row.append("sleeps", .integer(Int(clamping: total.sleeps)))
         return row
     }
 

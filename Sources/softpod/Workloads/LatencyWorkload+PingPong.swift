@@ -32,10 +32,10 @@ extension LatencyWorkload {
         for _ in 0...plan.repetitions {
             if spins {
                 try each("raw flag ping-pong, one way", 8, limit: "itself") { _ in
-                    RawPingPong.run(endpoint: endpoint, peer: peer, words: pair, rounds: rounds, first: first)
+                    try RawPingPong.run(endpoint: endpoint, peer: peer, words: pair, rounds: rounds, first: first)
                 }
                 try each("raw copy + flag ping-pong, one way", payload.count, limit: "itself") { _ in
-                    RawCopy.pingPong(
+                    try RawCopy.pingPong(
                         payload.span, at: area, words: pair, peer: peer, of: endpoint, rounds: rounds, first: first)
                 }
             }
@@ -87,7 +87,7 @@ extension LatencyWorkload {
         for repetition in 0...plan.repetitions {
             for (index, form) in forms.enumerated() {
                 try world.barrier()
-                let time = RawBarrier.run(
+                let time = try RawBarrier.run(
                     endpoint: endpoint, home: 0, words: raw, size: world.size, rounds: batch, spins: form)
                 if repetition > 0 { values[index].append(Double(time) / Double(batch)) }
             }

@@ -5,8 +5,7 @@ internal import SharedMemory
 
 /// Measures the fabric's one-sided operations, waits and barriers, each beside a limit taken in the same run.
 ///
-/// Ranks 0 and 1 measure; the others wait in a barrier (asleep after a millisecond) until the barrier itself is measured by
-/// all. Each figure is the median of batches.
+/// Ranks 0 and 1 measure; the others sleep as long as those make progress, until the barrier itself is measured by all. Each figure is the median of batches.
 struct LatencyWorkload: Workload {
     static let name = "bench-latency"
 
@@ -25,6 +24,8 @@ struct LatencyWorkload: Workload {
 
     /// Bytes of symmetric memory beside the largest copy.
     static let wordByteCount = 4096
+    /// Of those, the word that ranks without a part wait for.
+    private static let turnOffset = 3584
     /// The largest message of the put-signal ping-pong.
     static let messageByteCount = 8192
 
@@ -35,25 +36,24 @@ struct LatencyWorkload: Workload {
         let area = try world.allocate(byteCount: largest, alignment: 4096)
         let words = try world.allocate(byteCount: Self.wordByteCount, alignment: 4096)
         var figures: [BenchFigure] = []
-        if world.size >= 2 {
-            die.setPhase("latency ping-pong")
-            try world.barrier()
-            if world.rank < 2 { figures += try pingPongs(world, area, words) }
+        var calls: UInt64 = 0
+        func alone(_ ranks: Range<Int>, _ body: () throws -> [BenchFigure]) throws {
+            figures += try world.alone(ranks, word: words.offset + Self.turnOffset, calls: &calls, body) ?? []
         }
-        die.setPhase("latency one-sided")
+        die.setPhase("latency ping-pong")
         try world.barrier()
-        if world.rank == 0 { figures += try oneSided(world, area, words) }
+        if world.size >= 2 { try alone(0..<2) { try pingPongs(world, area, words) } }
+        die.setPhase("latency one-sided")
+        try alone(0..<1) { try oneSided(world, area, words) }
         for (index, byteCount) in plan.byteCounts.sorted().enumerated() {
             die.setPhase("latency copies of \(byteCount)")
-            try world.barrier()
-            if world.rank == 0 { figures += try copies(world, area, byteCount) }
-            try world.barrier()
-            if world.size >= 2, world.rank < 2 {
-                figures += try copiesByTwo(
-                    world, words, byteCount, after: UInt64(index * (plan.repetitions + 1)))
+            try alone(0..<1) { try copies(world, area, byteCount) }
+            if world.size >= 2 {
+                try alone(0..<2) {
+                    try copiesByTwo(world, words, byteCount, after: UInt64(index * (plan.repetitions + 1)))
+                }
             }
         }
-        try world.barrier()
         die.setPhase("latency barrier")
         figures += try barriers(world, words)
         guard world.rank == 0 else { return [] }

@@ -191,7 +191,7 @@ struct OrderingPair {
             if spins {
                 try endpoint.signal(.set, 0, at: world.rank, words.offset)
                 try meet()
-                let value = RawCopy.pingPong(
+                let value = try RawCopy.pingPong(
                     bytes.span, at: areas.target, words: words, peer: peer, of: endpoint, rounds: rounds, first: first)
                 if repetition > 0 { raw.append(Double(value) / Double(2 * rounds)) }
             }

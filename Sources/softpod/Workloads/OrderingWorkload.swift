@@ -31,6 +31,9 @@ struct OrderingWorkload: Workload {
 
     init(payload: [UInt8]) throws { plan = try JSONDecoder().decode(Plan.self, from: Data(payload)) }
 
+    /// Of the sync words, the one that ranks without a part wait for.
+    private static let turnOffset = 7168
+
     /// Messages longer than this travel from place to place, not through the ring.
     static let placedByteCount = 16 << 10
 
@@ -68,14 +71,16 @@ struct OrderingWorkload: Workload {
             rings: try (0..<3).map { _ in try world.allocate(byteCount: ring, alignment: 4096) },
             words: try world.allocate(byteCount: 8192, alignment: 4096))
         var figures: [Figure] = []
+        try world.barrier()
         if world.size >= 2 {
+            var calls: UInt64 = 0
             for byteCount in plan.byteCounts.sorted() {
                 die.setPhase("ordering of \(byteCount) bytes")
-                try world.barrier()
-                if world.rank < 2 {
-                    var pair = OrderingPair(world: world, areas: areas, plan: plan, byteCount: byteCount)
-                    figures += try pair.run()
-                }
+                figures +=
+                    try world.alone(0..<2, word: areas.words.offset + Self.turnOffset, calls: &calls) {
+                        var pair = OrderingPair(world: world, areas: areas, plan: plan, byteCount: byteCount)
+                        return try pair.run()
+                    } ?? []
             }
         }
         if world.size >= 4 {

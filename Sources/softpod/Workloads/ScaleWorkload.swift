@@ -51,7 +51,7 @@ struct ScaleWorkload: Workload {
             for _ in 0..<batch { try world.barrier() }
             if repetition > 0 { barriers.append(Double(Monotonic.now() - start) / Double(batch)) }
             try world.barrier()
-            let time = RawBarrier.run(
+            let time = try RawBarrier.run(
                 endpoint: endpoint, home: 0, words: words.slice(0, RawBarrier.byteCount), size: world.size,
                 rounds: batch, spins: endpoint.spins)
             if repetition > 0 { raw.append(Double(time) / Double(batch)) }

@@ -1,0 +1,95 @@
+internal import SharedMemory
+
+// What members make of words of the team that cannot be: an error that tells whose word it was, and never a trap. All of this is
+// beside the way of a barrier, which pays a comparison for it.
+
+extension Team {
+    /// A word in a rank's window that no member of the team can have stored.
+    @inline(never)
+    func corrupt(_ operation: FabricOperation, in rank: Int, _ word: String, _ value: UInt64) -> FabricError {
+        FabricError(
+            .corrupt, scope: .operation, operation: operation, rank: endpoint.rank, peers: [rank],
+            epoch: endpoint.epoch, phase: endpoint.phase,
+            context: "the \(word) of team slot \(slot) in the window of rank \(rank) is \(value), which no member "
+                + "stores: it was overwritten")
+    }
+
+    /// Whether an arrival was the last of `count`, by what the counter in a rank's window is after it.
+    ///
+    /// A count that no arrivals can give is seen at the latest by the member that arrives last.
+    @inline(__always)
+    func isLast(_ arrivals: UInt64, of count: Int, in rank: Int) throws(FabricError) -> Bool {
+        let left = generation &* UInt64(count) &- arrivals
+        guard left < UInt64(count) else { throw corrupt(.barrier, in: rank, "counter of arrivals", arrivals) }
+        return left == 0
+    }
+
+    /// What the member that gave up first said.
+    ///
+    /// - Parameter member: whose flag said so, where members meet by flags.
+    func givenUp(_ operation: FabricOperation, by member: Int? = nil) -> FabricError {
+        let word = endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).loadSequentially()
+        let blamed = Int(word >> 32 & 0xFF_FFFF) - 1
+        let code: FabricError.Code
+        switch word >> 56 {
+        case 1: code = .timedOut
+        case 2: code = .mismatch
+        case 3: code = .corrupt
+        default: code = .unsupported
+        }
+        guard code != .unsupported, (0..<endpoint.rankCount).contains(blamed) else {
+            if word == 0, let member {
+                return corrupt(operation, in: endpoint.rank, "flag of rank \(self.member(member))", Self.poison)
+            }
+            return corrupt(operation, in: start, word == 0 ? "phase" : "fault word", word == 0 ? Self.poison : word)
+        }
+        return FabricError(
+            code, scope: code == .timedOut ? .peer : .operation, operation: operation, rank: endpoint.rank,
+            peers: [blamed], elapsedNanoseconds: (word & 0xFFFF_FFFF) * 1_000_000,
+            epoch: endpoint.epoch, phase: endpoint.phase, context: "another member gave up on it")
+    }
+
+    /// What a phase beyond this meeting means: that a member has given up, unless the meeting was over before; else nonsense.
+    func checkPhase(_ phase: UInt64, _ operation: FabricOperation) throws(FabricError) {
+        guard phase != Self.poison else {
+            if wasOver(generation) { return }
+            throw givenUp(operation)
+        }
+        throw corrupt(operation, in: start, "phase", phase)
+    }
+
+    /// Whether a meeting was over when the first member gave up.
+    private func wasOver(_ meeting: UInt64) -> Bool {
+        endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).loadSequentially() > meeting
+    }
+
+    /// What a flag of another value than this round's means: as for a phase.
+    func checkFlag(_ flag: UInt64, of member: Int, _ operation: FabricOperation) throws(FabricError) {
+        guard flag != Self.poison else {
+            if hadArrived(member) { return }
+            throw givenUp(operation, by: member)
+        }
+        throw corrupt(operation, in: endpoint.rank, "flag of rank \(self.member(member))", flag)
+    }
+
+    /// Whether a member had arrived at this round before it gave up.
+    private func hadArrived(_ index: Int) -> Bool {
+        endpoint.peerWord(member(index), at: offset(WindowLayout.faultOffset) + 16).loadSequentially() >= flagRound
+    }
+
+    /// Where the board of a new team lies in its leader's window, by the leader's word for it; 0 if it had no room.
+    static func checkBoard(_ word: UInt64, leader: Int, size: Int, on endpoint: Endpoint) throws(FabricError) -> Int {
+        guard word != 0 else { return 0 }
+        let first = UInt64(WindowLayout.boardsOffset)
+        let record = UInt64(WindowLayout.recordByteCount)
+        let room = UInt64(WindowLayout.recordCount(dies: endpoint.rankCount) - size) * record
+        guard word >= first, word - first <= room, (word - first) % record == 0 else {
+            throw FabricError(
+                .corrupt, scope: .operation, operation: .split, rank: endpoint.rank, peers: [leader],
+                epoch: endpoint.epoch, phase: endpoint.phase,
+                context: "the board of the team that rank \(leader) leads is said to be at \(word), where there is none"
+            )
+        }
+        return Int(word)
+    }
+}
