@@ -1,5 +1,6 @@
 internal import NodeRuntime
 internal import SharedMemory
+internal import Workers
 
 // Success is shown and not inferred: a run is one only if every die has handed in its result and every process has left by itself.
 

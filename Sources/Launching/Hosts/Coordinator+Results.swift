@@ -1,3 +1,4 @@
+internal import Fabric
 internal import NodeRuntime
 internal import SharedMemory
 

@@ -11,7 +11,9 @@ struct GenerateCommand: ParsableCommand {
         commandName: "generate", abstract: "Continue prompts with a model that lies over a whole cluster.",
         discussion: """
             Text is streamed as it comes, then a summary says how fast it was, what moved, which experts were asked, and \
-            who ran where. With --json one object a request (prompt, promptIds, ids, text) and a last one with the summary.
+            who ran where. With --json one object a request (prompt, promptIds, ids, text) and a last one with the summary. \
+            What no die has reported, as after a signal, is "-", and null in JSON. Logits that are not finite end the run \
+            with exit code 65, naming the request (from 0) and the position.
             """)
 
     static let defaultPrompt = "It was a truth universally"

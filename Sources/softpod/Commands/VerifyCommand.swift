@@ -91,8 +91,9 @@ struct VerifyCommand: ParsableCommand {
         guard !failed.isEmpty else { return }
         // A check's data follow from its name and the seed, so it can be replayed alone.
         let names = Set(failed.map(\.check))
-        let only = names.count == 1 ? names.map { ("--only", $0) } : []
-        throw WrongResult.told(failed.map { "\($0.check): \($0.line)" }, replay: only + [("--seed", "\(seed)")])
+        var options = [(flag: "--seed", value: "\(seed)")]
+        if let name = names.first, names.count == 1 { options.insert(("--only", name), at: 0) }
+        throw WrongResult.told(failed.map { "\($0.check): \($0.line)" }, replay: options)
     }
 
     /// Prints what was found over one transport, and returns the checks that failed.

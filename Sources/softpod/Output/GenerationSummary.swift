@@ -108,7 +108,7 @@ struct GenerationSummary {
     func print(_ report: Report) {
         if report.json {
             let rows = places.map(\.json).joined(separator: ",")
-            let load = (expertLoad.map { .integers($0) } ?? Field.absent).json
+            let load = (expertLoad.map { Field.integers($0) } ?? .absent).json
             let head = facts.json.dropLast()
             let operations = operations.fields.isEmpty ? Field.absent.json : operations.json
             report.line(head + ",\"operations\":\(operations),\"expertLoad\":\(load),\"places\":[\(rows)]}")

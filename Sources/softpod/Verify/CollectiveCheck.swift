@@ -43,9 +43,8 @@ struct CollectiveCheck: Check {
                     on: bench.collective, source: source, destination: destination, algorithm: entry.algorithm)
                 let got = try bench.world.endpoint.get(
                     UInt8.self, count: destination.byteCount, from: me, at: destination.offset)
-                guard let expected = Self.expected(trial)[me] else {
-                    return finding.compare(true, "")
-                }
+                // A member that gets nothing has nothing to compare.
+                guard let expected = Self.expected(trial)[me] else { return }
                 finding.digest.add(got)
                 finding.compare(got == expected, "rank \(me): \(trial)")
             }
