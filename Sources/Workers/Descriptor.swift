@@ -33,6 +33,18 @@ public final class Descriptor: Sendable {
 
     deinit { _ = close(number) }  // It is ours, and there is nothing to do about a failure.
 
+    /// Takes what can be read, at most so many bytes; waits if there is nothing.
+    ///
+    /// - Returns: the bytes, none at the end; nil where a signal came between.
+    public func read(atMost limit: Int) -> [UInt8]? {
+        var count = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, initialized in
+            count = unsafe Glibc.read(number, buffer.baseAddress, limit)
+            initialized = max(0, count)
+        }
+        return count < 0 && (errno == EINTR || errno == EAGAIN) ? nil : bytes
+    }
+
     /// Waits until one of the descriptors is readable, a signal is pending, or the time is over.
     ///
     /// - Parameter milliseconds: the longest wait; negative for none.

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import SharedMemory
 internal import Workers
 
@@ -48,9 +47,7 @@ final class ShellOutput {
     func fill(_ passOn: (String) -> Void) {
         guard !isAtEnd else { return }
         lastRead = Monotonic.now()
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Self.portion) { buffer, initialized in
-            initialized = unsafe max(0, Glibc.read(reading.number, buffer.baseAddress, Self.portion))
-        }
+        guard let bytes = reading.read(atMost: Self.portion) else { return }
         guard !bytes.isEmpty else {
             isAtEnd = true
             pass(partial[...], passOn)

@@ -3,7 +3,7 @@ import Testing
 
 /// The rule by which a wait starts its patience anew, on clocks of the tests' own.
 @Suite("Jumps of a waiter's clock")
-struct AttentionTests {
+struct JumpTests {
     static let second: UInt64 = 1_000_000_000
 
     @Test(
