@@ -123,7 +123,7 @@ public final class ClusterUnderTest {
     }
 
     /// Reads what there is within some milliseconds; false at the end, when nobody can write any more.
-    func read(milliseconds: Int = 1000) -> Bool {
+    public func read(milliseconds: Int = 1000) -> Bool {
         guard !atEnd else { return false }
         guard Descriptor.poll([errors.fileDescriptor], milliseconds: milliseconds)[0] else { return true }
         let data = errors.availableData

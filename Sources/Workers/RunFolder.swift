@@ -23,14 +23,16 @@ public final class RunFolder: Sendable {
         self.lock = lock
     }
 
-    static var prefix: String { "softpod-\(geteuid())-" }
+    /// How the names of this user's run folders begin.
+    package static var prefix: String { "softpod-\(geteuid())-" }
 
     /// Everything that may be in one, the lock last.
     private static let entries = ["agent", "new", "lock"]
 
     /// Makes a fresh folder, after removing those whose owners are gone.
-    public static func create() throws(SystemError) -> RunFolder {
-        let parent = parent
+    ///
+    /// - Parameter parent: where; it must be a place in which no other user can rename what is ours.
+    public static func create(in parent: String = parent) throws(SystemError) -> RunFolder {
         if let obstacle = RunFolderPlace.obstacle(parent) {
             throw SystemError(rule: "no run folder in \(parent): \(obstacle); set TMPDIR to a folder of your own")
         }

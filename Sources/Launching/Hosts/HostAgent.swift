@@ -140,7 +140,8 @@ public final class HostAgent {
                     run: run,
                     HostReport(
                         processCount: outcome.processCount, memory: SegmentMemory(rawValue: outcome.memory),
-                        remark: membership.remark, counts: outcome.counts, flights: wantsFlights ? outcome.flights : [])))
+                        remark: membership.remark, counts: outcome.counts, flights: wantsFlights ? outcome.flights : [])
+                ))
         } catch {
             let text = "host \(name): \(error)"
             uplink.send(
