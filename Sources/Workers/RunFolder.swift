@@ -70,10 +70,13 @@ public final class RunFolder: Sendable {
             throw SystemError("cannot lock the run folder \(path)", code)
         }
         let lock = Descriptor(number)
-        guard fchmod(number, 0o600) == 0, softpod_try_lock(number) == 0,
-            unsafe renameat(folder.number, "new", folder.number, "lock") == 0, leads(name, folder)
-        else { return nil }
-        return RunFolder(path: path, folder: folder, lock: lock)
+        var code = fchmod(number, 0o600) == 0 ? softpod_try_lock(number) : errno
+        if code == 0, unsafe renameat(folder.number, "new", folder.number, "lock") != 0 { code = errno }
+        if code == 0, leads(name, folder) { return RunFolder(path: path, folder: folder, lock: lock) }
+        // Another start holds the lock and is removing the folder, or has done so.
+        if code == 0 || code == EWOULDBLOCK || code == ENOENT { return nil }
+        remove(folder, name)
+        throw SystemError("cannot lock the run folder \(path)", code)
     }
 
     /// The address of the agent's socket in it.

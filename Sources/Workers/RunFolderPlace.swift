@@ -16,7 +16,7 @@ extension RunFolder {
             ? "/var/tmp" : "/tmp"
     }
 
-    /// Keeps bytes in a new file of mode 0600 beside the run folders, under a name that nobody can have planted, and returns its path; nil
+    /// Keeps bytes in a new file of mode 0600 beside the run folders, under a name that cannot have been planted, and returns its path; nil
     /// if that was not possible.
     public static func keep(_ bytes: [UInt8], name: String, ending: String, in parent: String = parent) -> String? {
         let path = "\(parent)/\(name)-\(randomText())\(ending)"
