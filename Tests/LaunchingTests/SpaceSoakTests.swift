@@ -52,7 +52,9 @@ extension RealClusters {
                 let place = end.output.contains("\"memory\":\"memfd\"") ? "right on a memfd" : "right on /dev/shm"
                 return (place, isRight && end.messages == [] ? nil : story + end.output)
             }
-            guard end.messages.count == 1, let line = end.messages.first else { return ("without its line", story) }
+            // What the flight recorders held is said beside the headline, where there is anything.
+            let headlines = end.messages.filter { !$0.hasPrefix("softpod: last collectives: ") }
+            guard headlines.count == 1, let line = headlines.first else { return ("without its line", story) }
             if end.code == 69, line.contains("not enough shared memory") { return ("refused", nil) }
             let isNamed = line.contains("ran out of shared memory: /dev/shm is full")
             return isNamed && end.code == 75 ? ("ended with the cause", nil) : ("otherwise", story)
