@@ -99,9 +99,8 @@ static void describe_segment(struct line *line, const struct mapping *mapping, c
     if (fstatfs(mapping->descriptor, &space) == 0 && space.f_blocks > 0) {
         put(line, " (");
         put_share(line, (uint64_t)space.f_bavail * (uint64_t)space.f_bsize, (uint64_t)space.f_blocks * (uint64_t)space.f_bsize);
-        put(line, " are free)");
+        put(line, " are free; make room in it, or make it larger)");
     }
-    put(line, "; make room in it or make it larger");
 }
 
 static void describe_file(struct line *line, const struct mapping *mapping, const struct stat *now) {

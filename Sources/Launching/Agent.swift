@@ -50,7 +50,8 @@ public final class Agent {
         _ configuration: ClusterConfiguration, membership: HostMembership?, onEvent: @escaping (ClusterEvent) -> Void
     ) throws -> ClusterOutcome {
         let agent = try Agent(configuration, membership, onEvent)
-        BusErrors.name("the agent" + (membership.map { " of host \($0.hostName)" } ?? ""), tellingRanksOf: agent.segment)
+        BusErrors.name(
+            "the agent" + (membership.map { " of host \($0.hostName)" } ?? ""), tellingRanksOf: agent.segment)
         defer {
             BusErrors.name("the agent")
             agent.folder.remove()
@@ -356,7 +357,8 @@ public final class Agent {
             status: status, report: report, results: results,
             counts: segment.plan.ranks.map { OperationCounts(segment.control(of: $0)) },
             flights: segment.plan.ranks.map { segment.control(of: $0).flight.records },
-            processCount: slots.count, memory: segment.memory.rawValue, startNanoseconds: connectedAt.map { $0 - begin },
+            processCount: slots.count, memory: segment.memory.rawValue,
+            startNanoseconds: connectedAt.map { $0 - begin },
             stopNanoseconds: now - (endingSince ?? now), totalNanoseconds: now - begin)
     }
 }

@@ -31,7 +31,8 @@ struct RankSlot {
     var fate: String {
         switch end {
         case .killed(let signal):
-            (busError.map { "\($0) and " } ?? "") + "was killed by signal \(signal) (\(ProcessControl.signalName(signal)))"
+            (busError.map { "\($0), and " } ?? "")
+                + "was killed by signal \(signal) (\(ProcessControl.signalName(signal)))"
         case .exited(let code): "exited with code \(code)"
         case .unknown: "ended, cause unknown (the system does not let its parent ask)"
         case nil: "runs"

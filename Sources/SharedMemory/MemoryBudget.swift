@@ -16,7 +16,7 @@ public enum MemoryBudget {
     }
 
     /// `MemAvailable` of the system's table, in bytes.
-    static func availableByteCount(meminfo: String) -> Int? {
+    package static func availableByteCount(meminfo: String) -> Int? {
         for line in meminfo.split(separator: "\n") where line.hasPrefix("MemAvailable:") {
             guard let kibibytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else { return nil }
             let (bytes, overflow) = kibibytes.multipliedReportingOverflow(by: 1024)
@@ -26,7 +26,7 @@ public enum MemoryBudget {
     }
 
     /// The folders of the groups this process is in, each with those above it, for both generations of control groups.
-    static func groupFolders(_ groups: String) -> [String] {
+    package static func groupFolders(_ groups: String) -> [String] {
         var folders: [String] = []
         for line in groups.split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
@@ -45,7 +45,7 @@ public enum MemoryBudget {
     }
 
     /// What a group has left: its limit, without what it uses, but with the file pages it can give up at once. Nil without a limit.
-    static func remainder(limit: String, usage: String, statistics: String) -> Int? {
+    package static func remainder(limit: String, usage: String, statistics: String) -> Int? {
         func number(_ text: some StringProtocol) -> Int? {
             text.split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }
         }

@@ -116,7 +116,7 @@ struct SegmentObject {
         guard code == 0 else { throw .anywhere(failure("size", byteCount, code)) }
     }
 
-    /// Takes pages now, so that whoever touches them later is not killed for want of one.
+    /// Takes pages now, so that no process that touches them later is killed for want of one.
     private static func reserve(_ descriptor: Int32, _ ranges: [Range<Int>], _ full: String) throws(Obstacle) {
         for range in ranges {
             var code: Int32 = EINTR

@@ -23,14 +23,16 @@ public final class RunFolder: Sendable {
         self.lock = lock
     }
 
-    static var prefix: String { "softpod-\(geteuid())-" }
+    /// How the names of this user's run folders begin.
+    package static var prefix: String { "softpod-\(geteuid())-" }
 
     /// Everything that may be in one, the lock last.
     private static let entries = ["agent", "new", "lock"]
 
     /// Makes a fresh folder, after removing those whose owners are gone.
-    public static func create() throws(SystemError) -> RunFolder {
-        let parent = parent
+    ///
+    /// - Parameter parent: where; it must be a place in which no other user can rename what is ours.
+    public static func create(in parent: String = parent) throws(SystemError) -> RunFolder {
         if let obstacle = RunFolderPlace.obstacle(parent) {
             throw SystemError(rule: "no run folder in \(parent): \(obstacle); set TMPDIR to a folder of your own")
         }
@@ -68,10 +70,13 @@ public final class RunFolder: Sendable {
             throw SystemError("cannot lock the run folder \(path)", code)
         }
         let lock = Descriptor(number)
-        guard fchmod(number, 0o600) == 0, softpod_try_lock(number) == 0,
-            unsafe renameat(folder.number, "new", folder.number, "lock") == 0, leads(name, folder)
-        else { return nil }
-        return RunFolder(path: path, folder: folder, lock: lock)
+        var code = fchmod(number, 0o600) == 0 ? softpod_try_lock(number) : errno
+        if code == 0, unsafe renameat(folder.number, "new", folder.number, "lock") != 0 { code = errno }
+        if code == 0, leads(name, folder) { return RunFolder(path: path, folder: folder, lock: lock) }
+        // Another start holds the lock and is removing the folder, or has done so.
+        if code == 0 || code == EWOULDBLOCK || code == ENOENT { return nil }
+        remove(folder, name)
+        throw SystemError("cannot lock the run folder \(path)", code)
     }
 
     /// The address of the agent's socket in it.

@@ -12,19 +12,20 @@ extension RunFolder {
             let path = unsafe String(cString: value)
             if path.hasPrefix("/"), path.utf8.count <= 60, RunFolderPlace.obstacle(path) == nil { return path }
         }
-        return RunFolderPlace.obstacle("/tmp") != nil && RunFolderPlace.obstacle("/var/tmp") == nil ? "/var/tmp" : "/tmp"
+        return RunFolderPlace.obstacle("/tmp") != nil && RunFolderPlace.obstacle("/var/tmp") == nil
+            ? "/var/tmp" : "/tmp"
     }
 
-    /// Keeps bytes in a new file of mode 0600 beside the run folders, under a name that nobody can have planted, and returns its path; nil
+    /// Keeps bytes in a new file of mode 0600 beside the run folders, under a name that cannot have been planted, and returns its path; nil
     /// if that was not possible.
-    public static func keep(_ bytes: [UInt8], name: String, ending: String) -> String? {
+    public static func keep(_ bytes: [UInt8], name: String, ending: String, in parent: String = parent) -> String? {
         let path = "\(parent)/\(name)-\(randomText())\(ending)"
         return ProcessControl.writeNewFile(path, bytes) ? path : nil
     }
 }
 
 /// Whether a folder is a place where something of ours stays what it is under its name.
-enum RunFolderPlace {
+package enum RunFolderPlace {
     /// What makes it unfit, in a clause; nil for nothing.
     static func obstacle(_ path: String) -> String? {
         var info = stat()
@@ -40,7 +41,7 @@ enum RunFolderPlace {
     /// The same of what the system says of a folder.
     ///
     /// - Parameter hasStrangers: whether this is a user namespace in which some users, such as the machine's root, have no number.
-    static func obstacle(owner: UInt32, mode: UInt32, user: UInt32, hasStrangers: Bool) -> String? {
+    package static func obstacle(owner: UInt32, mode: UInt32, user: UInt32, hasStrangers: Bool) -> String? {
         let isTrusted = owner == 0 || owner == user || (hasStrangers && owner == unmappedUser)
         guard isTrusted else { return "its owner (user \(owner)) could put something else under our names" }
         guard mode & 0o022 == 0 || mode & UInt32(S_ISVTX) != 0 else {

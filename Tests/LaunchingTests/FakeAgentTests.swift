@@ -73,7 +73,8 @@ extension RealClusters {
             var frame = agent.hello().encoded
             frame[4] = 9
             #expect(try agent.socket.send([frame]))
-            try agent.expectRefusal("an agent speaks version 9 of the protocol, the coordinator \(HostMessage.version): mixed builds")
+            try agent.expectRefusal(
+                "an agent speaks version 9 of the protocol, the coordinator \(HostMessage.version): mixed builds")
         }
 
         @Test("A build with another memory layout is told so, with both commits")

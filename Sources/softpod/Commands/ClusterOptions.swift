@@ -44,7 +44,8 @@ struct ClusterOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Bytes of each die's window; suffixes K, M, G. By default what the work needs. Windows lie in /dev/shm, or in a memfd where that is missing or too small.", valueName: "bytes"))
+            "Bytes of each die's window; suffixes K, M, G. By default what the work needs. Windows lie in /dev/shm, or in a memfd where that is missing or too small.",
+            valueName: "bytes"))
     var windowBytes: ByteCount?
 
     @Option(
