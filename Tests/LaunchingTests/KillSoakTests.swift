@@ -225,8 +225,8 @@ extension RealClusters.KillSoakTests {
 
         /// The text of a run that was left alone; it depends neither on dies nor on hosts.
         private static let undisturbed: String? = {
-            // Without a text every success is a fault.
-            (try? ClusterUnderTest(generation + ["--dies", "2"]).end()).flatMap { text(of: $0.output) }  // as said above
+            let alone = try? ClusterUnderTest(generation + ["--dies", "2"]).end()  // Without it every success is a fault.
+            return alone.flatMap { text(of: $0.output) }
         }()
     }
 }
