@@ -225,7 +225,8 @@ extension RealClusters.KillSoakTests {
 
         /// The text of a run that was left alone; it depends neither on dies nor on hosts.
         private static let undisturbed: String? = {
-            let alone = try? ClusterUnderTest(generation + ["--dies", "2"]).end()  // Without it every success is a fault.
+            // Without it every success is a fault, which says so.
+            let alone = try? ClusterUnderTest(generation + ["--dies", "2"]).end()  // as said above
             return alone.flatMap { text(of: $0.output) }
         }()
     }
