@@ -39,10 +39,10 @@ extension ClusterUnderTest {
 }
 
 extension ClusterUnderTest.Ended {
-    /// Lines that name a cause: not marked as a consequence or a suspicion, and no list of calls.
+    /// Lines that name a cause: not marked as a consequence or a suspicion, no list of calls, and not what a generation says of itself.
     public var headlines: [String] {
         messages.filter { line in
-            line.hasPrefix("softpod: ")
+            line.hasPrefix("softpod: ") && !line.contains(" processes x ")
                 && !["consequence: ", "suspect: ", "last collectives: "].contains {
                     line.dropFirst("softpod: ".count).hasPrefix($0)
                 }
