@@ -1,3 +1,4 @@
+internal import Glibc
 internal import SharedMemory
 
 /// What keeps a bare loop from lasting for ever: a look at clock and epoch every so many turns of it.
@@ -46,6 +47,10 @@ struct BareWait {
     @inline(never)
     private mutating func look() throws(FabricError) {
         turns = 0
+        // On a busy machine the other may need this core: without this each turn would take a time slice. And ranks without a part look
+        // for signs of life.
+        sched_yield()
+        endpoint.control.beat()
         try endpoint.checkMembership()
         let now = Monotonic.now()
         if !isPublished {
