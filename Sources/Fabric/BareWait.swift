@@ -113,14 +113,14 @@ extension Team {
     /// - Parameters:
     ///   - workers: the first members, or some of them; ranks of the cluster.
     ///   - word: a word of each window for this alone, zero before the first call.
-    ///   - calls: calls with this word so far, counted by the callers; it is raised.
+    ///   - awaited: what this member has waited for at the word so far, 0 before the first call; it is raised.
     ///   - body: what a worker does; if it throws, the others end with the run.
     public func alone<Value, Failure: Error>(
-        _ workers: Range<Int>, word: Int, calls: inout UInt64, _ body: () throws(Failure) -> Value
+        _ workers: Range<Int>, word: Int, awaited: inout UInt64, _ body: () throws(Failure) -> Value
     ) throws -> Value? {
-        calls += UInt64(workers.count)
         guard workers.contains(endpoint.rank) else {
-            try endpoint.waitPatiently(at: word, reaches: calls, for: workers)
+            awaited += UInt64(workers.count)
+            try endpoint.waitPatiently(at: word, reaches: awaited, for: workers)
             try barrier()
             return nil
         }

@@ -21,10 +21,10 @@ struct AloneTests {
     @Test("Ranks without a part outlast their deadline while those that work make progress, one call after the other")
     func patient() throws {
         let errors = try Self.run { world, word in
-            var calls: UInt64 = 0
+            var awaited: UInt64 = 0
             for workers in [0..<1, 0..<2, 1..<2] {
                 let end = Monotonic.now() + 600_000_000
-                let done = try world.alone(workers, word: word, calls: &calls) {
+                let done = try world.alone(workers, word: word, awaited: &awaited) {
                     // Each signal counts as a sign of life.
                     while Monotonic.now() < end { try world.endpoint.signal(.set, 1, at: 2, word + 32) }
                     return world.rank
@@ -38,9 +38,9 @@ struct AloneTests {
     @Test("A rank that works alone and stops is named by those that wait for it")
     func stopped() throws {
         let errors = try Self.run { world, word in
-            var calls: UInt64 = 0
+            var awaited: UInt64 = 0
             let end = Monotonic.now() + 2_500_000_000
-            _ = try world.alone(0..<1, word: word, calls: &calls) { while Monotonic.now() < end {} }
+            _ = try world.alone(0..<1, word: word, awaited: &awaited) { while Monotonic.now() < end {} }
         }
         for rank in 1...2 { #expect(errors[rank]?.peers == [0], "\(errors)") }
         #expect(errors[1]?.code == .timedOut && errors[2]?.code == .timedOut)
