@@ -1,3 +1,4 @@
+internal import Glibc
 internal import SharedMemory
 
 /// What keeps a bare loop from lasting for ever: a look at clock and epoch every so many turns of it.
@@ -46,6 +47,10 @@ struct BareWait {
     @inline(never)
     private mutating func look() throws(FabricError) {
         turns = 0
+        // On a busy machine the other may need this core: without this each turn would take a time slice. And ranks without a part look
+        // for signs of life.
+        sched_yield()
+        endpoint.control.beat()
         try endpoint.checkMembership()
         let now = Monotonic.now()
         if !isPublished {
@@ -108,14 +113,14 @@ extension Team {
     /// - Parameters:
     ///   - workers: the first members, or some of them; ranks of the cluster.
     ///   - word: a word of each window for this alone, zero before the first call.
-    ///   - calls: calls with this word so far, counted by the callers; it is raised.
+    ///   - awaited: what this member has waited for at the word so far, 0 before the first call; it is raised.
     ///   - body: what a worker does; if it throws, the others end with the run.
     public func alone<Value, Failure: Error>(
-        _ workers: Range<Int>, word: Int, calls: inout UInt64, _ body: () throws(Failure) -> Value
+        _ workers: Range<Int>, word: Int, awaited: inout UInt64, _ body: () throws(Failure) -> Value
     ) throws -> Value? {
-        calls += UInt64(workers.count)
         guard workers.contains(endpoint.rank) else {
-            try endpoint.waitPatiently(at: word, reaches: calls, for: workers)
+            awaited += UInt64(workers.count)
+            try endpoint.waitPatiently(at: word, reaches: awaited, for: workers)
             try barrier()
             return nil
         }

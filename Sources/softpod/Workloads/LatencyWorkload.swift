@@ -36,9 +36,9 @@ struct LatencyWorkload: Workload {
         let area = try world.allocate(byteCount: largest, alignment: 4096)
         let words = try world.allocate(byteCount: Self.wordByteCount, alignment: 4096)
         var figures: [BenchFigure] = []
-        var calls: UInt64 = 0
+        var awaited: UInt64 = 0
         func alone(_ ranks: Range<Int>, _ body: () throws -> [BenchFigure]) throws {
-            figures += try world.alone(ranks, word: words.offset + Self.turnOffset, calls: &calls, body) ?? []
+            figures += try world.alone(ranks, word: words.offset + Self.turnOffset, awaited: &awaited, body) ?? []
         }
         die.setPhase("latency ping-pong")
         try world.barrier()

@@ -73,11 +73,11 @@ struct OrderingWorkload: Workload {
         var figures: [Figure] = []
         try world.barrier()
         if world.size >= 2 {
-            var calls: UInt64 = 0
+            var awaited: UInt64 = 0
             for byteCount in plan.byteCounts.sorted() {
                 die.setPhase("ordering of \(byteCount) bytes")
                 figures +=
-                    try world.alone(0..<2, word: areas.words.offset + Self.turnOffset, calls: &calls) {
+                    try world.alone(0..<2, word: areas.words.offset + Self.turnOffset, awaited: &awaited) {
                         var pair = OrderingPair(world: world, areas: areas, plan: plan, byteCount: byteCount)
                         return try pair.run()
                     } ?? []
