@@ -124,7 +124,7 @@ public final class Agent {
     }
 
     private func loop() throws {
-        var attention = Attention(at: Monotonic.now())
+        var clockWatch = ClockWatch(at: Monotonic.now())
         while slots.contains(where: { $0.end == nil }) {
             let alive = slots.indices.filter { slots[$0].end == nil }
             let numbers =
@@ -132,10 +132,10 @@ public final class Agent {
                 + (membership?.descriptors ?? [])
             // Sending may have taken the descriptor's note of a message that came meanwhile: asked before sleeping.
             let time = socket.isReadable ? 0 : untilDeadline()
-            attention.willSleep(time < 0 ? .max : UInt64(time) * 1_000_000)
+            clockWatch.willSleep(time < 0 ? .max : UInt64(time) * 1_000_000)
             let ready = Descriptor.poll(numbers, milliseconds: time)
             // A stop of this process itself, or of the whole machine, is time in which no rank could be late.
-            if let lost = attention.look(Monotonic.now()), deadline < .max { deadline += lost }
+            if let lost = clockWatch.look(Monotonic.now()), deadline < .max { deadline += lost }
             // Messages first: a process that left and ended at once has left.
             try receive()
             followCoordinator()

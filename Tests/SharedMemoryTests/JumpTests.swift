@@ -13,20 +13,20 @@ struct JumpTests {
             (2_000, 3_500, 1_500), (2_000, 100, nil), (5_000, 95_000, 90_000),
         ] as [(UInt64, UInt64, UInt64?)])
     func look(asked: UInt64, gap: UInt64, jump: UInt64?) {
-        var attention = Attention(at: 7_000, tolerance: 1_000)
-        attention.willSleep(asked)
-        #expect(attention.look(7_000 + gap) == jump)
+        var clockWatch = ClockWatch(at: 7_000, tolerance: 1_000)
+        clockWatch.willSleep(asked)
+        #expect(clockWatch.look(7_000 + gap) == jump)
         // Seen once; and a sleep that was asked for excuses only the look after it.
-        #expect(attention.look(7_000 + gap) == nil)
-        #expect(attention.look(7_000 + gap + 1_001) == 1_001)
+        #expect(clockWatch.look(7_000 + gap) == nil)
+        #expect(clockWatch.look(7_000 + gap + 1_001) == 1_001)
     }
 
     @Test("A clock that goes back is no jump, nor is the end of its range")
     func extremes() {
-        var attention = Attention(at: 7_000, tolerance: 1_000)
-        #expect(attention.look(1) == nil)
-        attention.willSleep(.max)
-        #expect(attention.look(.max) == nil)
+        var clockWatch = ClockWatch(at: 7_000, tolerance: 1_000)
+        #expect(clockWatch.look(1) == nil)
+        clockWatch.willSleep(.max)
+        #expect(clockWatch.look(.max) == nil)
     }
 
     /// Sleeps as a waiter does, until the patience is over; the moments at which it looked.

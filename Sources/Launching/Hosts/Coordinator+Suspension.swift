@@ -30,7 +30,7 @@ extension Coordinator {
     /// and nothing that was to happen by a moment of that time is late.
     func lookForStop() {
         let now = Monotonic.now()
-        guard let lost = attention.look(now) else { return }
+        guard let lost = clockWatch.look(now) else { return }
         LostTime.note(from: now - lost, to: now)
         lastStop = (at: now, nanoseconds: lost)
         for index in agents.indices { agents[index].lastHeard = now }

@@ -49,7 +49,7 @@ public final class Coordinator {
     private var endingSince: UInt64?
     var interruptedAt: UInt64?
     /// Sees by the clock that this process was stopped. Turns take a second at most where nothing holds them up.
-    var attention = Attention(at: Monotonic.now(), tolerance: 2_000_000_000)
+    var clockWatch = ClockWatch(at: Monotonic.now(), tolerance: 2_000_000_000)
     /// When this process was stopped last, and for how long.
     var lastStop: (at: UInt64, nanoseconds: UInt64)?
     /// Until when hosts may say that their ranks are stopped, where the user has suspended this process.
@@ -126,7 +126,7 @@ public final class Coordinator {
             agents[index].output?.begin()
         }
         phase = .gathering
-        attention = Attention(at: begunAt, tolerance: attention.tolerance)
+        clockWatch = ClockWatch(at: begunAt, tolerance: clockWatch.tolerance)
     }
 
     /// The number of the run under way.
@@ -146,7 +146,7 @@ public final class Coordinator {
             + watched.compactMap { agents[$0].child?.descriptor.number }
             + talking.compactMap { agents[$0].output?.descriptor }
         let milliseconds = socket.isReadable ? 0 : pollMilliseconds
-        attention.willSleep(UInt64(milliseconds) * 1_000_000)
+        clockWatch.willSleep(UInt64(milliseconds) * 1_000_000)
         let ready = Descriptor.poll(numbers, milliseconds: milliseconds)
         lookForStop()
         for _ in 0..<Self.messagesPerTurn {

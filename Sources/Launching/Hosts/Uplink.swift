@@ -40,7 +40,7 @@ package final class Uplink {
     private var lastSaid = Monotonic.now()
     private let reachBy: Deadline
     /// Sees by the clock that this process was stopped: then the time does not count.
-    private var attention = Attention(at: Monotonic.now())
+    private var clockWatch = ClockWatch(at: Monotonic.now())
 
     /// The most bytes kept for a coordinator that takes nothing: it is stopped, or nobody reads what it prints.
     private static let mostWaitingBytes = 256 << 20
@@ -121,11 +121,11 @@ package final class Uplink {
 
     private func lookForStop() {
         let now = Monotonic.now()
-        if let lost = attention.look(now) {
+        if let lost = clockWatch.look(now) {
             LostTime.note(from: now - lost, to: now)
             if brokenSince != nil { brokenSince = now }
         }
-        attention.willSleep(Self.heartbeat)
+        clockWatch.willSleep(Self.heartbeat)
     }
 
     /// Looks at the connection itself.

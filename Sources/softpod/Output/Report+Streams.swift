@@ -33,7 +33,8 @@ extension Report {
         if errors.droppedByteCount > 0, errors.fault == nil {
             remark("standard error was not read in time: \(errors.droppedByteCount) bytes of it are lost")
         }
-        _ = errors.flush(patience: .milliseconds(failed ? 500 : 2000))  // There is no other place to say that it was not read.
+        // There is no other place to say that this was not read.
+        _ = errors.flush(patience: .milliseconds(failed ? 500 : 2000))
         return signal.map { ExitStatus(signal: $0) } ?? status
     }
 }

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Between two looks far more time has passed then than the owner had asked to sleep. The clock is the system's monotonic one
 /// (`CLOCK_MONOTONIC`): it goes on while processes are stopped, which is what has to be noticed, and stands still while the whole
 /// machine is suspended, which so needs no rule. `CLOCK_BOOTTIME` would count a suspension as waiting.
-public struct Attention: Sendable {
+public struct ClockWatch: Sendable {
     private var last: UInt64
     private var asked: UInt64 = 0
     /// Nanoseconds by which a look may be late: a busy machine makes its processes wait.
@@ -41,20 +41,20 @@ package struct WaitSpan: Sendable {
     package let whole: UInt64
     /// When the patience began, last.
     package private(set) var begun: UInt64
-    private var attention: Attention
+    private var clockWatch: ClockWatch
 
     /// A span of so many nanoseconds that begins now.
     package init(_ whole: UInt64, at now: UInt64) {
         self.whole = whole
         begun = now
-        attention = Attention(at: now, tolerance: min(max(whole / 4, 50_000_000), 1_000_000_000))
+        clockWatch = ClockWatch(at: now, tolerance: min(max(whole / 4, 50_000_000), 1_000_000_000))
     }
 
     /// Looks at the clock.
     ///
     /// - Returns: the nanoseconds that are left, 0 when the patience is over.
     package mutating func remaining(_ now: UInt64) -> UInt64 {
-        if attention.look(now) != nil {
+        if clockWatch.look(now) != nil {
             LostTime.note(from: begun, to: now)
             begun = now
         }
@@ -68,7 +68,7 @@ package struct WaitSpan: Sendable {
     ///   minute of patience that is one look in 7.5 s.
     package mutating func sleep(_ remaining: UInt64) -> UInt64 {
         let slice = min(remaining, max(whole / 8, 50_000_000))
-        attention.willSleep(slice)
+        clockWatch.willSleep(slice)
         return slice
     }
 }
