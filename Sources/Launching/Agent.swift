@@ -90,6 +90,7 @@ public final class Agent {
         do {
             socket = try Socket(.router, in: membership?.context ?? MessageContext())
             try socket.bind(folder.address)
+            folder.admitRanks()
             try membership?.openSwitch(segment)
         } catch {
             folder.remove()

@@ -12,7 +12,7 @@ struct RunFolderTests {
         let path: String
 
         init() throws {
-            var template = Array("/tmp/softpod-place-XXXXXX".utf8CString)
+            var template = Array(("/tmp/softpod-place-" + String(repeating: "X", count: 6)).utf8CString)
             #expect(unsafe mkdtemp(&template) != nil)
             path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         }
