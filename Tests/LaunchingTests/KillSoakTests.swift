@@ -198,9 +198,10 @@ extension RealClusters.KillSoakTests {
                 require(isEarly && hit.contains(own) && end.signal == signal, "\(status) is no outcome")
             }
             if blow == .kill, victim == .rank, end.code != 0, let pid = hit.first {
-                require(
-                    text.contains("(pid \(pid)) was killed by signal 9") || wasInterrupted,
-                    "the killed rank is not named")
+                let isNamed = end.messages.contains {
+                    $0.contains("(pid \(pid))") && $0.contains(" was killed by signal 9")
+                }
+                require(isNamed || wasInterrupted, "the killed rank is not named")
             }
             // An agent that falls before it has ranks leaves its folder to the next start.
             let leftovers = end.leftovers.filter { !(isSupervisor && blow == .kill && $0.hasPrefix("softpod-")) }
