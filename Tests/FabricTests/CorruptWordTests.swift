@@ -52,7 +52,7 @@ struct CorruptWordTests {
 
     @Test(
         "A fault word that blames no rank of the cluster is corrupt, and names whose word it was",
-        arguments: [0, 1 << 56, 2 << 56 | 9 << 32, 255 << 56 | 1 << 32, UInt64.max])
+        arguments: [0, 1 << 56, 2 << 56 | 9 << 32, 255 << 56 | 1 << 32, .max] as [UInt64])
     func blame(word: UInt64) throws {
         let outcome = try Self.run { world in
             let segment = world.endpoint.segment
@@ -67,7 +67,7 @@ struct CorruptWordTests {
 
     @Test(
         "A flag that is no round's is not taken for an arrival",
-        arguments: [12 << 16, 13 << 16 | 7, UInt64.max, UInt64.max - 1, 1 << 60])
+        arguments: [12 << 16, 13 << 16 | 7, .max, .max - 1, 1 << 60] as [UInt64])
     func flag(value: UInt64) throws {
         let outcome = try Self.run(dies: 2, spins: true) { world in
             let words = world.endpoint.segment.windowWords(.teamSlot)
@@ -84,7 +84,7 @@ struct CorruptWordTests {
         #expect(outcome.fabricErrors.count == outcome.errors.count, "\(outcome.errors)")
     }
 
-    @Test("An epoch that moved without a verdict is a cause of its own", arguments: [1, 7, UInt64.max])
+    @Test("An epoch that moved without a verdict is a cause of its own", arguments: [1, 7, .max] as [UInt64])
     func epoch(value: UInt64) throws {
         let outcome = try Self.run { world in world.endpoint.segment.cluster.epoch.storeSequentially(value) }
         #expect(!outcome.fabricErrors.isEmpty, "\(outcome.errors)")
