@@ -16,8 +16,6 @@ extension Commands {
 
         static let benches = [
             Bench(arguments: ["latency", "--dies", "2"], phase: "latency ping-pong", rank: 1),
-            Bench(arguments: ["latency", "--dies", "4"], phase: "latency ping-pong", rank: 0),
-            Bench(arguments: ["latency", "--dies", "2", "--dies-per-process", "1"], phase: "latency barrier", rank: 1),
             Bench(arguments: ["ordering", "--dies", "2"], phase: "ordering of", rank: 0),
             Bench(arguments: ["collectives", "--dies", "2"], phase: "bench limits", rank: 1),
             Bench(arguments: ["collectives", "--dies", "4"], phase: "bench limits", rank: 2),

@@ -31,7 +31,7 @@ extension Commands {
         @Test("An overwritten word gives the right result or a failure with its cause")
         func short() throws {
             let seed = Self.replayed ?? UInt64.random(in: 0...UInt64.max)
-            let broken = try Self.run(Self.replayed == nil ? 40 : 1, from: seed, say: Self.replayed != nil)
+            let broken = try Self.run(Self.replayed == nil ? 24 : 1, from: seed, say: Self.replayed != nil)
             #expect(broken.isEmpty, "seeds from \(seed): \(broken.map(\.description).joined(separator: "\n"))")
         }
     }

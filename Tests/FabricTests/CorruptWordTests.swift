@@ -86,8 +86,14 @@ struct CorruptWordTests {
 
     @Test("An epoch that moved without a verdict is a cause of its own", arguments: [1, 7, .max] as [UInt64])
     func epoch(value: UInt64) throws {
-        let outcome = try Self.run { world in world.endpoint.segment.cluster.epoch.storeSequentially(value) }
-        #expect(!outcome.fabricErrors.isEmpty, "\(outcome.errors)")
+        let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(30), split: .oneHost(dies: 3)) { world in
+            try world.barrier()
+            // Two wait for a third that does not come: what ends their wait is the epoch alone.
+            guard world.rank == 1 else { return try world.barrier() }
+            world.endpoint.segment.cluster.epoch.storeSequentially(value)
+            try world.endpoint.checkMembership()
+        }
+        #expect(outcome.fabricErrors.count == 3, "\(outcome.errors)")
         for error in outcome.fabricErrors.values {
             #expect(error.code == .corrupt, "\(error)")
             #expect(error.context.contains("without a verdict"), "\(error)")
