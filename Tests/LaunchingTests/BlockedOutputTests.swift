@@ -90,7 +90,7 @@ extension RealClusters {
                     mkfifo $TMPDIR/p; exec 8<>$TMPDIR/p; '\(try ClusterUnderTest.helper("inheriting"))' nonblock=8 -- true; \
                     '\(program)' generate --model '\(ClusterUnderTest.austen)' --dies 1 --json --max-tokens 1000 --ignore-end \
                     --prompt 'It was' --prompt Emma >&8 8>&- & \
-                    writer=$!; exec 9<$TMPDIR/p 8>&-; rm $TMPDIR/p; cat <&9 >$TMPDIR/stdout; wait $writer || exit 3
+                    writer=$!; exec 9<$TMPDIR/p 8>&-; rm $TMPDIR/p; cat <&9; wait $writer || exit 3
                     """)
             let end = try cluster.end()
             #expect(end.code == 0, "\(end.messages)")

@@ -177,7 +177,7 @@ final class LiveLine {
     func take(_ input: [UInt8]) throws -> Bool {
         guard let message = HostMessage(decoding: input) else {
             // Another version ends the line, as it should; that is tried once in a while by what is understood.
-            if input.count > 4, input[4] != 1 { return false }
+            if input.count > 4, input[4] != HostMessage.version { return false }
             _ = try coordinator.send([route, input])
             return false
         }
@@ -189,7 +189,7 @@ final class LiveLine {
 
     private static func ends(_ message: HostMessage) -> Bool {
         switch message {
-        case .refused, .dismissed: true
+        case .refused, .cancelled, .dismissed: true
         default: false
         }
     }
