@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -75,6 +76,18 @@ int softpod_reap(int pidfd, pid_t pid, int *exit_code, int *signal) {
     *exit_code = info.si_code == CLD_EXITED ? info.si_status : -1;
     *signal = info.si_code == CLD_EXITED ? -1 : info.si_status;
     return 1;
+}
+
+int softpod_waits_for(pid_t pid) {
+    siginfo_t info;
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 ? 0 : errno;
+}
+
+int softpod_try_poll_set(void) {
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    if (set < 0) return errno;
+    close(set);
+    return 0;
 }
 
 void softpod_await_exit(pid_t pid) {

@@ -10,9 +10,9 @@ enum StartLimits {
         try tryMessaging()
     }
 
-    /// A process takes three (its end, its log, its connection); 32 are for the agent's own, the library's, and the moment of a start.
+    /// A process takes three (its end, its log, its connection); 40 are for the agent's own, the library's, and the moment of a start.
     private static func checkDescriptors(_ configuration: ClusterConfiguration) throws(SystemError) {
-        let needed = 32 + 3 * configuration.processCount
+        let needed = 40 + 3 * configuration.processCount
         let limit = ProcessControl.descriptorLimit
         guard needed <= limit else {
             throw SystemError(
@@ -35,9 +35,11 @@ enum StartLimits {
         }
     }
 
-    /// Takes what the messaging library takes without asking: an event and two threads. It aborts where it gets none.
+    /// Takes what the messaging library takes without asking: an event, a set of descriptors to poll and two threads. It aborts where it
+    /// gets none.
     private static func tryMessaging() throws(SystemError) {
         let stop = try Event()
+        try ProcessControl.tryPollSet()
         var threads: [Worker] = []
         defer {
             stop.raise()

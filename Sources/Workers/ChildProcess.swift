@@ -93,6 +93,10 @@ public final class ChildProcess: Sendable {
         let number = softpod_pidfd_open(id)
         if number >= 0 { return ChildProcess(id: id, descriptor: Descriptor(number), pidfd: number) }
         guard ProcessControl.lacksPidfds(-number) else { throw SystemError("cannot watch process \(id)", -number) }
+        let refusal = softpod_waits_for(id)
+        guard refusal == 0 else {
+            throw SystemError("cannot watch process \(id): the system denies both pidfd_open and waitid", refusal)
+        }
         // A thread waits instead. It ends with the process, which its owner always sees to.
         let ended = try Event()
         do {
@@ -180,6 +184,14 @@ public enum ProcessControl {
     ///
     /// Call it first of all: otherwise the next file opened takes the number, and what is written for the user goes there.
     public static func openStandardDescriptors() { softpod_open_standard_descriptors() }
+
+    /// Tries what polls of many descriptors take.
+    ///
+    /// - Throws: ``SystemError`` with the system's reason.
+    public static func tryPollSet() throws(SystemError) {
+        let code = softpod_try_poll_set()
+        guard code == 0 else { throw SystemError("cannot make a set of descriptors to poll (epoll_create1)", code) }
+    }
 
     /// A file without a name, for a child's log.
     public static func memoryFile(name: String) throws(SystemError) -> Descriptor {

@@ -44,9 +44,9 @@ extension RealClusters {
             arguments: [
                 (["--dies", "4", "--window-bytes", "17179869185"], ":", 64, "a window of 17179869185 bytes"),
                 (["--dies", "4096", "--window-bytes", "16G"], ":", 69, "not enough shared memory"),
-                (["--dies", "4"], "ulimit -n 20", 71, "need 44 open descriptors, the limit is 20"),
-                (["--dies", "1"], "ulimit -n 8", 71, "need 35 open descriptors, the limit is 8"),
-                (["--dies", "64"], "ulimit -n 200", 71, "need 224 open descriptors, the limit is 200"),
+                (["--dies", "4"], "ulimit -n 20", 71, "need 52 open descriptors, the limit is 20"),
+                (["--dies", "1"], "ulimit -n 8", 71, "need 43 open descriptors, the limit is 8"),
+                (["--dies", "64"], "ulimit -n 200", 71, "need 232 open descriptors, the limit is 200"),
                 (
                     ["--dies", "4"], "export TMPDIR=/proc XDG_RUNTIME_DIR=/proc", 71,
                     "cannot make a run folder in /proc"
@@ -65,7 +65,7 @@ extension RealClusters {
 
         @Test("Just enough descriptors are enough")
         func descriptors() throws {
-            let cluster = try ClusterUnderTest(["run", "--dies", "16", "--json", "smoke"], setup: "ulimit -n 80")
+            let cluster = try ClusterUnderTest(["run", "--dies", "16", "--json", "smoke"], setup: "ulimit -n 88")
             try check(cluster.end(), 16, 1)
         }
 

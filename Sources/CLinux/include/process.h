@@ -21,6 +21,12 @@ int softpod_pidfd_open(pid_t pid);
 /// negative errno, of which -ECHILD says that the system reaped it already.
 int softpod_reap(int pidfd, pid_t pid, int *exit_code, int *signal);
 
+/// Whether the system lets this process wait for a child: 0, or errno.
+int softpod_waits_for(pid_t pid);
+
+/// Makes a set of descriptors to poll and closes it again: 0, or errno.
+int softpod_try_poll_set(void);
+
 /// Waits until a child has ended, and leaves it to be reaped. Returns at once where the system does not let this process wait for it.
 void softpod_await_exit(pid_t pid);
 
