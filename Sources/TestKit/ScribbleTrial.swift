@@ -84,13 +84,20 @@ public struct ScribbleTrial: Sendable {
         }
     }
 
-    /// Does what the seed says.
-    public func run(seed: UInt64) throws -> Report {
+    /// Does what the seed says; nil where the run was over, and well, before a word could be stored, as on a machine that has no time for
+    /// the test.
+    public func run(seed: UInt64) throws -> Report? {
         var random = SeededGenerator(seed: seed)
         let (arguments, phase, hosts) = Self.program(&random)
         let cluster = try ClusterUnderTest(arguments)
-        let victim = hosts ? try cluster.ranks(of: cluster.agents(2)[0], 2)[0] : try cluster.rank(0)
-        let scribbler = try Scribbler(rankProcess: victim, hasFarRanks: hosts)
+        let scribbler: Scribbler
+        do {
+            let victim = hosts ? try cluster.ranks(of: cluster.agents(2)[0], 2)[0] : try cluster.rank(0)
+            scribbler = try Scribbler(rankProcess: victim, hasFarRanks: hosts)
+        } catch {
+            guard try cluster.end().code == 0 else { throw error }
+            return nil
+        }
         // The phase is the first rank's own; a run that is over before is over.
         while !scribbler.phase.hasPrefix(phase), !scribbler.isOver, cluster.read(milliseconds: 1) {}
         let moment = Monotonic.now() + UInt64.random(in: 0...(hosts ? 60_000_000 : 30_000_000), using: &random)

@@ -11,9 +11,13 @@ extension Commands {
         static func run(_ count: Int, from seed: UInt64, say: Bool) throws -> [ScribbleTrial.Report] {
             let trial = try ScribbleTrial()
             var counts = ScribbleCount()
+            var missed = 0
             var broken: [ScribbleTrial.Report] = []
             for number in 0..<UInt64(count) {
-                let report = try trial.run(seed: seed &+ number)
+                guard let report = try trial.run(seed: seed &+ number) else {
+                    missed += 1
+                    continue
+                }
                 counts.add(report)
                 if report.outcome == .broken {
                     broken.append(report)
@@ -21,7 +25,11 @@ extension Commands {
                 }
                 if say, number % 100 == 99 { Soak.say("\(number + 1) scribbles, \(broken.count) broken") }
             }
-            if say { for line in counts.lines { Soak.say("scribbled " + line) } }
+            if say {
+                for line in counts.lines { Soak.say("scribbled " + line) }
+                Soak.say("scribbled in vain, as the run was over: \(missed)")
+            }
+            #expect(missed < max(count / 2, 1), "most runs were over before a word was stored")
             return broken
         }
 

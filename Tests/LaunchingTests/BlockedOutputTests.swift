@@ -51,8 +51,8 @@ extension RealClusters {
         @Test("After a run that went well a reader that is late is waited for, until a signal says otherwise")
         func lateReader() throws {
             let cluster = try ClusterUnderTest(
-                ["run", "--dies", "2", "--json", "smoke"], setup: ClusterUnderTest.blocked(1))
-            _ = try cluster.rank(1)
+                ["run", "--announce", "--dies", "2", "--json", "smoke"], setup: ClusterUnderTest.blocked(1))
+            try cluster.line(containing: "softpod: running")
             try cluster.remain(1)
             cluster.signalAgent(terminate)
             let end = try cluster.end()
