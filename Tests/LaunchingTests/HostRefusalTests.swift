@@ -176,10 +176,11 @@ extension RealClusters {
         @Test("A host with too little shared memory takes a memory file, and says so", .namespaces)
         func sharedMemory() throws {
             let far = "exec unshare -m sh -c 'mount -t tmpfs -o size=64k tmpfs /dev/shm && exec sh -c \"$0\"' \"$2\""
-            let cluster = try ClusterUnderTest(["run"] + FarHost(far: far).flags + ["smoke"])
-            let end = try cluster.end()
+            let host = try FarHost(far: far)
+            let end = try ClusterUnderTest(["run"] + host.flags + ["smoke"]).end()
             #expect(end.code == 0, "\(end.messages)")
             #expect(end.output.contains("memfd"), "\(end.output)")
+            withExtendedLifetime(host) {}
             expectNothingLeft(end)
         }
 
