@@ -82,8 +82,8 @@ public final class RunFolder: Sendable {
     /// The address of the agent's socket in it.
     public var address: String { "ipc://\(path)/agent" }
 
-    /// Lets ranks connect to the socket that was bound in it, whatever the umask.
-    public func admitRanks() { _ = unsafe fchmodat(folder.number, "agent", 0o600, 0) }  // Else they do not come, which is told.
+    /// Lets ranks connect to the socket that was bound in it, whatever the umask. Where that fails they do not come, which is told.
+    public func admitRanks() { _ = unsafe fchmodat(folder.number, "agent", 0o600, 0) }
 
     /// Removes it and what it holds. Once: later its name may be another's.
     public func remove() {
