@@ -100,7 +100,7 @@ final class LiveCoordinator {
         return message != nil
     }
 
-    private func isOtherVersion(_ input: [UInt8]) -> Bool { input.count > 4 && input[4] != 1 }
+    private func isOtherVersion(_ input: [UInt8]) -> Bool { input.count > 4 && input[4] != HostMessage.version }
 
     /// An event of rank 0 comes through, whatever else is said.
     private func ping() throws {
