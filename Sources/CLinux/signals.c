@@ -39,18 +39,17 @@ void softpod_stop_self(void) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-int softpod_parent_death_descriptor(pid_t parent) {
-    int number = SIGRTMIN + 3;
+int softpod_wake_at_parent_death(void) { return prctl(PR_SET_PDEATHSIG, SIGCONT) == 0 ? 0 : errno; }
+
+int softpod_parent_death_descriptor(void) {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, number);
+    sigaddset(&set, SIGCONT);
     int code = pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (code != 0) return -code;
     int descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (descriptor < 0) return -errno;
-    code = prctl(PR_SET_PDEATHSIG, number) == 0 ? 0 : errno;
-    // It may have ended before the system was asked to tell.
-    if (code == 0 && getppid() != parent) code = ESRCH;
+    code = softpod_wake_at_parent_death();
     if (code == 0) return descriptor;
     close(descriptor);
     return -code;

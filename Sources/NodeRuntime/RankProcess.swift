@@ -47,7 +47,7 @@ public struct RankProcess {
     private let dies: Range<Int>
     private let socket: Socket
     private let outbox: Outbox
-    private let agent: Descriptor
+    private let agent: ParentWatch
     private let route: TransportCatalog.Entry
     private var waiting: [ControlMessage] = []
     private var workers: [Worker] = []
@@ -83,7 +83,7 @@ public struct RankProcess {
             segment.control(of: die).phase = "start"
         }
         outbox = try Outbox(dies: dies.count)
-        guard let agent = try ProcessControl.watchParent(Int32(truncatingIfNeeded: segment.agentProcess)) else {
+        guard let agent = try ParentWatch(Int32(truncatingIfNeeded: segment.agentProcess)) else {
             Obituary.agentDied(segment, folder: options.folder, host: options.host, idle: dies)
             throw ExitStatus.rankLost
         }
@@ -112,9 +112,9 @@ public struct RankProcess {
                 continue
             }
             let ready = Descriptor.poll(
-                [agent.number, socket.descriptor, outbox.event.descriptor.number],
+                [agent.descriptor, socket.descriptor, outbox.event.descriptor.number],
                 milliseconds: waiting.isEmpty ? -1 : 10)
-            if ready[0] {
+            if ready[0], agent.hasEnded {
                 Obituary.agentDied(segment, folder: options.folder, host: options.host, idle: started ? 0..<0 : dies)
                 _ = drain()  // Whatever the dies did, the run is lost.
                 return .rankLost

@@ -142,18 +142,6 @@ public enum ProcessControl {
     /// Whether an error of `pidfd_open` says that there are none here: an old kernel (before 5.3), or a sandbox that denies the call.
     static func lacksPidfds(_ code: Int32) -> Bool { code == ENOSYS || code == EPERM || code == EACCES }
 
-    /// A descriptor that becomes readable when this process's parent ends; nil if that has ended, or is another process.
-    ///
-    /// Call it before the first thread is started.
-    public static func watchParent(_ id: Int32) throws(SystemError) -> Descriptor? {
-        var number = softpod_pidfd_open(id)
-        if number < 0, lacksPidfds(-number) { number = softpod_parent_death_descriptor(id) }
-        guard number != -ESRCH else { return nil }
-        guard number >= 0 else { throw SystemError("cannot watch the parent, process \(id)", -number) }
-        let watch = Descriptor(number)
-        return parent == id ? watch : nil
-    }
-
     /// Waits until a process (not a child) has ended, for at most so many nanoseconds.
     public static func awaitEnd(of id: Int32, nanoseconds: UInt64) {
         let milliseconds = Int(min(nanoseconds, 1 << 50) / 1_000_000) + 1

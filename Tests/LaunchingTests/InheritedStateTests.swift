@@ -138,7 +138,14 @@ extension RealClusters {
                 ["run", "--announce", "--dies", "3", "idle"], setup: try ClusterUnderTest.inheriting("deny=pidfd_open"))
             for rank in 0..<3 { try cluster.line(containing: "rank \(rank): looping") }
             let pid = try isAgent ? cluster.agent : cluster.rank(2)
-            if isAgent { cluster.signalAgent(kill) } else { try cluster.signal(process: 2, kill) }
+            if isAgent {
+                // One that is stopped as well; and a signal to go on (SIGCONT) is not yet the agent's death.
+                try cluster.signal(process: 0, 18)
+                try cluster.signal(process: 1, stop)
+                cluster.signalAgent(kill)
+            } else {
+                try cluster.signal(process: 2, kill)
+            }
             let end = try cluster.end()
             let name = isAgent ? "the agent (pid \(pid)) died in phase " : "rank 2 (pid \(pid)) was killed by signal 9"
             #expect(end.messages.count == 1 && end.messages[0].contains(name), "\(end.messages)")

@@ -16,8 +16,11 @@ int softpod_next_signal(int descriptor);
 /// continue it, the system does not stop it.
 void softpod_stop_self(void);
 
-/// A descriptor that becomes readable when the parent ends, for systems without pidfd_open: by a signal that the system sends then.
-/// Call it from the thread that starts all others. -ESRCH if the parent is not (or no longer) `parent`; or another negative errno.
-int softpod_parent_death_descriptor(pid_t parent);
+/// Has the system send SIGCONT when the parent ends, so that a process that is stopped then goes on and sees it. Returns 0 or an errno.
+int softpod_wake_at_parent_death(void);
+
+/// A descriptor that becomes readable at that SIGCONT, and at any other, for systems without pidfd_open: look then whether the parent
+/// is another. Call it from the thread that starts all others. A negative errno if there is none.
+int softpod_parent_death_descriptor(void);
 
 #endif
