@@ -1,15 +1,20 @@
 internal import CKernels
 internal import Glibc
 
-/// How large copies are made, decided once from the machine's caches.
+/// How copies are made, decided once from the machine's caches.
 ///
-/// Up to ``chunkByteCount`` a copy is one `memcpy`. Above, it is one `memcpy` a chunk: a chunk fits the second-level cache,
-/// and the C library's own switch to other methods for large copies, made for one process that has the machine to itself,
-/// never happens. Copies above ``streamByteCount`` bypass the caches: their bytes would not stay anyway, and ordinary stores
-/// would read each line before they write it.
+/// Below ``shortByteCount`` a copy is the compiler's: loads and stores where the length is constant, else one `memcpy`. Above, it is a
+/// loop over the widest vectors the processor has, or the C library's in pieces where that is as good (see `softpod_copy`). Copies
+/// above ``streamByteCount`` bypass the caches: their bytes would not stay anyway, and ordinary stores would read each line before
+/// they write it.
 public struct CopyPolicy: Sendable, Equatable {
-    /// Bytes of a chunk.
-    @inlinable public static var chunkByteCount: Int { 256 << 10 }
+    /// Copies from this length on go through the fabric's own routine.
+    @inlinable public static var shortByteCount: Int { 2048 }
+    /// From which length on a loop of the fabric's own copies, and what it is; nil where the C library copies all.
+    public static var loop: (byteCount: Int, name: String)? {
+        let vector = softpod_copy_vector_bytes()
+        return vector > 0 ? (shortByteCount, "a loop over vectors of \(vector) bytes") : nil
+    }
     /// Copies longer than this bypass the caches.
     public var streamByteCount: Int
 
@@ -69,34 +74,5 @@ public struct CopyPolicy: Sendable, Equatable {
             initialized = unsafe max(0, Glibc.read(file, buffer.baseAddress, 256))
         }
         return String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
-    }
-}
-
-/// Copies too large for one `memcpy`.
-@usableFromInline
-enum LargeCopy {
-    /// Copies in chunks, or past the caches. The ranges may overlap: then it is one `memmove`.
-    ///
-    /// A copy past the caches ends with a store fence (see `softpod_copy_stream`), so a flag stored afterwards with release
-    /// order is behind all its bytes, as it is with ordinary stores.
-    @usableFromInline
-    @inline(never)
-    static func run(
-        _ source: UnsafeRawPointer, _ destination: UnsafeMutableRawPointer, _ byteCount: Int, streamByteCount: Int
-    ) {
-        let distance = UInt(bitPattern: destination) &- UInt(bitPattern: source)
-        let overlaps = distance < UInt(byteCount) || 0 &- distance < UInt(byteCount)
-        if overlaps {
-            unsafe destination.copyMemory(from: source, byteCount: byteCount)
-        } else if byteCount > streamByteCount {
-            unsafe softpod_copy_stream(destination, source, byteCount)
-        } else {
-            var at = 0
-            while at < byteCount {
-                let count = min(CopyPolicy.chunkByteCount, byteCount - at)
-                unsafe (destination + at).copyMemory(from: source + at, byteCount: count)
-                at += count
-            }
-        }
     }
 }

@@ -186,7 +186,13 @@ final class HostLink {
 
     private func solidify(_ index: Int, _ attachment: Packet) {
         let copy = Packet(byteCount: attachment.byteCount)
-        unsafe attachment.withBytes { from in unsafe copy.withMutableBytes { to in unsafe to.copyMemory(from: from) } }
+        unsafe attachment.withBytes { from in
+            unsafe copy.withMutableBytes { to in
+                if let from = from.baseAddress, let place = to.baseAddress {
+                    unsafe FabricCopy.run(place, from, to.count)
+                }
+            }
+        }
         let old = unacknowledged[index].head
         let head = Packet(byteCount: old.byteCount)
         unsafe old.withBytes { from in

@@ -131,7 +131,7 @@ extension HostSwitch {
         record.token = 0
         let count = record.inlineByteCount
         guard link.hasRoom(payload: count) else { return false }
-        unsafe link.batch.append(record, payload: count).copyMemory(from: source, byteCount: count)
+        unsafe FabricCopy.run(link.batch.append(record, payload: count), source, count)
         return sent(Int(record.source), link)
     }
 

@@ -62,7 +62,9 @@ struct LinkBatch {
         unsafe seal(whole)
         if used <= Self.copiedByteCount {
             head = Packet(byteCount: used)
-            unsafe head.withMutableBytes { bytes in unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(whole)) }
+            unsafe head.withMutableBytes { bytes in
+                if let to = bytes.baseAddress { unsafe FabricCopy.run(to, buffer.base, used) }
+            }
         } else {
             head = unsafe Packet(borrowing: UnsafeRawBufferPointer(whole), keeper: buffer)
             buffer = HeadBuffer()

@@ -45,7 +45,7 @@ public final class SharedMemoryTransport: Transport {
         unsafe ControlBlock(address: controls + peer &* controlStride).wakeIfWaiting(wordOffset: offset)
     }
 
-    /// One `memmove`, or ``LargeCopy`` above a constant size, so that a copy of constant small size is a load and a store.
+    /// ``FabricCopy``, so that a copy of constant small size is a load and a store.
     ///
     /// Under ThreadSanitizer it is announced, or races in windows would go unseen.
     @inlinable @inline(__always)
@@ -53,11 +53,7 @@ public final class SharedMemoryTransport: Transport {
         #if SOFTPOD_TSAN
             unsafe Self.announce(source, destination, byteCount)
         #endif
-        if byteCount <= CopyPolicy.chunkByteCount {
-            unsafe destination.copyMemory(from: source, byteCount: byteCount)
-        } else {
-            unsafe LargeCopy.run(source, destination, byteCount, streamByteCount: streamByteCount)
-        }
+        unsafe FabricCopy.run(destination, source, byteCount, streamByteCount: streamByteCount)
     }
 
     #if SOFTPOD_TSAN

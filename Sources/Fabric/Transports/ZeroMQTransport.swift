@@ -160,7 +160,7 @@ final class ZeroMQTransport: Transport {
             while done < bytes.count {
                 let count = min(bytes.count - done, LinkLimits.inlineByteCount)
                 let staged = try stage(count, .put, peer)
-                unsafe (port.staging + staged).copyMemory(from: start + done, byteCount: count)
+                unsafe FabricCopy.run(port.staging + staged, start + done, count)
                 var record = LinkRecord(.put, target: peer, offset: offset + done, byteCount: count, place: .staging)
                 record.token = UInt64(staged)
                 try post(record, .put)
@@ -211,8 +211,8 @@ final class ZeroMQTransport: Transport {
                 let count = min(shape.count - done, LinkLimits.inlineByteCount / element)
                 let staged = try stage(count * element, .put, peer)
                 for index in 0..<count {
-                    unsafe (port.staging + staged + index * element).copyMemory(
-                        from: start + (done + index) * shape.sourceStride, byteCount: element)
+                    unsafe FabricCopy.run(
+                        port.staging + staged + index * element, start + (done + index) * shape.sourceStride, element)
                 }
                 var record = LinkRecord(
                     .putStrided, target: peer, offset: offset + done * shape.destinationStride,
@@ -274,7 +274,7 @@ final class ZeroMQTransport: Transport {
                 return (record, isOwn)
             } _: { index, staged in
                 if isOwn { return }
-                unsafe (start + index * piece).copyMemory(from: staged, byteCount: min(piece, total - index * piece))
+                unsafe FabricCopy.run(start + index * piece, staged, min(piece, total - index * piece))
             }
         }
     }
@@ -306,8 +306,8 @@ final class ZeroMQTransport: Transport {
                 return (record, false)
             } _: { index, staged in
                 for step in 0..<min(each, shape.count - index * each) {
-                    unsafe (start + (index * each + step) * shape.destinationStride).copyMemory(
-                        from: staged + step * element, byteCount: element)
+                    unsafe FabricCopy.run(
+                        start + (index * each + step) * shape.destinationStride, staged + step * element, element)
                 }
             }
         }

@@ -122,7 +122,7 @@ struct InfoCommand: ParsableCommand {
                 "dies that fit the cores spin \(few.spinCount) times; others look \(policy.spinCount) times; then "
                     + "give way for \(policy.yieldNanoseconds / 1000) us, then sleep"),
             "largeCopies": .text(
-                "above \(Figures.bytes(CopyPolicy.chunkByteCount)) in pieces of that"
+                (CopyPolicy.loop.map { "from \(Figures.bytes($0.byteCount)) by \($0.name)" } ?? "by the C library")
                     + (CopyPolicy.canStream
                         ? ", above \(Figures.bytes(CopyPolicy.machine.streamByteCount)) past the caches" : "")),
             "transports": .text(TransportCatalog.all.map(\.name).joined(separator: " ")),
