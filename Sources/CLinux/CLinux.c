@@ -104,6 +104,9 @@ void softpod_announce_copy(const void *source, const void *destination, uint64_t
 void softpod_name_thread(const char *name) { prctl(PR_SET_NAME, name); }
 
 int softpod_anonymous_shared_memory(void) {
+    // A file that never has a name cannot be left behind; where the file system knows none, one that loses its name at once.
+    int unnamed = open("/dev/shm", O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (unnamed >= 0) return unnamed;
     for (int attempt = 0; attempt < 16; attempt++) {
         uint64_t random[2];
         if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) return -errno;

@@ -76,19 +76,19 @@ public final class Agent {
         self.onEvent = onEvent
         signals = try SignalQueue(withContinue: true)
         ProcessControl.raiseDescriptorLimit()
-        ProcessControl.explainAborts(status: ExitStatus.system.rawValue)
         try StartLimits.check(configuration)
         segment = try Segment.create(
             membership?.segmentPlan
                 ?? SegmentPlan(
                     dieCount: configuration.dieCount, windowByteCount: configuration.windowByteCount,
                     diesPerProcess: configuration.diesPerProcess))
+        // Before there is a folder: what the library needs may be refused.
+        socket = try Socket(.router, in: membership?.context ?? MessageContext())
         folder = try RunFolder.create()
         results = Array(repeating: nil, count: configuration.dieCount)
         handedIn = HandedIn(segment.plan.ranks)
         deadline = Deadline(after: configuration.startDeadline).nanoseconds
         do {
-            socket = try Socket(.router, in: membership?.context ?? MessageContext())
             try socket.bind(folder.address)
             folder.admitRanks()
             try membership?.openSwitch(segment)

@@ -1,5 +1,4 @@
 public import Fabric
-internal import FoundationEssentials
 internal import Messaging
 public import SharedMemory
 internal import Workers
@@ -13,7 +12,7 @@ public final class SplitCluster: @unchecked Sendable {
     /// Who holds which ranks.
     public let plan: LinkPlan
     private var workers: [Worker?] = []
-    private let folder: String?
+    private let folder: RunFolder?
     private let gatekeeper: Gatekeeper?
 
     /// Makes the segments, connects the switches, by ports and names of their own, and starts them.
@@ -23,6 +22,9 @@ public final class SplitCluster: @unchecked Sendable {
         }
         guard !split.isSecured || split.carrier != .inproc else {
             throw SystemError(rule: "inproc links cannot be secured; take ipc or tcp")
+        }
+        guard split.carrier != .ipc || split.dies.count <= RunFolder.mostHosts else {
+            throw SystemError(rule: "ipc links are for at most \(RunFolder.mostHosts) hosts, not \(split.dies.count)")
         }
         self.plan = plan
         var random = SystemRandomNumberGenerator()
@@ -43,12 +45,21 @@ public final class SplitCluster: @unchecked Sendable {
         gatekeeper =
             split.isSecured
             ? try Gatekeeper(context: context, allow: Set(pairs.map(\.publicKey)), onRefusal: { _ in }) : nil
-        folder = split.carrier == .ipc ? try Self.makeFolder(nonce.0) : nil
+        folder = split.carrier == .ipc ? try RunFolder.create() : nil
+        do {
+            try connect(split, pairs, nonce.0)
+        } catch {
+            folder?.remove()
+            throw error
+        }
+    }
+
+    private func connect(_ split: HostSplit, _ pairs: [KeyPair], _ number: UInt64) throws {
         for (index, host) in switches.enumerated() where index < switches.count - 1 {
             let wanted =
                 switch split.carrier {
-                case .inproc: "inproc://split-\(nonce.0)-\(index)"
-                case .ipc: "ipc://\(folder ?? "")/\(index)"
+                case .inproc: "inproc://split-\(number)-\(index)"
+                case .ipc: folder?.address(ofHost: index) ?? ""
                 case .tcp: "tcp://127.0.0.1:*"
                 }
             let address = try host.bind(wanted, security: split.isSecured ? .server(pairs[index]) : .plain)
@@ -60,13 +71,6 @@ public final class SplitCluster: @unchecked Sendable {
             }
         }
         for host in switches { workers.append(try Worker.start(name: "switch \(host.host)") { host.run() }) }
-    }
-
-    private static func makeFolder(_ number: UInt64) throws -> String {
-        let folder = FileManager.default.temporaryDirectory.path + "/softpod-split-" + String(number, radix: 36)
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-        return folder
     }
 
     /// Waits until the switches have carried out all that was posted, as far as their links live.
@@ -87,8 +91,7 @@ public final class SplitCluster: @unchecked Sendable {
     public func stop() {
         for host in workers.indices { kill(host) }
         gatekeeper?.stop()
-        // A folder of our own, and nobody to tell.
-        if let folder { try? FileManager.default.removeItem(atPath: folder) }
+        folder?.remove()
     }
 
     /// What the switches have done. Read it when they have stopped.

@@ -1,13 +1,12 @@
 internal import Workers
 
-/// What a start needs of the system besides memory, looked at before anything is started: where it runs out half-way, the messaging
-/// library aborts the process, or a rank dies with words that name no remedy.
+/// What a start needs of the system besides memory, looked at before anything is started: where it runs out half-way, a rank dies
+/// with words that name no remedy.
 enum StartLimits {
     /// - Throws: ``SystemError`` naming what is needed, what there is, and what to do.
     static func check(_ configuration: ClusterConfiguration) throws(SystemError) {
         try checkDescriptors(configuration)
         try checkTasks(configuration)
-        try tryMessaging()
     }
 
     /// A process takes three (its end, its log, its connection); 40 are for the agent's own, the library's, and the moment of a start.
@@ -32,29 +31,6 @@ enum StartLimits {
                     \(configuration.processCount) rank processes need \(needed) threads, \(limit.name) leaves \
                     \(limit.free(atLeast: needed)) of \(limit.most); raise it or use more --dies-per-process
                     """)
-        }
-    }
-
-    /// Takes what the messaging library takes without asking: an event, a set of descriptors to poll and two threads. It aborts where it
-    /// gets none.
-    private static func tryMessaging() throws(SystemError) {
-        let stop = try Event()
-        try ProcessControl.tryPollSet()
-        var threads: [Worker] = []
-        defer {
-            stop.raise()
-            for thread in threads { thread.join() }
-        }
-        do {
-            for _ in 0..<2 {
-                threads.append(
-                    try Worker.start(name: "trial", stackByteCount: 1 << 16) {
-                        _ = Descriptor.poll([stop.descriptor.number], milliseconds: -1)
-                    })
-            }
-        } catch {
-            throw SystemError(
-                "the system refuses a thread; look at ulimit -u, ulimit -v and the container's pids.max", error.errno)
         }
     }
 }

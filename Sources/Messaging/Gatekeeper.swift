@@ -55,7 +55,9 @@ public final class Gatekeeper: Sendable {
 
     private static func start(_ body: @escaping @Sendable () -> Void) throws(MessagingError) -> Worker {
         do { return try Worker.start(name: "gatekeeper", body) } catch {
-            throw MessagingError("gatekeeper's thread", error.errno, error.description)
+            throw MessagingError(
+                "gatekeeper's thread", error.errno,
+                "the system refuses it; look at ulimit -u, ulimit -v and the container's pids.max")
         }
     }
 

@@ -125,6 +125,12 @@ public final class ChildProcess: Sendable {
     /// Kills it; works on stopped processes too. Only before it is reaped.
     public func kill() { _ = Glibc.kill(id, SIGKILL) }  // It may have ended by itself.
 
+    /// Kills it and what it has started, as far as that has stayed in its process group. Only before it is reaped.
+    public func killGroup() {
+        _ = Glibc.kill(-id, SIGKILL)  // The group is its own: it was started as its leader.
+        kill()
+    }
+
     /// Stops it until it is resumed. Only before it is reaped.
     public func stop() { _ = Glibc.kill(id, SIGSTOP) }  // Likewise.
 

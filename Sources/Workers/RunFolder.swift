@@ -26,8 +26,11 @@ public final class RunFolder: Sendable {
     /// How the names of this user's run folders begin.
     package static var prefix: String { "softpod-\(geteuid())-" }
 
+    /// How many hosts may be played in one process by sockets in a folder.
+    public static let mostHosts = 8
+
     /// Everything that may be in one, the lock last.
-    private static let entries = ["agent", "new", "lock"]
+    private static let entries = ["agent"] + (0..<mostHosts).map { "host\($0)" } + ["new", "lock"]
 
     /// Makes a fresh folder, after removing those whose owners are gone.
     ///
@@ -81,6 +84,12 @@ public final class RunFolder: Sendable {
 
     /// The address of the agent's socket in it.
     public var address: String { "ipc://\(path)/agent" }
+
+    /// The address of the socket of a host's switch in it, where several hosts are played on one.
+    public func address(ofHost host: Int) -> String {
+        precondition((0..<Self.mostHosts).contains(host), "a host beyond those a run folder has room for")
+        return "ipc://\(path)/host\(host)"
+    }
 
     /// Lets ranks connect to the socket that was bound in it, whatever the umask. Where that fails they do not come, which is told.
     public func admitRanks() { _ = unsafe fchmodat(folder.number, "agent", 0o600, 0) }

@@ -33,7 +33,7 @@ public final class Worker: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - name: at most 15 bytes are shown by the system's tools.
-    ///   - stackByteCount: stack to reserve; touched lazily.
+    ///   - stackByteCount: stack to reserve, touched lazily; 0 for what the system gives where none is asked for (ulimit -s).
     ///   - core: index among the usable cores to bind to, or nil to leave placement to the kernel.
     /// - Throws: ``WorkerError`` when the system has no thread to give.
     public static func start(
@@ -42,7 +42,7 @@ public final class Worker: @unchecked Sendable {
         var attributes = pthread_attr_t()
         unsafe pthread_attr_init(&attributes)
         defer { unsafe pthread_attr_destroy(&attributes) }
-        unsafe pthread_attr_setstacksize(&attributes, max(stackByteCount, 1 << 16))
+        if stackByteCount > 0 { unsafe pthread_attr_setstacksize(&attributes, max(stackByteCount, 1 << 16)) }
         // SAFETY: one retain here, one release at the start of the thread; on failure it is released below.
         let job = unsafe Unmanaged.passRetained(
             Job(name: name) {

@@ -25,6 +25,7 @@ struct SoftPod: ParsableCommand {
         ProcessControl.settleInheritance()
         ProcessControl.openStandardDescriptors()
         BusErrors.explain()
+        ProcessControl.explainAborts(status: ExitStatus.system.rawValue)
         var failure: (any Error)?
         do {
             var command = try parseAsRoot(Array(ProcessControl.arguments.dropFirst()))

@@ -54,6 +54,11 @@ extension RealClusters {
                 ["run", "--announce", "--dies", "2", "--json", "smoke"], setup: ClusterUnderTest.blocked(1))
             try cluster.line(containing: "softpod: running")
             try cluster.remain(1)
+            // Ctrl-Z stops the wait and does not end it.
+            cluster.signalAgent(20)
+            try cluster.state(of: cluster.agent, oneOf: "T")
+            cluster.signalAgent(18)
+            try cluster.state(of: cluster.agent, oneOf: "S")
             cluster.signalAgent(terminate)
             let end = try cluster.end()
             #expect(end.code == 143)
@@ -77,6 +82,23 @@ extension RealClusters {
             let end = try cluster.end()
             #expect(end.messages.filter { !$0.contains("dies (") } == ["softpod: status 141"], "\(end.messages)")
             #expect(end.output.hasPrefix("It was"))
+            #expect(end.leftovers == [])
+        }
+
+        @Test(
+            "What is printed at the end for a reader that is gone has no success",
+            arguments: ["info", "run --dies 2 smoke"])
+        func closedAtEnd(command: String) throws {
+            let program = try ClusterUnderTest.executable()
+            // The reader has closed its end before the program begins.
+            let end = try ClusterUnderTest(
+                ["--version"],
+                setup: """
+                    mkfifo $TMPDIR/p; exec 8<>$TMPDIR/p 9>$TMPDIR/p 8>&-; rm $TMPDIR/p; \
+                    '\(program)' \(command) >&9; echo "softpod: status $?" >&2
+                    """
+            ).end()
+            #expect(end.messages == ["softpod: status 141"], "\(end.messages)")
             #expect(end.leftovers == [])
         }
 

@@ -27,6 +27,10 @@ extension RealClusters {
                 what: "a remote shell that hangs", far: "exec tail -f /dev/null", code: 75,
                 texts: [notCome, "host near: refused: not all hosts were ready within"]),
             Case(
+                what: "a remote shell that hangs in a program it has started", far: "tail -f /dev/null & wait",
+                code: 75,
+                texts: [notCome, "host near: refused: not all hosts were ready within"]),
+            Case(
                 what: "a remote shell that prints nonsense and ends", far: "echo 'Password: \u{1B}[0m{}'; exit 3",
                 code: 75, texts: ["the agent of host far ended with code 3"]),
             Case(
@@ -41,7 +45,7 @@ extension RealClusters {
             Case(
                 what: "a wrong port", far: "sed -u 's/\\(127[0-9.]*\\):[0-9]*/\\1:1/' | sh -c \"$2\"", code: 75,
                 texts: [
-                    notCome, "host far: the coordinator is gone or gave up; it was not reached at tcp://127.0.0.1:1",
+                    notCome, "host far: the coordinator gave up; it was not reached at tcp://127.0.0.1:1",
                 ]),
             Case(
                 what: "no key", far: "sed -u 's/\"serverKey\":\"[^\"]*\",*//;s/,}/}/' | sh -c \"$2\"", code: 75,
@@ -148,7 +152,7 @@ extension RealClusters {
                     what: "", far: "", code: 75,
                     texts: [
                         "at the rendezvous: somebody came who has a wrong key for the coordinator",
-                        "host far: the coordinator is gone or gave up", "a wrong key for the coordinator, or not a",
+                        "host far: the coordinator gave up", "a wrong key for the coordinator, or not a",
                         "host near: refused: not all hosts were ready",
                     ]))
         }

@@ -75,6 +75,30 @@ extension RealClusters {
         }
 
         @Test(
+            "What the messaging library needs is tried by every command that uses it",
+            arguments: ["deny=eventfd2", "deny=epoll_create1", "deny=clone3:EPERM"],
+            [
+                ["run", "--hosts", "localhost:1,127.0.0.2:1", "smoke"], ["verify", "--fuzz", "29"],
+                ["bench", "link", "--bytes", "64K", "--repetitions", "3"],
+            ])
+        func refusedElsewhere(words: String, command: [String]) throws {
+            let end = try ClusterUnderTest(command, setup: try ClusterUnderTest.inheriting(words)).end()
+            #expect(end.code == 71, "\(end.messages)")
+            #expect(end.messages.contains { $0.hasPrefix("softpod: ") }, "\(end.messages)")
+            #expect(end.leftovers == [] && end.files == [], "\(end.files)")
+        }
+
+        @Test(
+            "An address space too small for the library's threads is said, and nothing is left",
+            arguments: [80_000, 85_000, 90_000])
+        func smallAddressSpace(kilobytes: Int) throws {
+            let end = try ClusterUnderTest(["run", "--dies", "2", "smoke"], setup: "ulimit -v \(kilobytes)").end()
+            #expect(end.code == 71 || end.code == 69 || end.code == 0, "\(end.messages)")
+            #expect(end.code == 0 || !end.messages.isEmpty)
+            #expect(end.leftovers == [] && end.files == [], "\(end.files)")
+        }
+
+        @Test(
             "Limits on files and descriptors are said in a line",
             arguments: ["-f 8", "-f 0", "-n 40"])
         func limits(limit: String) throws {

@@ -158,7 +158,7 @@ extension Coordinator {
         if phase == .ending, let since = interruptedAt {
             // Whoever asks again means it; launchers that send a signal to a process and to its group do not ask twice.
             guard Monotonic.now() - since > 1_000_000_000 else { return }
-            for agent in agents where agent.end == nil { agent.child?.kill() }
+            for agent in agents where agent.end == nil { agent.child?.killGroup() }
             return
         }
         let name = ProcessControl.signalName(signal)

@@ -278,8 +278,11 @@ public final class Coordinator {
 
     /// Ends the session: every agent goes, and nothing is left of those this process started.
     public func close() {
-        // An agent that was never heard of is waiting for nothing; the others are told, and keep their input until they are gone.
-        for index in agents.indices where agents[index].route == nil { agents[index].input = nil }
+        // An agent that was never heard of is waiting for nothing: it is told by its input. The others keep theirs until they are gone.
+        for index in agents.indices where agents[index].route == nil {
+            _ = agents[index].input?.write(Array((Invitation.withdrawal + "\n").utf8))  // One that is gone reads nothing.
+            agents[index].input = nil
+        }
         for index in agents.indices { send(.dismissed, to: index) }
         let late = (heard: Deadline(after: .seconds(3)), unheard: Deadline(after: .seconds(1)))
         while let child = agents.first(where: { $0.child != nil && $0.end == nil })?.child {
@@ -297,7 +300,8 @@ public final class Coordinator {
         }
         for index in agents.indices where agents[index].end == nil {
             guard let child = agents[index].child else { continue }
-            child.kill()
+            // With what a script that calls ssh has started.
+            child.killGroup()
             // A killed process ends without being asked again.
             _ = Descriptor.poll([child.descriptor.number], milliseconds: -1)
             agents[index].end = child.reap()

@@ -127,6 +127,9 @@ public final class HostAgent {
         case .cancelled(let why):
             consequence("refused: \(why)")
             return .rankLost
+        case .withdrawn(let why):
+            consequence(why)
+            return .rankLost
         case .lost(let why):
             guard let untold, untold != why else {
                 remark(why)

@@ -4,6 +4,9 @@ public import Messaging
 /// What an agent needs to find the coordinator and be believed: one line of JSON, handed to it by a channel that others cannot read (its
 /// standard input, or the launcher's key-value store), never by its arguments.
 public struct Invitation: Codable, Sendable, Equatable {
+    /// What a coordinator writes behind it that ends before the agent has come: the agent is not the cause.
+    static let withdrawal = "withdrawn"
+
     /// The coordinator's address, such as `tcp://10.0.0.1:40123`.
     public var address: String
     /// The key the coordinator shows; nil where there are no keys.

@@ -15,13 +15,15 @@ package final class Uplink {
         case refused(String)
         /// There will be no run, for a reason that the coordinator has told the user and that is not this agent.
         case cancelled(String)
+        /// The coordinator has ended before this agent reached it, and has told the user why.
+        case withdrawn(String)
         /// The coordinator is gone or cannot be reached.
         case lost(String)
 
         /// The reason in words.
         var text: String {
             switch self {
-            case .lost(let reason), .refused(let reason), .cancelled(let reason): reason
+            case .lost(let reason), .refused(let reason), .cancelled(let reason), .withdrawn(let reason): reason
             case .dismissed: "the coordinator has ended"
             }
         }
@@ -156,11 +158,15 @@ package final class Uplink {
         }
         if let input, let watchedInput, Descriptor.poll([watchedInput], milliseconds: 0)[0] {
             input.fill()
+            if let line = input.next(), line == Array(Invitation.withdrawal.utf8) {
+                throw Loss.withdrawn(
+                    "the coordinator gave up; it was not reached at \(invitation.address)" + hint)
+            }
             if input.isAtEnd {
                 throw Loss.lost(
                     isConnected
                         ? "the coordinator that started this agent is gone"
-                        : "the coordinator is gone or gave up; it was not reached at \(invitation.address)" + hint)
+                        : "the coordinator is gone; it was not reached at \(invitation.address)" + hint)
             }
         }
         guard waitingByteCount <= Self.mostWaitingBytes else {

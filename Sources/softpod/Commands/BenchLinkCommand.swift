@@ -47,9 +47,10 @@ struct BenchLinkCommand: ParsableCommand {
     func run() throws {
         try Failure.guarded {
             let counts = bytes.isEmpty ? [64 << 10, 1 << 20, 16 << 20] : bytes.map(\.value)
+            let interruption = try Interruption()
             var rows: [Row] = []
             for carrier in carrier.compactMap(HostSplit.Carrier.init(rawValue:)) {
-                let bench = LinkBench(carrier: carrier, repetitions: repetitions)
+                let bench = LinkBench(carrier: carrier, repetitions: repetitions, interruption: interruption)
                 for figure in try operation.flatMap({ try bench.figures(of: $0, byteCounts: counts) }) {
                     rows.append(row(figure, carrier))
                 }

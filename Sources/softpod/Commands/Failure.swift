@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import ClusterFiles
 internal import Experts
 internal import FoundationEssentials
+internal import Glibc
 internal import Launching
 internal import Messaging
 internal import Model
@@ -82,6 +83,7 @@ enum Failure {
         case is ExpertError, is EnvironmentError, is HostPlanError, is ManifestError: .usage
         case let error as SystemError where error.isUnknownHost: .noHost
         case is SystemError, is WorkerError: .system
+        case let error as MessagingError where [EAGAIN, ENOMEM, EMFILE, ENFILE].contains(error.errno): .system
         case is MessagingError: .inputOutput
         case is PMIxError: .unavailable
         default: .software

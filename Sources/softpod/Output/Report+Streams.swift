@@ -18,13 +18,22 @@ extension Report {
     /// SIGTERM and SIGHUP end the wait.
     static func finish(failed: Bool) -> ExitStatus? {
         let signals = output.isWaiting ? try? SignalQueue() : nil  // Without one the time alone ends the wait.
-        let isWhole = output.flush(
-            patience: failed ? .seconds(2) : .seconds(600), interruption: signals?.descriptor.number)
-        let signal = signals?.next()
+        var isWhole = false
+        var signal: Int32?
+        repeat {
+            isWhole = output.flush(
+                patience: failed ? .seconds(2) : .seconds(600), interruption: signals?.descriptor.number)
+            signal = signals?.next()
+            // Ctrl-Z stops the wait and does not end it.
+            if signal == ProcessControl.suspendSignal { ProcessControl.stopSelf() }
+        } while signal == ProcessControl.suspendSignal
         var status: ExitStatus?
         if case .refused(let code) = output.fault {
             remark(SystemError("standard output could not be written", code).description)
             status = .inputOutput
+        } else if output.fault == .closed {
+            // What was printed last had no reader either.
+            status = .outputClosed
         } else if output.fault == nil, output.droppedByteCount > 0 || !isWhole {
             let lost = output.droppedByteCount + output.waitingByteCount
             remark("standard output was not read: \(lost) bytes of it are lost")

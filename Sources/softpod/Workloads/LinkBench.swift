@@ -10,6 +10,7 @@ internal import Workers
 struct LinkBench {
     let carrier: HostSplit.Carrier
     let repetitions: Int
+    let interruption: Interruption
 
     /// A figure with its limit, both in the same unit.
     struct Figure {
@@ -117,6 +118,7 @@ struct LinkBench {
         var values: [Double] = []
         _ = try body(pair.endpoint, pair.place)  // Pages and connections are made here.
         for _ in 0..<repetitions {
+            try interruption.check()
             values.append(try body(pair.endpoint, pair.place))
             try between()
         }
