@@ -280,7 +280,8 @@ public final class Coordinator {
     public func close() {
         // An agent that was never heard of is waiting for nothing: it is told by its input. The others keep theirs until they are gone.
         for index in agents.indices where agents[index].route == nil {
-            _ = agents[index].input?.write(Array((Invitation.withdrawal + "\n").utf8))  // One that is gone reads nothing.
+            // One that is gone reads nothing.
+            _ = agents[index].input?.write(Array((Invitation.withdrawal + "\n").utf8))
             agents[index].input = nil
         }
         for index in agents.indices { send(.dismissed, to: index) }
