@@ -82,7 +82,7 @@ extension ClusterUnderTest {
             let path = folder + "/" + name
             // A descriptor may close while it is looked at.
             guard let link = try? FileManager.default.destinationOfSymbolicLink(atPath: path),
-                link.hasPrefix("/dev/shm/softpod-")
+                link.hasPrefix("/dev/shm/")
             else { continue }
             let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
             try file.truncate(atOffset: byteCount)

@@ -25,10 +25,11 @@ struct SoftPod: ParsableCommand {
         ProcessControl.settleInheritance()
         ProcessControl.openStandardDescriptors()
         BusErrors.explain()
-        ProcessControl.explainAborts(status: ExitStatus.system.rawValue)
         var failure: (any Error)?
         do {
             var command = try parseAsRoot(Array(ProcessControl.arguments.dropFirst()))
+            // A rank's agent says what killed it.
+            if !(command is RankCommand) { ProcessControl.explainAborts(status: ExitStatus.system.rawValue) }
             try command.run()
         } catch {
             failure = error

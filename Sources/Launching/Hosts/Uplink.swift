@@ -158,7 +158,7 @@ package final class Uplink {
         }
         if let input, let watchedInput, Descriptor.poll([watchedInput], milliseconds: 0)[0] {
             input.fill()
-            if let line = input.next(), line == Array(Invitation.withdrawal.utf8) {
+            if !isConnected, let line = input.next(), line == Array(Invitation.withdrawal.utf8) {
                 throw Loss.withdrawn(
                     "the coordinator gave up; it was not reached at \(invitation.address)" + hint)
             }
