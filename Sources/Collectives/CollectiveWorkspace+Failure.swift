@@ -68,9 +68,9 @@ extension CollectiveWorkspace {
 
     /// Tells every rank of the cluster that this die has given up, and on whom.
     ///
-    /// Not when the membership has changed: everybody sees that by itself.
+    /// Not when the epoch has moved: every rank sees that by itself.
     private func tell(_ error: FabricError) {
-        guard error.code != .membershipChanged, error.code != .linkLost else { return }
+        guard !error.isSeenByAll else { return }
         let code: UInt64 =
             switch error.code {
             case .timedOut: 1

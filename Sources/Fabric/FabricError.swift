@@ -105,6 +105,11 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
 }
 
 extension FabricError {
+    /// Whether it came of the epoch, which every rank sees by itself: whoever fails so tells no other rank, as those would blame it.
+    public var isSeenByAll: Bool {
+        code == .membershipChanged || code == .linkLost || code == .corrupt && scope == .cluster
+    }
+
     /// What the verdict of a segment means for an operation of one of its dies: a change of the membership, or a link lost.
     ///
     /// A verdict is there before the epoch moves. An epoch without one was moved by a store that no die makes: a cause of its own.

@@ -273,7 +273,7 @@ extension Team {
         failure = failure ?? error
         let wasMeeting = isMeeting
         isMeeting = false
-        guard alive, isNear, error.code != .membershipChanged, error.code != .linkLost else { return }
+        guard alive, isNear, !error.isSeenByAll else { return }
         let code: UInt64 = error.code == .timedOut ? 1 : error.code == .mismatch ? 2 : 3
         let milliseconds = min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
         let blamed = UInt64(truncatingIfNeeded: (error.peers.first ?? endpoint.rank) &+ 1) & 0xFF_FFFF
