@@ -105,7 +105,7 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
 }
 
 extension FabricError {
-    /// Whether it came of the epoch, which every rank sees by itself: whoever fails so tells no other rank, as those would blame it.
+    /// Whether it came of the epoch, which every rank sees by itself: a rank that fails so tells no other, as that would blame it.
     public var isSeenByAll: Bool {
         code == .membershipChanged || code == .linkLost || code == .corrupt && scope == .cluster
     }

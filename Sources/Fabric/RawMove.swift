@@ -1,7 +1,7 @@
 internal import CKernels
 internal import SharedMemory
 
-/// The limits that bulk movement is measured against: bare copies from window to window, whoever's they are. No counters and no wait.
+/// The limits that bulk movement is measured against: bare copies from window to window, of any dies. No counters and no wait.
 public enum RawMove {
     /// One `memcpy` from one mapped window into another; the places do not overlap.
     @inline(never)
