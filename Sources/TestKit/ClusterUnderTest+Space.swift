@@ -80,9 +80,8 @@ extension ClusterUnderTest {
         let folder = "/proc/\(process)/fd"
         for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
             let path = folder + "/" + name
-            // A descriptor may close while it is looked at.
-            guard let link = try? FileManager.default.destinationOfSymbolicLink(atPath: path),
-                link.hasPrefix("/dev/shm/")
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path)  // It may close while it is looked at.
+            guard let link = target, link.hasPrefix("/dev/shm/")
             else { continue }
             let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
             try file.truncate(atOffset: byteCount)
