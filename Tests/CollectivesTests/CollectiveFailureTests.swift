@@ -47,7 +47,11 @@ struct CollectiveFailureTests {
         var trial = CollectiveTrial(entry.operation, size: 4, count: 100)
         // In a ring of shift 0 everybody talks to itself.
         while entry.operation == .sendReceive, trial.shift == 0 { trial.seed += 1 }
-        let outcome = try Self.run(name, absent: absent, timeout: .milliseconds(400), trial: trial)
+        var outcome = try Self.run(name, absent: absent, timeout: .milliseconds(400), trial: trial)
+        // On a loaded machine a rank may have had no turn in so short a time: then it is the late one. Not so with ten times as much.
+        if outcome.fabricErrors.contains(where: { $0.value.peers != [absent] }) {
+            outcome = try Self.run(name, absent: absent, timeout: .seconds(4), trial: trial)
+        }
         // In rooted operations a member may be served before the root finds that another is missing.
         #expect(!outcome.errors.isEmpty)
         if !entry.operation.isRooted, entry.operation != .sendReceive { #expect(outcome.errors.count == 3) }

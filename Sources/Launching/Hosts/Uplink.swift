@@ -147,10 +147,7 @@ package final class Uplink {
             case .handshakeFailed(.mechanism, _):
                 throw Loss.refused("the coordinator at \(invitation.address) and this host do not agree on using keys")
             case .handshakeFailed(let failure, _):
-                if !isConnected {
-                    lastFailure =
-                        "the handshake failed (\(failure)): a wrong key for the coordinator, or not a coordinator, or one that is stopped"
-                }
+                if !isConnected { lastFailure = "the handshake failed (\(failure)): \(causes)" }
                 broke()
             case .disconnected: broke()
             case .connected, .retrying: break
@@ -187,6 +184,14 @@ package final class Uplink {
 
     private var lastFailure: String?
     private var hint: String { lastFailure.map { "; \($0)" } ?? "" }
+
+    /// What may have cut a handshake off. The coordinator may close the line before this end has read
+    /// that it asks for keys.
+    private var causes: String {
+        invitation.serverKey == nil
+            ? "this host has no keys, and where the coordinator has some they do not agree on using keys"
+            : "a wrong key for the coordinator, or not a coordinator, or one that is stopped"
+    }
 
     private func broke() { if isConnected { brokenSince = brokenSince ?? Monotonic.now() } }
 
