@@ -90,8 +90,14 @@ public final class LineSender {
         do throws(FabricError) {
             let count = LinePlan.lines(bytes.byteCount)
             try claim(UInt64(count), deadline)
-            endpoint.count(.putSignal, bytes: bytes.byteCount)
-            if endpoint.isNear(consumer) { try store(bytes, count) } else { try put(bytes, count) }
+            for index in 0..<count {
+                let from = index * LinePlan.payloadByteCount
+                let end = max(from, min(from + LinePlan.payloadByteCount, bytes.byteCount))
+                let stamp = LinePlan.stamp(next &+ UInt64(index), bytes.byteCount)
+                try send(
+                    bytes.extracting(from..<end), stamp, to: base + plan.line(next &+ UInt64(index)),
+                    wakes: index == 0 || index == count - 1)
+            }
             next &+= UInt64(count)
         } catch {
             failure = error
@@ -110,36 +116,20 @@ public final class LineSender {
         }
     }
 
-    /// Into a mapped window. The first stamp wakes a consumer that sleeps, and the last one that fell asleep in between.
-    private func store(_ bytes: RawSpan, _ count: Int) throws(FabricError) {
-        for index in 0..<count {
-            let number = next &+ UInt64(index)
-            let line = base + plan.line(number)
-            let from = index * LinePlan.payloadByteCount
-            for word in 0..<7 where from + 8 * word < bytes.byteCount {
-                endpoint.peerWord(consumer, at: line + 8 * word).storeRelaxed(bytes.word(from + 8 * word))
-            }
-            let stamp = LinePlan.stamp(number, bytes.byteCount)
-            // Both release the words above; the consumer's loadAcquiring of the stamp acquires them.
-            if index == 0 || index == count - 1 {
-                endpoint.shared.signal(.set, stamp, at: consumer, line + LinePlan.stampOffset)
-            } else {
-                endpoint.peerWord(consumer, at: line + LinePlan.stampOffset).storeReleasing(stamp)
-            }
+    /// One line: into a mapped window word by word, through a transport by a put and a signal. The first stamp of a message wakes a
+    /// consumer that sleeps, and the last one that fell asleep in between.
+    private func send(_ bytes: RawSpan, _ stamp: UInt64, to line: Int, wakes: Bool) throws(FabricError) {
+        guard endpoint.isNear(consumer), endpoint.reach(.putSignal, consumer, line, bytes.byteCount) else {
+            return try endpoint.putSignal(
+                bytes, to: consumer, at: line, signal: .set, stamp, at: line + LinePlan.stampOffset)
         }
-    }
-
-    /// Through a transport: a put and a signal a line.
-    private func put(_ bytes: RawSpan, _ count: Int) throws(FabricError) {
-        let transport = endpoint.distant()
-        for index in 0..<count {
-            let number = next &+ UInt64(index)
-            let line = base + plan.line(number)
-            let from = index * LinePlan.payloadByteCount
-            let end = min(from + LinePlan.payloadByteCount, bytes.byteCount)
-            try transport.put(bytes.extracting(from..<max(from, end)), to: consumer, at: line)
-            try transport.signal(
-                .set, LinePlan.stamp(number, bytes.byteCount), at: consumer, line + LinePlan.stampOffset)
+        let words = endpoint.peerWords(consumer, at: line, count: 8)
+        for word in 0..<7 where 8 * word < bytes.byteCount { words[word].storeRelaxed(bytes.word(8 * word)) }
+        // Both release the words above; the consumer's loadAcquiring of the stamp acquires them.
+        if wakes {
+            try endpoint.signal(.set, stamp, at: consumer, line + LinePlan.stampOffset)
+        } else {
+            words[7].storeReleasing(stamp)
         }
     }
 }

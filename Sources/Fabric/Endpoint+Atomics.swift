@@ -6,9 +6,9 @@ extension Endpoint {
     func change64(
         _ operation: AtomicOperation, _ operand: UInt64, _ comparand: UInt64, _ peer: Int, _ offset: Int
     ) throws(FabricError) -> UInt64 {
-        checkWord(peer, offset, 8)
-        count(.atomic, bytes: 0)
-        if isNear(peer) { return shared.atomic64(operation, operand, comparand: comparand, at: peer, offset) }
+        if reachWord(.atomic, peer, offset) {
+            return shared.atomic64(operation, operand, comparand: comparand, at: peer, offset)
+        }
         return try distant().atomic64(operation, operand, comparand: comparand, at: peer, offset)
     }
 
@@ -16,9 +16,9 @@ extension Endpoint {
     func change32(
         _ operation: AtomicOperation, _ operand: UInt32, _ comparand: UInt32, _ peer: Int, _ offset: Int
     ) throws(FabricError) -> UInt32 {
-        checkWord(peer, offset, 4)
-        count(.atomic, bytes: 0)
-        if isNear(peer) { return shared.atomic32(operation, operand, comparand: comparand, at: peer, offset) }
+        if reachWord(.atomic, peer, offset, 4) {
+            return shared.atomic32(operation, operand, comparand: comparand, at: peer, offset)
+        }
         return try distant().atomic32(operation, operand, comparand: comparand, at: peer, offset)
     }
 

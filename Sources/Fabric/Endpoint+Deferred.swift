@@ -8,9 +8,8 @@ extension Endpoint {
     @inlinable
     public func putDeferred(from source: Int, byteCount: Int, to peer: Int, at offset: Int) throws(FabricError) {
         if isNear(peer) { return try put(from: source, byteCount: byteCount, to: peer, at: offset) }
-        check(peer, offset, byteCount)
         check(rank, source, byteCount)
-        count(.put, bytes: byteCount)
+        _ = reach(.put, peer, offset, byteCount)  // Not mapped, as seen above.
         try distant().putDeferred(bytes(at: source, byteCount: byteCount), to: peer, at: offset)
     }
 }

@@ -9,10 +9,15 @@ public typealias WaitDeadline = Deadline
 
 extension Endpoint {
     /// Whether the environment asks, by `SOFTPOD_COMPARE_CALLS=1`, that collectives compare their calls before they act.
-    public static let comparesCalls: Bool = {
-        guard let value = unsafe getenv("SOFTPOD_COMPARE_CALLS") else { return false }
+    public static let comparesCalls = isAsked(by: "SOFTPOD_COMPARE_CALLS")
+
+    /// Whether the environment asks, by `SOFTPOD_COUNT_TIERS=1`, that payload is counted by tier.
+    public static let countsTiers = isAsked(by: "SOFTPOD_COUNT_TIERS")
+
+    private static func isAsked(by variable: String) -> Bool {
+        guard let value = unsafe getenv(variable) else { return false }
         return unsafe String(cString: value) == "1"
-    }()
+    }
 
     /// Notes in this die's flight recorder that an operation of a team has begun, and returns its number. Codes are the caller's.
     public func beginFlight(

@@ -51,9 +51,7 @@ extension Endpoint {
     @inlinable
     @_lifetime(borrow self)
     public func peerBytes(_ peer: Int, at offset: Int, byteCount: Int) -> RawSpan? {
-        check(peer, offset, byteCount)
-        guard isNear(peer) else { return nil }
-        count(.load, bytes: byteCount)
+        guard isNear(peer), reach(.load, peer, offset, byteCount) else { return nil }
         let span = unsafe RawSpan(_unsafeStart: shared.address(peer, offset), byteCount: byteCount)
         return unsafe _overrideLifetime(span, borrowing: self)
     }
@@ -62,9 +60,7 @@ extension Endpoint {
     @inlinable
     @_lifetime(borrow self)
     public func peerMutableBytes(_ peer: Int, at offset: Int, byteCount: Int) -> MutableRawSpan? {
-        check(peer, offset, byteCount)
-        guard isNear(peer) else { return nil }
-        count(.store, bytes: byteCount)
+        guard isNear(peer), reach(.store, peer, offset, byteCount) else { return nil }
         let span = unsafe MutableRawSpan(_unsafeStart: shared.address(peer, offset), byteCount: byteCount)
         return unsafe _overrideLifetime(span, borrowing: self)
     }

@@ -8,9 +8,7 @@ extension Endpoint {
     /// - Complexity: one copy of the bytes.
     @inlinable
     public func put(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
-        check(peer, offset, source.byteCount)
-        count(.put, bytes: source.byteCount)
-        if isNear(peer) {
+        if reach(.put, peer, offset, source.byteCount) {
             shared.put(source, to: peer, at: offset)
         } else {
             try distant().put(source, to: peer, at: offset)
@@ -20,10 +18,8 @@ extension Endpoint {
     /// Copies `byteCount` bytes of this die's window into a peer's. Source and destination may be the same place.
     @inlinable
     public func put(from source: Int, byteCount: Int, to peer: Int, at offset: Int) throws(FabricError) {
-        check(peer, offset, byteCount)
         check(rank, source, byteCount)
-        count(.put, bytes: byteCount)
-        if isNear(peer) {
+        if reach(.put, peer, offset, byteCount) {
             shared.copy(from: rank, source, to: peer, offset, byteCount: byteCount)
         } else {
             try distant().put(bytes(at: source, byteCount: byteCount), to: peer, at: offset)
@@ -33,9 +29,7 @@ extension Endpoint {
     /// Copies bytes out of a peer's window. They are there on return.
     @inlinable
     public func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError) {
-        check(peer, offset, destination.byteCount)
-        count(.get, bytes: destination.byteCount)
-        if isNear(peer) {
+        if reach(.get, peer, offset, destination.byteCount) {
             shared.get(from: peer, at: offset, into: &destination)
         } else {
             try distant().get(from: peer, at: offset, into: &destination)
@@ -45,10 +39,8 @@ extension Endpoint {
     /// Copies `byteCount` bytes of a peer's window into this die's.
     @inlinable
     public func get(from peer: Int, at offset: Int, byteCount: Int, to destination: Int) throws(FabricError) {
-        check(peer, offset, byteCount)
         check(rank, destination, byteCount)
-        count(.get, bytes: byteCount)
-        if isNear(peer) {
+        if reach(.get, peer, offset, byteCount) {
             shared.copy(from: peer, offset, to: rank, destination, byteCount: byteCount)
         } else {
             var span = mutableBytes(at: destination, byteCount: byteCount)
@@ -89,10 +81,8 @@ extension Endpoint {
     /// Stores one plain value into a peer's window (the field's `p`). Aligned to the value's own size.
     @inlinable
     public func store<Value: BitwiseCopyable>(_ value: Value, to peer: Int, at offset: Int) throws(FabricError) {
-        check(peer, offset, MemoryLayout<Value>.size)
         precondition(offset & (MemoryLayout<Value>.alignment &- 1) == 0, "a store is aligned to its type")
-        count(.store, bytes: MemoryLayout<Value>.size)
-        if isNear(peer) {
+        if reach(.store, peer, offset, MemoryLayout<Value>.size) {
             unsafe shared.address(peer, offset).assumingMemoryBound(to: Value.self).pointee = value
         } else {
             var copy = value
@@ -107,10 +97,8 @@ extension Endpoint {
     public func load<Value: BitwiseCopyable>(
         _ type: Value.Type, from peer: Int, at offset: Int
     ) throws(FabricError) -> Value {
-        check(peer, offset, MemoryLayout<Value>.size)
         precondition(offset & (MemoryLayout<Value>.alignment &- 1) == 0, "a load is aligned to its type")
-        count(.load, bytes: MemoryLayout<Value>.size)
-        if isNear(peer) {
+        if reach(.load, peer, offset, MemoryLayout<Value>.size) {
             return unsafe shared.address(peer, offset).assumingMemoryBound(to: Value.self).pointee
         }
         // Filled whole by the transport before it is read.
@@ -127,10 +115,8 @@ extension Endpoint {
     public func putStrided(
         _ source: RawSpan, _ shape: StridedShape, to peer: Int, at offset: Int
     ) throws(FabricError) {
-        check(peer, offset, shape.extent(stride: shape.destinationStride))
         precondition(source.byteCount >= shape.extent(stride: shape.sourceStride), "the source is too short")
-        count(.put, bytes: shape.count &* shape.elementByteCount)
-        if isNear(peer) {
+        if reach(strided: .put, peer, offset, shape, stride: shape.destinationStride) {
             shared.putStrided(source, shape, to: peer, at: offset)
         } else {
             try distant().putStrided(source, shape, to: peer, at: offset)
@@ -142,11 +128,9 @@ extension Endpoint {
     public func getStrided(
         from peer: Int, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
     ) throws(FabricError) {
-        check(peer, offset, shape.extent(stride: shape.sourceStride))
         precondition(
             destination.byteCount >= shape.extent(stride: shape.destinationStride), "the destination is too short")
-        count(.get, bytes: shape.count &* shape.elementByteCount)
-        if isNear(peer) {
+        if reach(strided: .get, peer, offset, shape, stride: shape.sourceStride) {
             shared.getStrided(from: peer, at: offset, shape, into: &destination)
         } else {
             try distant().getStrided(from: peer, at: offset, shape, into: &destination)
@@ -160,9 +144,7 @@ extension Endpoint {
     public func signal(
         _ operation: SignalOperation, _ value: UInt64, at peer: Int, _ offset: Int
     ) throws(FabricError) {
-        checkWord(peer, offset, 8)
-        count(.signal, bytes: 0)
-        if isNear(peer) {
+        if reachWord(.signal, peer, offset) {
             shared.signal(operation, value, at: peer, offset)
         } else {
             try distant().signal(operation, value, at: peer, offset)
@@ -174,10 +156,8 @@ extension Endpoint {
     public func putSignal(
         _ source: RawSpan, to peer: Int, at offset: Int, signal: SignalOperation, _ value: UInt64, at wordOffset: Int
     ) throws(FabricError) {
-        check(peer, offset, source.byteCount)
         checkWord(peer, wordOffset, 8)
-        count(.putSignal, bytes: source.byteCount)
-        if isNear(peer) {
+        if reach(.putSignal, peer, offset, source.byteCount) {
             shared.put(source, to: peer, at: offset)
             shared.signal(signal, value, at: peer, wordOffset)
         } else {

@@ -7,9 +7,8 @@ extension Endpoint {
     @inlinable
     public func copy(from peer: Int, at offset: Int, byteCount: Int, to target: Int, at destination: Int) {
         check(peer, offset, byteCount)
-        check(target, destination, byteCount)
-        precondition(isNear(peer) && isNear(target), "only mapped windows are copied between")
-        count(.put, bytes: byteCount)
+        precondition(
+            isNear(peer) && reach(.put, target, destination, byteCount), "only mapped windows are copied between")
         shared.copy(from: peer, offset, to: target, destination, byteCount: byteCount)
     }
 }

@@ -63,7 +63,8 @@ public final class Endpoint {
         rankCount = plan.rankCount
         windowByteCount = plan.windowByteCount
         control = segment.control(of: rank)
-        epoch = 0
+        epoch = plan.firstEpoch
+        tiers = (0..<plan.rankCount).map { Self.tier(from: rank, to: $0, plan) }
         shared = SharedMemoryTransport(segment: segment)
         nearStart = plan.firstRank
         nearEnd = route.carriesNear ? plan.firstRank : plan.firstRank + plan.dieCount
@@ -92,7 +93,16 @@ public final class Endpoint {
         far = route.makeFar(
             FarPlace(segment: segment, rank: rank, waiter: waiter, farWaiter: farWaiter, timeout: timeout))
         freeTeamSlots = ~1  // Slot 0 is the world's.
+        if Self.countsTiers { observer = TierCounters(control) }
         control.state = .running
+    }
+
+    /// By the place of dies in the machine: they fill its NPUs and servers in the order of their ranks.
+    private static func tier(from rank: Int, to peer: Int, _ plan: SegmentPlan) -> Tier {
+        if peer == rank { return .die }
+        guard plan.ranks.contains(peer) else { return .host }
+        if peer / plan.diesPerNPU == rank / plan.diesPerNPU { return .npu }
+        return peer / plan.diesPerServer == rank / plan.diesPerServer ? .server : .supernode
     }
 
     private static let farYieldNanoseconds: UInt64 = 50_000
@@ -151,6 +161,12 @@ public final class Endpoint {
         let counter = unsafe Word(UnsafeMutableRawPointer(counters + index))
         counter.storeRelaxed(counter.loadRelaxed() &+ value)
     }
+
+    /// What is shown each access of this die before it happens; none costs a comparison. For the die's own thread to set.
+    public var observer: (any AccessObserver)?
+
+    /// How far each rank's window is.
+    let tiers: [Tier]
 
     @inlinable @inline(__always)
     func distant() -> any Transport {

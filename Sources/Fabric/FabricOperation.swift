@@ -18,6 +18,17 @@ public enum FabricOperation: UInt64, Sendable, CaseIterable, CustomStringConvert
     case collective
     case dispatch
     case combine
+    /// A word of a barrier or a meeting, loaded or stored in place.
+    case word
+
+    /// Whether its bytes are payload, and not a word of synchronisation.
+    @inlinable
+    public var movesPayload: Bool {
+        switch self {
+        case .put, .get, .store, .load, .putSignal: true
+        default: false
+        }
+    }
 
     /// The name in reports.
     public var description: String {
@@ -38,6 +49,7 @@ public enum FabricOperation: UInt64, Sendable, CaseIterable, CustomStringConvert
         case .collective: "collective"
         case .dispatch: "dispatch"
         case .combine: "combine"
+        case .word: "word"
         }
     }
 }

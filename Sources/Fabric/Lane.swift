@@ -65,8 +65,9 @@ public final class Lane {
     public func begin(from peer: Int, at offset: Int, byteCount: Int, to target: Int, at destination: Int) {
         endpoint.check(peer, offset, byteCount)
         endpoint.check(target, destination, byteCount)
-        precondition(endpoint.isNear(peer) && endpoint.isNear(target), "a lane copies between mapped windows")
-        endpoint.count(.get, bytes: byteCount)
+        precondition(
+            endpoint.isNear(target) && endpoint.reach(.get, peer, offset, byteCount),
+            "a lane copies between mapped windows")
         requests &+= 1
         for (index, value) in [peer, offset, byteCount, target, destination].enumerated() {
             mailbox.argument(index).storeRelaxed(UInt64(value))

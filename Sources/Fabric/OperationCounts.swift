@@ -7,11 +7,15 @@ public struct OperationCounts: Sendable, Equatable {
     @usableFromInline static let byteIndex = 24
     static let slowWaitIndex = 25
     static let sleepIndex = 26
+    /// The first of the words by tier.
+    static let tierIndex = 27
 
     /// Calls by operation.
     public var calls: [FabricOperation: UInt64] = [:]
     /// Payload bytes put, got, stored and loaded.
     public var bytes: UInt64 = 0
+    /// Of those the bytes over each tier, in the order of ``Tier``; nil where they were not told apart, as usual.
+    public var bytesByTier: [UInt64]?
     /// Waits that had to give the processor away more than once.
     public var slowWaits: UInt64 = 0
     /// Times the die went to sleep in the kernel.
@@ -26,6 +30,9 @@ public struct OperationCounts: Sendable, Equatable {
             calls[operation] = control.counter(Int(operation.rawValue)).loadRelaxed()
         }
         bytes = control.counter(Self.byteIndex).loadRelaxed()
+        if Endpoint.countsTiers {
+            bytesByTier = Tier.allCases.map { control.counter(Self.tierIndex + Int($0.rawValue)).loadRelaxed() }
+        }
         slowWaits = control.counter(Self.slowWaitIndex).loadRelaxed()
         sleeps = control.counter(Self.sleepIndex).loadRelaxed()
     }
@@ -34,6 +41,10 @@ public struct OperationCounts: Sendable, Equatable {
     public mutating func add(_ other: OperationCounts) {
         for (operation, count) in other.calls { calls[operation, default: 0] &+= count }
         bytes &+= other.bytes
+        if let more = other.bytesByTier {
+            let sums = bytesByTier ?? more.map { _ in 0 }
+            bytesByTier = zip(sums, more).map { $0 &+ $1 }
+        }
         slowWaits &+= other.slowWaits
         sleeps &+= other.sleeps
     }

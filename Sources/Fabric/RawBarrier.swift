@@ -30,8 +30,8 @@ public enum RawBarrier {
     ) throws(FabricError) -> UInt64 {
         precondition(words.byteCount >= byteCount && endpoint.isNear(home), "two lines in a mapped window")
         precondition(size >= 1 && rounds >= 0, "a barrier has members")
-        let arrivals = endpoint.peerWord(home, at: words.offset)
-        let release = endpoint.peerWord(home, at: words.offset + 64)
+        let arrivals = endpoint.bareWord(home, at: words.offset)
+        let release = endpoint.bareWord(home, at: words.offset + 64)
         // Nobody can release this round before this die has arrived, so the word holds the rounds that are over.
         var round = release.loadAcquiring()
         let end = round &+ UInt64(rounds)

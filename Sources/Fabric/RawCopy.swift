@@ -33,11 +33,9 @@ public enum RawCopy {
     /// One `memcpy` from a private buffer into a peer's mapped window.
     @inline(never)
     public static func put(_ source: Span<UInt8>, to peer: Int, at offset: Int, of endpoint: Endpoint) {
-        endpoint.check(peer, offset, source.count)
-        precondition(endpoint.isNear(peer), "a mapped window")
         unsafe source.withUnsafeBytes { from in
             guard let start = from.baseAddress else { return }
-            unsafe endpoint.shared.address(peer, offset).copyMemory(from: start, byteCount: from.count)
+            unsafe endpoint.bareAddress(peer, offset, from.count).copyMemory(from: start, byteCount: from.count)
         }
     }
 
@@ -46,11 +44,9 @@ public enum RawCopy {
     public static func get(
         from peer: Int, at offset: Int, of endpoint: Endpoint, into destination: inout MutableSpan<UInt8>
     ) {
-        endpoint.check(peer, offset, destination.count)
-        precondition(endpoint.isNear(peer), "a mapped window")
         unsafe destination.withUnsafeMutableBytes { to in
             guard let start = to.baseAddress else { return }
-            unsafe start.copyMemory(from: endpoint.shared.address(peer, offset), byteCount: to.count)
+            unsafe start.copyMemory(from: endpoint.bareAddress(peer, offset, to.count), byteCount: to.count)
         }
     }
 
@@ -58,7 +54,7 @@ public enum RawCopy {
     @inline(never)
     public static func store(_ rounds: Int, to peer: Int, at offset: Int, of endpoint: Endpoint) {
         endpoint.checkWord(peer, offset, 8)
-        let word = endpoint.peerWord(peer, at: offset)
+        let word = endpoint.bareWord(peer, at: offset)
         for turn in 0..<rounds { word.storeRelaxed(UInt64(truncatingIfNeeded: turn)) }
     }
 
@@ -81,7 +77,7 @@ public enum RawCopy {
     ) throws(FabricError) -> UInt64 {
         precondition(words.byteCount >= 64 && endpoint.isNear(peer), "a line in a mapped window")
         let mine = endpoint.word(at: words.offset)
-        let theirs = endpoint.peerWord(peer, at: words.offset)
+        let theirs = endpoint.bareWord(peer, at: words.offset)
         let start = Monotonic.now()
         var turn: UInt64 = 0
         while turn < UInt64(rounds) {

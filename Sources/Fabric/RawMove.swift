@@ -8,9 +8,8 @@ public enum RawMove {
     public static func copy(
         endpoint: Endpoint, from peer: Int, at offset: Int, to target: Int, at destination: Int, byteCount: Int
     ) {
-        check(endpoint, peer, offset, target, destination, byteCount)
-        unsafe endpoint.shared.address(target, destination).copyMemory(
-            from: endpoint.shared.address(peer, offset), byteCount: byteCount)
+        unsafe endpoint.bareAddress(target, destination, byteCount).copyMemory(
+            from: endpoint.bareAddress(peer, offset, byteCount), byteCount: byteCount)
     }
 
     /// The same by a loop over the widest vectors of the processor, whatever the length.
@@ -18,16 +17,8 @@ public enum RawMove {
     public static func loop(
         endpoint: Endpoint, from peer: Int, at offset: Int, to target: Int, at destination: Int, byteCount: Int
     ) {
-        check(endpoint, peer, offset, target, destination, byteCount)
         unsafe softpod_copy_loop(
-            endpoint.shared.address(target, destination), endpoint.shared.address(peer, offset), byteCount)
-    }
-
-    private static func check(
-        _ endpoint: Endpoint, _ peer: Int, _ offset: Int, _ target: Int, _ destination: Int, _ byteCount: Int
-    ) {
-        endpoint.check(peer, offset, byteCount)
-        endpoint.check(target, destination, byteCount)
-        precondition(endpoint.isNear(peer) && endpoint.isNear(target), "only mapped windows are copied between")
+            endpoint.bareAddress(target, destination, byteCount), endpoint.bareAddress(peer, offset, byteCount),
+            byteCount)
     }
 }

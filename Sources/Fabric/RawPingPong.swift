@@ -16,7 +16,7 @@ public enum RawPingPong {
     ) throws(FabricError) -> UInt64 {
         precondition(words.byteCount >= 128 && endpoint.isNear(peer), "two lines in a mapped window")
         let mine = endpoint.word(at: words.offset)
-        let theirs = endpoint.peerWord(peer, at: words.offset)
+        let theirs = endpoint.bareWord(peer, at: words.offset)
         let start = Monotonic.now()
         var turn: UInt64 = 0
         while turn < UInt64(rounds) {
@@ -41,5 +41,5 @@ public enum RawPingPong {
 }
 
 extension Endpoint {
-    func peerWord(_ peer: Int, at offset: Int) -> Word { unsafe Word(shared.address(peer, offset)) }
+    func bareWord(_ peer: Int, at offset: Int) -> Word { unsafe Word(bareAddress(peer, offset, 8)) }
 }

@@ -45,8 +45,8 @@ extension Team {
             isLate = isLate || word.loadRelaxed() != round
         }
         // The sleeper stores its doorbell and then reads the flag; this member stored the flag and now reads the doorbells.
-        endpoint.shared.quiet()
-        for step in 1..<size { endpoint.shared.wake(member((rank + step) % size), mine) }
+        endpoint.fullFence()
+        for step in 1..<size { endpoint.wake(member((rank + step) % size), mine) }
         if isLate { try awaitFlags(deadline, operation) }
     }
 
@@ -74,12 +74,10 @@ extension Team {
             let peer = member((rank + step) % size)
             if let payload, payload.byteCount > 0 {
                 precondition(payload.byteCount <= 64, "a record holds 64 bytes of payload")
-                endpoint.shared.put(payload, to: peer, at: record + 64)
+                try endpoint.put(payload, to: peer, at: record + 64)
             }
-            for index in 0..<7 {
-                endpoint.peerWord(peer, at: record + 8 + 8 * index)
-                    .storeRelaxed(index == Self.roundWord ? flagRound : words[index])
-            }
+            let post = endpoint.peerWords(peer, at: record + 8, count: 7)
+            for index in 0..<7 { post[index].storeRelaxed(index == Self.roundWord ? flagRound : words[index]) }
         }
         try sendFlags()
     }

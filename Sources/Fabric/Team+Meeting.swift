@@ -52,10 +52,11 @@ extension Team {
         let record = record(rank)
         if let payload, payload.byteCount > 0 {
             precondition(payload.byteCount <= 64, "a record holds 64 bytes of payload")
-            endpoint.shared.put(payload, to: start, at: record + 64)
+            try endpoint.put(payload, to: start, at: record + 64)
         }
-        endpoint.peerWord(start, at: record).storeRelaxed(generation)
-        for index in 0..<7 { endpoint.peerWord(start, at: record + 8 + 8 * index).storeRelaxed(words[index]) }
+        let post = endpoint.peerWords(start, at: record, count: 8)
+        post[0].storeRelaxed(generation)
+        for index in 0..<7 { post[1 + index].storeRelaxed(words[index]) }
         guard try countIn() else { return false }
         // Released by the phase; see hasSpoken.
         endpoint.peerWord(start, at: offset(WindowLayout.phaseOffset) + 8).storeRelaxed(generation)
@@ -79,15 +80,13 @@ extension Team {
             let groups = (size + Self.groupSize - 1) / Self.groupSize
             // Sequentially consistent, each acquiring what earlier arrivers released: the last of a group passes it on.
             let first = member(group * Self.groupSize)
-            let here = endpoint.shared.atomic64(.add, 1, comparand: 0, at: first, offset(WindowLayout.groupOffset))
+            let here = try endpoint.fetchAdd(1, at: first, offset(WindowLayout.groupOffset))
             guard try isLast(here &+ 1, of: members, in: first) else { return false }
             return try isLast(
-                endpoint.shared.atomic64(.add, 1, comparand: 0, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1,
-                of: groups, in: start)
+                endpoint.fetchAdd(1, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1, of: groups, in: start)
         }
         return try isLast(
-            endpoint.shared.atomic64(.add, 1, comparand: 0, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1,
-            of: size, in: start)
+            endpoint.fetchAdd(1, at: start, offset(WindowLayout.arrivalsOffset)) &+ 1, of: size, in: start)
     }
 
     /// Whether a member posted for this meeting; else what is on the board is from a meeting before. Valid as ``posted(by:_:)``.
@@ -113,9 +112,16 @@ extension Team {
     @_lifetime(borrow self)
     public func payload(of member: Int, byteCount: Int) -> RawSpan {
         precondition(member >= 0 && member < size && byteCount <= 64, "no such payload on the board")
-        let span = unsafe RawSpan(
-            _unsafeStart: endpoint.shared.address(recordHolder, record(member) + 64), byteCount: byteCount)
-        return unsafe _overrideLifetime(span, borrowing: self)
+        return boardBytes(recordHolder, at: record(member) + 64, byteCount)
+    }
+
+    @_lifetime(borrow self)
+    private func boardBytes(_ holder: Int, at offset: Int, _ byteCount: Int) -> RawSpan {
+        let endpoint = endpoint
+        guard let bytes = endpoint.peerBytes(holder, at: offset, byteCount: byteCount) else {
+            preconditionFailure("the board of a near team")
+        }
+        return unsafe _overrideLifetime(bytes, borrowing: self)
     }
 
     /// A word of the answer. Written by the last arriver, or by a member that owns the word by agreement, before it completes.
@@ -134,18 +140,18 @@ extension Team {
     @_lifetime(borrow self)
     public func answerBytes(byteCount: Int) -> RawSpan {
         precondition(byteCount >= 0 && byteCount <= 64, "an answer has 64 bytes")
-        let span = unsafe RawSpan(
-            _unsafeStart: endpoint.shared.address(start, offset(WindowLayout.answerOffset)), byteCount: byteCount)
-        return unsafe _overrideLifetime(span, borrowing: self)
+        return boardBytes(start, at: offset(WindowLayout.answerOffset), byteCount)
     }
 
     /// The answer as bytes to write. Only the last arriver calls this.
     @_lifetime(borrow self)
     public func mutableAnswerBytes(byteCount: Int) -> MutableRawSpan {
         precondition(byteCount >= 0 && byteCount <= 64, "an answer has 64 bytes")
-        let span = unsafe MutableRawSpan(
-            _unsafeStart: endpoint.shared.address(start, offset(WindowLayout.answerOffset)), byteCount: byteCount)
-        return unsafe _overrideLifetime(span, borrowing: self)
+        let endpoint = endpoint
+        guard
+            let bytes = endpoint.peerMutableBytes(start, at: offset(WindowLayout.answerOffset), byteCount: byteCount)
+        else { preconditionFailure("the board of a near team") }
+        return unsafe _overrideLifetime(bytes, borrowing: self)
     }
 
     /// Opens the work. Only the last arriver calls this, when it has said in the answer what the work is.

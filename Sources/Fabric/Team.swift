@@ -136,7 +136,7 @@ public final class Team {
         }
         // Others may still be leaving the team's last meeting, whose words are the leader's: it gives them to another team only when
         // all have said that they are done.
-        _ = endpoint.shared.atomic64(.add, 1, comparand: 0, at: start, offset(WindowLayout.leaversOffset))
+        endpoint.addNear(1, at: start, offset(WindowLayout.leaversOffset))
         if rank == 0 {
             endpoint.leftTeams.append(LeftTeam(slot: slot, size: size, board: board))
         } else {

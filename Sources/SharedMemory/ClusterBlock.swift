@@ -5,8 +5,10 @@ internal import Synchronization
 @safe
 public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
     let base: UnsafeMutableRawPointer
+    /// The epoch that the members of the segment begin in.
+    let firstEpoch: UInt64
 
-    /// The epoch's word. It starts at 0 and rises when the member set changes.
+    /// The epoch's word. It starts at the plan's first epoch and rises when the member set changes.
     public var epoch: Word { unsafe Word(base) }
 
     private var verdictBase: UnsafeMutableRawPointer { unsafe base + 64 }
@@ -24,8 +26,8 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
         unsafe PackedText.write(text, to: verdictBase + Verdict.textOffset, capacity: Verdict.textByteCount)
         // Releases the verdict; acquired in `verdict` and, through the epoch, by every waiter. Sequential, because a
         // sleeper stores its doorbell and then reads the epoch, and the publisher stores the epoch and then reads the doorbells.
-        // It only must not be the one that dies belong to, 0, whatever has been stored over it.
-        epoch.storeSequentially(max(epoch.loadRelaxed() &+ 1, 1))
+        // It only must not be the one that dies belong to, whatever has been stored over it.
+        epoch.storeSequentially(max(epoch.loadRelaxed() &+ 1, firstEpoch + 1))
         return true
     }
 
@@ -42,7 +44,7 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
     /// a zombie after ``patience``. If that one goes on after all, a reader may see a mixture of two verdicts, never bad memory.
     private func succeed() -> Bool {
         let since = Monotonic.now()
-        while epoch.loadAcquiring() == 0 {
+        while epoch.loadAcquiring() == firstEpoch {
             let writer = field(Verdict.claimOffset).loadAcquiring()
             let isGone = kill(pid_t(truncatingIfNeeded: writer), 0) != 0 && errno == ESRCH
             if isGone || Monotonic.now() - since > Self.patience { return claim(expected: writer) }
@@ -66,7 +68,7 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
 
     /// The verdict, once the epoch has moved.
     public var verdict: Verdict? {
-        guard epoch.loadAcquiring() > 0,  // acquires what publish released
+        guard epoch.loadAcquiring() != firstEpoch,  // acquires what publish released
             let code = Verdict.Code(rawValue: field(Verdict.codeOffset).loadRelaxed())
         else { return nil }
         let rank = Int(Int64(bitPattern: field(Verdict.rankOffset).loadRelaxed()))

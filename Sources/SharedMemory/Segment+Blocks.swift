@@ -33,7 +33,9 @@ extension Segment {
     }
 
     /// The block all dies watch: epoch and verdict.
-    public var cluster: ClusterBlock { unsafe ClusterBlock(base: base + SegmentLayout.clusterOffset) }
+    public var cluster: ClusterBlock {
+        unsafe ClusterBlock(base: base + SegmentLayout.clusterOffset, firstEpoch: plan.firstEpoch)
+    }
 
     /// Moves the epoch with a verdict, and wakes every die of this host that sleeps.
     ///

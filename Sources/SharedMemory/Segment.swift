@@ -21,6 +21,13 @@ public struct SegmentPlan: Sendable, Equatable {
     /// Dies of the host that has the most of them: the same number on all hosts.
     public var widestHostDieCount: Int
 
+    /// The epoch its members begin in: the number of the membership that the plan describes.
+    public var firstEpoch: UInt64
+    /// The machine that the dies stand in for: dies of an NPU, and of a server.
+    public var diesPerNPU: Int
+    /// Dies of a server; a multiple of those of an NPU.
+    public var diesPerServer: Int
+
     /// The ranks whose windows lie in this segment.
     public var ranks: Range<Int> { firstRank..<firstRank + dieCount }
     /// Whether there are ranks on other hosts.
@@ -30,7 +37,7 @@ public struct SegmentPlan: Sendable, Equatable {
     public init(
         dieCount: Int, windowByteCount: Int, diesPerProcess: Int = 1, nonce: (UInt64, UInt64)? = nil,
         topologyDigest: UInt64 = 0, firstRank: Int = 0, rankCount: Int? = nil,
-        widestHostDieCount: Int? = nil
+        widestHostDieCount: Int? = nil, firstEpoch: UInt64 = 0, diesPerNPU: Int = 2, diesPerServer: Int = 16
     ) {
         self.dieCount = dieCount
         self.windowByteCount = windowByteCount
@@ -41,6 +48,9 @@ public struct SegmentPlan: Sendable, Equatable {
         self.firstRank = firstRank
         self.rankCount = rankCount ?? dieCount
         self.widestHostDieCount = widestHostDieCount ?? dieCount
+        self.firstEpoch = firstEpoch
+        self.diesPerNPU = diesPerNPU
+        self.diesPerServer = diesPerServer
     }
 
     /// Plans are equal when every field is.
@@ -49,6 +59,8 @@ public struct SegmentPlan: Sendable, Equatable {
             && left.diesPerProcess == right.diesPerProcess && left.nonce == right.nonce
             && left.topologyDigest == right.topologyDigest && left.firstRank == right.firstRank
             && left.rankCount == right.rankCount && left.widestHostDieCount == right.widestHostDieCount
+            && left.firstEpoch == right.firstEpoch && left.diesPerNPU == right.diesPerNPU
+            && left.diesPerServer == right.diesPerServer
     }
 }
 
@@ -114,6 +126,7 @@ public final class Segment: @unchecked Sendable {
         let segment = unsafe Segment(
             plan: plan, descriptor: object.descriptor, memory: object.memory, base: base, byteCount: byteCount,
             switchEvent: plan.hasFarRanks ? event : nil)
+        segment.cluster.epoch.storeRelaxed(plan.firstEpoch)
         segment.writeHeader()
         return segment
     }
@@ -197,6 +210,9 @@ public final class Segment: @unchecked Sendable {
             dieCount: plan.dieCount, windowByteCount: plan.windowByteCount, hasPorts: plan.hasFarRanks)
     }
 
+    /// Epochs are below this, so that the next can always be counted.
+    static let mostEpochs: UInt64 = 1 << 40
+
     private static func check(_ plan: SegmentPlan) throws(SharedMemoryError) {
         guard (1...SegmentLayout.maximumDieCount).contains(plan.dieCount) else {
             throw SharedMemoryError(
@@ -220,6 +236,18 @@ public final class Segment: @unchecked Sendable {
                 .badPlan,
                 "\(plan.dieCount) dies from rank \(plan.firstRank) of \(plan.rankCount): a cluster holds its hosts' ranks, and "
                     + "at most \(SegmentLayout.maximumDieCount)")
+        }
+        guard plan.firstEpoch < Self.mostEpochs else {
+            throw SharedMemoryError(
+                .badPlan, "a first epoch of \(plan.firstEpoch): it must be below \(Self.mostEpochs)")
+        }
+        guard plan.diesPerNPU >= 1, plan.diesPerServer >= plan.diesPerNPU, plan.diesPerServer <= 1 << 20,
+            plan.diesPerServer % plan.diesPerNPU == 0
+        else {
+            throw SharedMemoryError(
+                .badPlan,
+                "\(plan.diesPerNPU) dies an NPU and \(plan.diesPerServer) a server: a server has whole NPUs of at least one"
+            )
         }
         guard (1...plan.dieCount).contains(plan.diesPerProcess) else {
             throw SharedMemoryError(
@@ -252,6 +280,9 @@ public final class Segment: @unchecked Sendable {
         word(at: SegmentLayout.firstRankOffset).storeRelaxed(UInt64(plan.firstRank))
         word(at: SegmentLayout.rankCountOffset).storeRelaxed(UInt64(plan.rankCount))
         word(at: SegmentLayout.widestHostOffset).storeRelaxed(UInt64(plan.widestHostDieCount))
+        word(at: SegmentLayout.firstEpochOffset).storeRelaxed(plan.firstEpoch)
+        word(at: SegmentLayout.diesPerNPUOffset).storeRelaxed(UInt64(plan.diesPerNPU))
+        word(at: SegmentLayout.diesPerServerOffset).storeRelaxed(UInt64(plan.diesPerServer))
         word(at: SegmentLayout.agentProcessOffset).storeRelaxed(UInt64(getpid()))
         // Releases the header; acquired in readHeader.
         word(at: SegmentLayout.magicOffset).storeReleasing(SegmentLayout.magic)
@@ -276,12 +307,14 @@ public final class Segment: @unchecked Sendable {
             field(SegmentLayout.dieCountOffset), field(SegmentLayout.windowByteCountOffset),
             field(SegmentLayout.diesPerProcessOffset), field(SegmentLayout.firstRankOffset),
             field(SegmentLayout.rankCountOffset), field(SegmentLayout.widestHostOffset),
+            field(SegmentLayout.diesPerNPUOffset), field(SegmentLayout.diesPerServerOffset),
         ].map { Int(clamping: $0) }
         let plan = SegmentPlan(
             dieCount: counts[0], windowByteCount: counts[1], diesPerProcess: counts[2],
             nonce: (field(SegmentLayout.nonceOffset), field(SegmentLayout.nonceOffset + 8)),
             topologyDigest: field(SegmentLayout.topologyDigestOffset), firstRank: counts[3], rankCount: counts[4],
-            widestHostDieCount: counts[5])
+            widestHostDieCount: counts[5], firstEpoch: field(SegmentLayout.firstEpochOffset), diesPerNPU: counts[6],
+            diesPerServer: counts[7])
         try check(plan)
         let needed = byteCount(of: plan)
         guard needed == fileByteCount else {

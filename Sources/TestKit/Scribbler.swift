@@ -25,7 +25,7 @@ public final class Scribbler {
     public var phase: String { segment.control(of: segment.plan.firstRank).phase }
 
     /// Whether the run has a verdict, and so is at its end.
-    public var isOver: Bool { segment.cluster.epoch.loadAcquiring() != 0 }
+    public var isOver: Bool { segment.cluster.epoch.loadAcquiring() != segment.plan.firstEpoch }
 
     private func words(_ kind: SegmentWord.Kind) -> [SegmentWord] { segment.words(kind) + segment.windowWords(kind) }
 

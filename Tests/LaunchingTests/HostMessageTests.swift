@@ -31,11 +31,13 @@ struct HostMessageTests {
         var counts = OperationCounts()
         for (place, operation) in FabricOperation.allCases.enumerated() { counts.calls[operation] = UInt64(place) }
         (counts.bytes, counts.slowWaits, counts.sleeps) = (.max, 1, 2)
+        var tiered = counts
+        tiered.bytesByTier = [0, 1, 2, 3, .max]
         let record = FlightRecord(
             operation: 1, algorithm: 2, type: 3, reduction: 4, root: -1, sourceByteCount: 8, destinationByteCount: 16,
             firstMember: 0, memberCount: 4, memberStride: 1, site: "file.swift:1")
         return HostReport(
-            processCount: 2, remark: "rank 3 sleeps", counts: [counts, counts],
+            processCount: 2, remark: "rank 3 sleeps", counts: [counts, tiered],
             flights: [[record], [], [record, record]])
     }
 

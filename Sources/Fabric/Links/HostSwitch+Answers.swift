@@ -81,7 +81,7 @@ extension HostSwitch {
 
     /// Tells the other hosts once why this host's membership has changed.
     func tellVerdict() {
-        guard segment.cluster.epoch.loadAcquiring() > 0, let verdict = segment.cluster.verdict else { return }
+        guard let verdict = segment.cluster.verdict else { return }
         for link in links {
             guard let link, owesVerdict(link), link.hasRoom(payload: 256) else { continue }
             link.hasToldVerdict = true

@@ -35,7 +35,9 @@ extension HostSwitch {
         defer { bell.announceAwake() }
         // Looked at once more after the announcement: who posted before it did not ring.
         guard !hasPosted, !sockets.contains(where: \.mayHoldMessage) else { return }
-        if segment.cluster.epoch.loadSequentially() > 0, links.contains(where: { $0.map(owesVerdict) ?? false }) {
+        if segment.cluster.epoch.loadSequentially() != segment.plan.firstEpoch,
+            links.contains(where: { $0.map(owesVerdict) ?? false })
+        {
             return
         }
         let now = clock.now()

@@ -52,7 +52,7 @@ final class ZeroMQTransport: Transport {
         // The switch of this host answers soon, another host's later.
         let waiter = offset == LinkWords.consumed ? place.waiter : place.farWaiter
         let outcome = waiter.wait(
-            word(offset), at: words + offset, until: .greaterOrEqual, target, epoch: 0,
+            word(offset), at: words + offset, until: .greaterOrEqual, target, epoch: place.segment.plan.firstEpoch,
             deadline: nil, timeout: place.timeout, operation: operation.rawValue, peer: peer)
         switch outcome {
         case .satisfied(let value): return try believable(value, offset, operation)
@@ -88,7 +88,7 @@ final class ZeroMQTransport: Transport {
     }
 
     private func post(_ record: LinkRecord, _ operation: FabricOperation) throws(FabricError) {
-        if place.segment.cluster.epoch.loadAcquiring() != 0 {
+        if place.segment.cluster.epoch.loadAcquiring() != place.segment.plan.firstEpoch {
             throw FabricError(membershipOf: place.segment, operation, rank: rank, wordOffset: nil, 0)
         }
         if posted - consumed >= UInt64(PortLayout.entryCount) {

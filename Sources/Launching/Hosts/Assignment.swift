@@ -23,6 +23,8 @@ package struct Assignment: Sendable, Equatable {
     var wantsFlights: Bool
     /// Whether ranks compare their calls before they act, as the environment asks where the command was given.
     var comparesCalls = false
+    /// Whether they count payload by tier; likewise.
+    var countsTiers = false
     /// Where the command was given; the agent goes there.
     var directory: String
     /// Files every host must have alike.
@@ -46,7 +48,7 @@ package struct Assignment: Sendable, Equatable {
         for word in [nonce.0, nonce.1, topologyDigest, UInt64(windowByteCount)] { writer.write(word) }
         for number in [diesPerProcess, deadlineMilliseconds, startMilliseconds] { writer.write(UInt32(number)) }
         writer.write(route, limit: Introduction.keyLimit)
-        writer.write(UInt8((wantsFlights ? 1 : 0) | (comparesCalls ? 2 : 0)))
+        writer.write(UInt8((wantsFlights ? 1 : 0) | (comparesCalls ? 2 : 0) | (countsTiers ? 4 : 0)))
         writer.write(directory, limit: HostMessage.textLimit)
         writer.write(UInt32(files.count))
         for file in files { file.write(to: &writer) }
@@ -71,7 +73,7 @@ package struct Assignment: Sendable, Equatable {
             let each = reader.readCount(limit: SegmentLayout.maximumDieCount), each > 0,
             let wait = reader.readCount(limit: 86_400_000), let start = reader.readCount(limit: 86_400_000),
             let route = reader.readText(limit: Introduction.keyLimit), let flights = reader.read(UInt8.self),
-            flights <= 3,
+            flights <= 7,
             let directory = reader.readText(limit: HostMessage.textLimit),
             let fileCount = reader.readCount(limit: SharedFile.mostFiles)
         else { return nil }
@@ -86,6 +88,7 @@ package struct Assignment: Sendable, Equatable {
             diesPerProcess: each, deadlineMilliseconds: wait, startMilliseconds: start, route: route,
             wantsFlights: flights & 1 != 0, directory: directory, files: files)
         comparesCalls = flights & 2 != 0
+        countsTiers = flights & 4 != 0
     }
 
     package init(

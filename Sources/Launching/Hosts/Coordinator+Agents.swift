@@ -116,6 +116,7 @@ extension Coordinator {
                 wantsFlights: configuration.flightFile != nil, directory: FileManager.default.currentDirectoryPath,
                 files: configuration.files)
             assignment.comparesCalls = Endpoint.comparesCalls
+            assignment.countsTiers = Endpoint.countsTiers
             send(.assignment(run: run, assignment), to: index)
         }
     }

@@ -190,6 +190,7 @@ public final class HostAgent {
         _ = FileManager.default.changeCurrentDirectoryPath(assignment.directory)
         // Ranks inherit it; a remote shell does not pass variables on.
         ProcessControl.setVariable("SOFTPOD_COMPARE_CALLS", assignment.comparesCalls ? "1" : "0")
+        ProcessControl.setVariable("SOFTPOD_COUNT_TIERS", assignment.countsTiers ? "1" : "0")
         for file in assignment.files { if let fault = file.fault { throw SharedFileError(fault) } }
     }
 

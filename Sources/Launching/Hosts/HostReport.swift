@@ -54,6 +54,8 @@ package struct HostReport: Sendable, Equatable {
         for count in counts {
             for operation in FabricOperation.allCases { writer.write(count.calls[operation] ?? 0) }
             for word in [count.bytes, count.slowWaits, count.sleeps] { writer.write(word) }
+            writer.write(UInt8(count.bytesByTier == nil ? 0 : 1))
+            for word in count.bytesByTier ?? [] { writer.write(word) }
         }
         writer.write(UInt32(flights.count))
         for flight in flights {
@@ -89,9 +91,14 @@ package struct HostReport: Sendable, Equatable {
                 count.calls[operation] = calls
             }
             guard let bytes = reader.read(UInt64.self), let slow = reader.read(UInt64.self),
-                let sleeps = reader.read(UInt64.self)
+                let sleeps = reader.read(UInt64.self), let hasTiers = reader.read(UInt8.self), hasTiers <= 1
             else { return nil }
             (count.bytes, count.slowWaits, count.sleeps) = (bytes, slow, sleeps)
+            if hasTiers == 1 {
+                let tiers = Tier.allCases.compactMap { _ in reader.read(UInt64.self) }
+                guard tiers.count == Tier.allCases.count else { return nil }
+                count.bytesByTier = tiers
+            }
             counts.append(count)
         }
         guard let flightCount = reader.readCount(limit: most) else { return nil }

@@ -135,6 +135,7 @@ struct InfoCommand: ParsableCommand {
             "ascendVariables": variables.isEmpty
                 ? .absent : .text(variables.map(EnvironmentTable.short).joined(separator: "; ")),
             "comparesCalls": .text(Endpoint.comparesCalls ? "yes (SOFTPOD_COMPARE_CALLS=1)" : "no"),
+            "countsTiers": .text(Endpoint.countsTiers ? "yes (SOFTPOD_COUNT_TIERS=1)" : "no"),
             "tuning": .text(chosen.map { $0.path } ?? "the table that ships"),
         ])
         let report = Report(json: json)

@@ -84,6 +84,9 @@ struct GenerationSummary {
             }
         }
         row.append("bytesMoved", .integer(Int(clamping: total.bytes)))
+        for (tier, bytes) in zip(Tier.allCases, total.bytesByTier ?? []) {
+            row.append("bytes to the \(tier)", .integer(Int(clamping: bytes)))
+        }
         let exchanged = results.map(\.result.exchangeBytes).reduce(0, +)
         row.append("exchangeBytes", results.isEmpty ? .absent : .integer(Int(clamping: exchanged)))
         row.append("slowWaits", .integer(Int(clamping: total.slowWaits)))

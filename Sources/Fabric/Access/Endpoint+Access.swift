@@ -1,0 +1,105 @@
+public import SharedMemory
+
+// The one way to a window of the cluster. Every put, get, load, store, signal and atomic, every word of a meeting, every span of a
+// mapped window passes `reach`, which checks the bounds, counts, and shows the access to an observer. With nothing attached that is
+// two counters and a comparison; what follows is a load or a store.
+//
+// Beside it are only the baselines of benchmarks (what a bare loop does with the same bytes), and the switch, which carries out what
+// a die of another host has passed through its own point.
+
+extension Endpoint {
+    /// Passes an access to a window, and says whether it is mapped here; else a transport carries it.
+    ///
+    /// - Parameters:
+    ///   - peer: the rank whose window it is; this die's own among them.
+    ///   - offset: where it starts, in bytes.
+    ///   - byteCount: bytes read or written. Outside the window is a programmer's error and stops the process.
+    @inlinable @inline(__always)
+    func reach(_ operation: FabricOperation, _ peer: Int, _ offset: Int, _ byteCount: Int) -> Bool {
+        check(peer, offset, byteCount)
+        count(operation, bytes: operation.movesPayload ? byteCount : 0)
+        if observer != nil { show(operation, peer, offset, byteCount) }
+        return isNear(peer)
+    }
+
+    /// The same for a word, which is aligned to its size.
+    @inlinable @inline(__always)
+    func reachWord(_ operation: FabricOperation, _ peer: Int, _ offset: Int, _ byteCount: Int = 8) -> Bool {
+        precondition(offset & (byteCount &- 1) == 0, "a word is aligned to its size")
+        return reach(operation, peer, offset, byteCount)
+    }
+
+    @usableFromInline
+    @inline(never)
+    func show(_ operation: FabricOperation, _ peer: Int, _ offset: Int, _ byteCount: Int) {
+        observer?.willAccess(
+            FabricAccess(operation: operation, peer: peer, offset: offset, byteCount: byteCount, tier: tier(of: peer)))
+    }
+
+    /// How far a rank's window is from this die.
+    public func tier(of peer: Int) -> Tier {
+        precondition(peer >= 0 && peer < rankCount, "no such rank")
+        return tiers[peer]
+    }
+
+    /// The same for elements with gaps: the extent is checked, the elements are counted.
+    @inlinable @inline(__always)
+    func reach(
+        strided operation: FabricOperation, _ peer: Int, _ offset: Int, _ shape: StridedShape, stride: Int
+    ) -> Bool {
+        check(peer, offset, shape.extent(stride: stride))
+        return reach(operation, peer, offset, shape.count &* shape.elementByteCount)
+    }
+
+    /// Adds to a word of a mapped window. Sequentially consistent.
+    func addNear(_ value: UInt64, at peer: Int, _ offset: Int) {
+        precondition(reachWord(.atomic, peer, offset), "a word of a mapped window")
+        _ = shared.atomic64(.add, value, comparand: 0, at: peer, offset)
+    }
+
+    /// Wakes a rank of this host if it waits for a word of its window that was stored in place; ``fullFence()`` comes between.
+    @inline(__always)
+    func wake(_ peer: Int, _ offset: Int) { shared.wake(peer, offset) }
+
+    /// Orders earlier stores before later loads.
+    @inline(__always)
+    func fullFence() { shared.quiet() }
+
+    /// A place in a mapped window past the point, for baselines alone.
+    func bareAddress(_ peer: Int, _ offset: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
+        check(peer, offset, byteCount)
+        precondition(isNear(peer), "a mapped window")
+        return unsafe shared.address(peer, offset)
+    }
+
+    /// A word of a mapped window that barriers and meetings load and store in place.
+    @inlinable @inline(__always)
+    func peerWord(_ peer: Int, at offset: Int) -> Word { peerWords(peer, at: offset, count: 1)[0] }
+
+    /// Words of a mapped window that lie side by side, passed as one access.
+    @inlinable @inline(__always)
+    func peerWords(_ peer: Int, at offset: Int, count: Int) -> MappedWords {
+        guard reachWord(.word, peer, offset, 8 &* count) else { preconditionFailure("words of a mapped window") }
+        return unsafe MappedWords(base: shared.address(peer, offset), count: count)
+    }
+}
+
+/// Words of a mapped window that lie side by side.
+@usableFromInline
+@safe
+struct MappedWords {
+    @usableFromInline let base: UnsafeMutableRawPointer
+    @usableFromInline let count: Int
+
+    @inlinable @inline(__always)
+    init(base: UnsafeMutableRawPointer, count: Int) {
+        unsafe self.base = base
+        self.count = count
+    }
+
+    @inlinable @inline(__always)
+    subscript(_ index: Int) -> Word {
+        precondition(index >= 0 && index < count, "no such word")
+        return unsafe Word(base + 8 &* index)
+    }
+}
