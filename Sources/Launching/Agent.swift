@@ -104,6 +104,8 @@ public final class Agent {
         for process in 0..<configuration.processCount {
             // Hundreds of starts take seconds; the user is not to wait for those still to come.
             while let signal = signals.next() { take(signal) }
+            // Nor is the coordinator to think that this host has fallen silent.
+            followCoordinator()
             guard verdict == nil else { return }
             let first = segment.plan.firstRank + process * each
             let log = try ProcessControl.memoryFile(name: "softpod-log")

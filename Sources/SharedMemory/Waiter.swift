@@ -123,7 +123,11 @@ public struct Waiter: Sendable {
             if cluster.epoch.loadAcquiring() != epoch { return .epochMoved(Monotonic.now() - since) }
             let now = Monotonic.now()
             let left = span.remaining(now)
-            if left == 0 { return .timedOut(now - span.begun) }
+            if left == 0 {
+                // The record stays until the die waits again: others that time out because of this one ask whom it has given up on.
+                isPublished = false
+                return .timedOut(now - span.begun)
+            }
             if !isPublished, now - since >= min(Self.quietNanoseconds, policy.yieldNanoseconds) {
                 isPublished = true
                 control.publish(
