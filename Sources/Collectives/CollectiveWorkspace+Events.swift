@@ -14,7 +14,8 @@ extension CollectiveWorkspace {
         let mine = line(endpoint.rank)
         sent[peer] &+= 1
         try endpoint.putSignal(
-            words.span, to: peer, at: mine + Self.metadataOffset, signal: .set, Sealed.seal(sent[peer]), at: mine)
+            words.span, to: peer, at: mine + Self.metadataOffset, signal: .set, endpoint.notification(sent[peer]),
+            at: mine)
     }
 
     /// Waits for a member's announcement and takes its offsets into the leg. Does nothing the second time.
@@ -48,16 +49,19 @@ extension CollectiveWorkspace {
     /// One more event to a rank. Releases what this die put there, and the end of what it read there.
     func signal(_ peer: Int) throws(FabricError) {
         sent[peer] &+= 1
-        try endpoint.signal(.set, Sealed.seal(sent[peer]), at: peer, line(endpoint.rank))
+        try endpoint.notify(sent[peer], at: peer, line(endpoint.rank))
     }
 
     /// Waits for the next event from a rank. Acquires what it released.
     func expect(_ peer: Int) throws(FabricError) {
         seen[peer] &+= 1
-        let value = try endpoint.wait(
-            at: line(peer), reaches: Sealed.seal(seen[peer]), deadline: timeout.map(endpoint.deadline), peer: peer,
-            operation: .collective)
-        if Sealed.open(value) == nil { throw value == Self.poison ? told(by: peer) : overwritten(peer, "flag", value) }
+        let reading = try endpoint.awaitNotification(
+            seen[peer], at: line(peer), from: peer, deadline: timeout.map(endpoint.deadline), operation: .collective)
+        switch reading {
+        case .reached: return
+        case .givenUp: throw told(by: peer)
+        case .impossible(let word): throw overwritten(peer, "flag", word)
+        }
     }
 
     /// Whether the next event from a rank has come, so that nobody has to wait for it. A rank that has given up counts as well.
@@ -65,7 +69,7 @@ extension CollectiveWorkspace {
 
     /// Whether so many have come.
     func hasEvents(_ count: UInt64, _ peer: Int) -> Bool {
-        endpoint.hasReached(Sealed.seal(seen[peer] &+ count), at: line(peer))
+        endpoint.isNotified(seen[peer] &+ count, at: line(peer))
     }
 
     /// What an event says it is for: what is called, and the event's own number, as words of earlier operations stay where they were. It
@@ -79,7 +83,8 @@ extension CollectiveWorkspace {
         sent[peer] &+= 1
         let words: [2 of UInt64] = [Self.mark(digest, sent[peer], number), number]
         let mine = line(endpoint.rank)
-        try endpoint.putSignal(words.span, to: peer, at: mine + word, signal: .set, Sealed.seal(sent[peer]), at: mine)
+        try endpoint.putSignal(
+            words.span, to: peer, at: mine + word, signal: .set, endpoint.notification(sent[peer]), at: mine)
     }
 
     /// Waits for the next event from a rank and takes its number.
@@ -101,8 +106,8 @@ extension CollectiveWorkspace {
         let words: [1 of UInt64] = [Self.mark(Self.barrierDigest, sent[peer])]
         let mine = line(endpoint.rank)
         try endpoint.putSignal(
-            words.span, to: peer, at: mine + Self.barrierWord(sent[peer]), signal: .set, Sealed.seal(sent[peer]),
-            at: mine)
+            words.span, to: peer, at: mine + Self.barrierWord(sent[peer]), signal: .set,
+            endpoint.notification(sent[peer]), at: mine)
     }
 
     /// Waits for a rank's next event, which is for a barrier.

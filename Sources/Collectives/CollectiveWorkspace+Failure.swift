@@ -45,7 +45,7 @@ extension CollectiveWorkspace {
             var culprit = direct
             var length = 0
             while length < endpoint.rankCount {
-                if endpoint.hasReached(Self.poison, at: line(culprit)) { return told(by: culprit) }
+                if endpoint.hasReached(Notification.givenUp, at: line(culprit)) { return told(by: culprit) }
                 guard let next = endpoint.rankAwaited(by: culprit), next != endpoint.rank, next != culprit else {
                     break
                 }
@@ -59,7 +59,8 @@ extension CollectiveWorkspace {
             }
             // A time-out here means that the peer has nothing to say yet.
             let said = try? endpoint.wait(  // as said above
-                at: line(direct), reaches: Self.poison, deadline: endpoint.deadline(after: .milliseconds(pause)),
+                at: line(direct), reaches: Notification.givenUp,
+                deadline: endpoint.deadline(after: .milliseconds(pause)),
                 peer: direct, operation: .collective)
             if said != nil { return told(by: direct) }
         }
@@ -71,19 +72,12 @@ extension CollectiveWorkspace {
     /// Not when the epoch has moved: every rank sees that by itself.
     private func tell(_ error: FabricError) {
         guard !error.isSeenByAll else { return }
-        let code: UInt64 =
-            switch error.code {
-            case .timedOut: 1
-            case .mismatch: 2
-            default: 3
-            }
-        let milliseconds = min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
-        let blamed = UInt64(truncatingIfNeeded: (error.peers.first ?? endpoint.rank) &+ 1) & 0xFF_FFFF
+        let why = FailureWord.word(for: error, of: endpoint.rank)
         let mine = line(endpoint.rank)
         for peer in 0..<endpoint.rankCount where peer != endpoint.rank {
             do {
-                try endpoint.store(code << 56 | blamed << 32 | milliseconds, to: peer, at: mine + Self.failureOffset)
-                try endpoint.signal(.set, Self.poison, at: peer, mine)
+                try endpoint.store(why, to: peer, at: mine + Self.failureOffset)
+                try endpoint.signal(.set, Notification.givenUp, at: peer, mine)
             } catch {
                 continue  // A rank that cannot be told finds out by its own deadline.
             }
@@ -93,21 +87,9 @@ extension CollectiveWorkspace {
     /// What a rank said when it gave up.
     func told(by peer: Int) -> FabricError {
         let word = word(line(peer) + Self.failureOffset)
-        let code: FabricError.Code =
-            switch word >> 56 {
-            case 1: .timedOut
-            case 2: .mismatch
-            default: .corrupt
-            }
-        let blamed = Int(word >> 32 & 0xFF_FFFF) - 1
         // A rank says why before it says that it has given up.
-        guard (1...3).contains(word >> 56), (0..<endpoint.rankCount).contains(blamed) else {
-            if word == 0 { return overwritten(peer, "flag", Self.poison) }
-            return overwritten(peer, "word of failure", word)
-        }
-        var error = error(code, blamed, "rank \(peer) gave up on it")
-        if code == .timedOut { error.scope = .peer }
-        error.elapsedNanoseconds = (word & 0xFFFF_FFFF) * 1_000_000
-        return error
+        return endpoint.failure(from: word, operation: .collective, context: "rank \(peer) gave up on it")
+            ?? (word == 0
+                ? overwritten(peer, "flag", Notification.givenUp) : overwritten(peer, "word of failure", word))
     }
 }

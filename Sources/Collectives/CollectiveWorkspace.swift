@@ -134,8 +134,6 @@ public final class CollectiveWorkspace {
     static let barrierOffset = 48
     static let answerOffset = 64
     static let failureOffset = 80
-    /// The flag of a rank that has given up.
-    static let poison = UInt64.max
 
     /// The line written by a rank, in every window.
     func line(_ rank: Int) -> Int { region.offset + rank * Self.lineByteCount }

@@ -25,8 +25,8 @@ extension ExpertExchange {
 
     /// Tells member `peer` that `count` rows are there; nil refuses. Releases the rows; acquired in `collect`.
     func publish(_ phase: Phase, to peer: Int, count: Int?) throws(FabricError) {
-        try endpoint.signal(
-            .set, ExpertLayout.flag(sequence: sequence, count: count), at: team.member(peer),
+        try endpoint.notify(
+            sequence, value: count.map { UInt64($0) } ?? ExpertLayout.refusal, at: team.member(peer),
             flagOffset(phase, writer: team.rank))
     }
 
@@ -44,42 +44,52 @@ extension ExpertExchange {
         }
     }
 
-    /// Waits for the flags of all members and notes what they announce. Acquires their rows and counts.
+    /// Waits for the flags of all members and notes who has refused. Acquires their rows and counts.
     ///
-    /// - Throws: `.timedOut` naming all members whose flag is missing; `.corrupt` for a flag of another call.
+    /// - Throws: `.timedOut` naming all members whose flag is missing; `.corrupt` for a flag of another call, or of another number of
+    ///   rows: in a dispatch than the counts beside it add up to, in a combine than were sent to it.
     func collect(_ phase: Phase) throws(FabricError) {
+        let endpoint = endpoint
         let deadline = endpoint.deadline()
-        let floor = sequence << ExpertLayout.countBits
         for step in 0..<layout.rankCount {
             let peer = (team.rank + step) % layout.rankCount
             let offset = flagOffset(phase, writer: peer)
-            var flag: UInt64 = 0
-            if endpoint.hasReached(floor, at: offset) {
-                flag = try endpoint.wait(at: offset, reaches: floor, operation: phase.operation)
-            } else {
+            if !endpoint.isNotified(sequence, at: offset) {
                 let start = ContinuousClock.now
                 do throws(FabricError) {
-                    flag = try endpoint.wait(
-                        at: offset, reaches: floor, deadline: deadline, peer: team.member(peer),
-                        operation: phase.operation)
+                    // What it says is read below, when the rows it should tell of are known.
+                    _ = try endpoint.awaitNotification(
+                        sequence, at: offset, from: team.member(peer), deadline: deadline, operation: phase.operation)
                 } catch {
                     throw error.code == .timedOut ? blame(error, phase) : error
                 }
                 noteWait(phase, peer, (ContinuousClock.now - start).components)
             }
-            guard flag >> ExpertLayout.countBits == sequence, flag & ExpertLayout.refusedCount != 0 else {
+            let flag = endpoint.values(UInt64.self, at: offset, count: 1)[0]
+            hasRefused[peer] = flag == endpoint.notification(sequence, value: ExpertLayout.refusal)
+            guard hasRefused[peer] || flag == endpoint.notification(sequence, value: rowCount(phase, peer)) else {
                 throw corrupt(
-                    phase, peer, "its flag is for call \(flag >> ExpertLayout.countBits), this is call \(sequence)")
+                    phase, peer, "its flag of call \(sequence) is \(flag), which does not go with its rows")
             }
-            let count = flag & ExpertLayout.refusedCount
-            announced[peer] = count == ExpertLayout.refusedCount ? -1 : Int(count) - 1
         }
+    }
+
+    /// Rows that a member's flag must tell of: those that its counts say it sent, or those it got and so returns.
+    private func rowCount(_ phase: Phase, _ peer: Int) -> UInt64 {
+        guard phase == .dispatch else { return UInt64(plan.rowCount(to: peer)) }
+        let endpoint = endpoint
+        let counts = endpoint.values(
+            UInt32.self, at: flagOffset(.dispatch, writer: peer) + ExpertLayout.countsOffset,
+            count: layout.localExpertCount)
+        var sum: UInt64 = 0
+        for expert in counts.indices { sum += UInt64(counts[expert]) }
+        return sum
     }
 
     /// Throws if a member has refused its own call.
     func requireNoRefusal(_ phase: Phase) throws(FabricError) {
-        guard announced.contains(-1) else { return }
-        let peers = announced.indices.filter { announced[$0] == -1 }.map(team.member)
+        guard hasRefused.contains(true) else { return }
+        let peers = hasRefused.indices.filter { hasRefused[$0] }.map(team.member)
         throw FabricError(
             .mismatch, scope: .operation, operation: phase.operation, rank: endpoint.rank, peers: peers,
             epoch: endpoint.epoch, phase: endpoint.phase,
@@ -96,9 +106,8 @@ extension ExpertExchange {
     /// A time-out names every member whose flag is missing.
     private func blame(_ error: FabricError, _ phase: Phase) -> FabricError {
         var error = error
-        let floor = sequence << ExpertLayout.countBits
         error.peers = (0..<layout.rankCount)
-            .filter { !endpoint.hasReached(floor, at: flagOffset(phase, writer: $0)) }
+            .filter { !endpoint.isNotified(sequence, at: flagOffset(phase, writer: $0)) }
             .map(team.member)
         return error
     }

@@ -24,9 +24,8 @@ extension ExpertExchange {
                 sum += count
                 segments[expert * sources + source + 1] = count
             }
-            guard sum == announced[source], sum <= layout.maximumTokens * min(layout.choices, local) else {
-                throw corrupt(
-                    .dispatch, source, "its counts sum to \(sum) rows, its flag announces \(announced[source])")
+            guard sum <= layout.maximumTokens * min(layout.choices, local) else {
+                throw corrupt(.dispatch, source, "its counts sum to \(sum) rows, more than its tokens can choose")
             }
         }
         for index in 1..<segments.count { segments[index] += segments[index - 1] }

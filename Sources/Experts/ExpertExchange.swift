@@ -43,8 +43,8 @@ public final class ExpertExchange {
     var plan: RoutingPlan
     var buffers = ReceiveBuffers()
     var lease = Lease()
-    /// What each member announced in the call under way; -1: it refused.
-    var announced: [Int]
+    /// Which members refused their part of the call under way.
+    var hasRefused: [Bool]
     /// Where each (local expert, source) segment of received rows starts.
     var segments: [Int]
     /// One bit for each (source, token, choice) that has arrived in this call.
@@ -65,7 +65,7 @@ public final class ExpertExchange {
         region = try Self.reserve(world: world, layout: layout)
         statistics = ExchangeStatistics(layout: layout)
         plan = RoutingPlan(layout: layout)
-        announced = Array(repeating: 0, count: layout.rankCount)
+        hasRefused = Array(repeating: false, count: layout.rankCount)
         segments = Array(repeating: 0, count: layout.localExpertCount * layout.rankCount + 1)
         arrived = Array(repeating: 0, count: (layout.rankCount * layout.maximumTokens * layout.choices + 63) / 64)
         // The memory may have served others. Flags must be zero before a member signals the first.

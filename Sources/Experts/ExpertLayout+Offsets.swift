@@ -28,9 +28,4 @@ extension ExpertLayout {
 
     /// Bytes of a row in the combine format.
     var combineRowByteCount: Int { combineFormat.elementByteCount * hidden }
-
-    /// The flag for `count` rows, or for a refusal.
-    package static func flag(sequence: UInt64, count: Int?) -> UInt64 {
-        sequence << countBits | (count.map { UInt64($0) + 1 } ?? refusedCount)
-    }
 }

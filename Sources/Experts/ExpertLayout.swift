@@ -11,8 +11,8 @@
 //
 // A status row is a whole number of 64-byte lines:
 //
-//     0    flag     u64    sequence << 24 | count + 1: `count` rows in all; count field 0xFFFFFF: the writer refused its
-//                          own call and sent nothing. It only rises and is never cleared
+//     0    flag     u64    the notification of the call's sequence, sealed with the number of rows, or with `refusal`: the
+//                          writer refused its own call and sent nothing
 //     8    counts   u32    L of them, rows for each local expert (dispatch only)
 //
 // A dispatch slot, rounded up to `slotAlignment`:
@@ -74,8 +74,10 @@ public struct ExpertLayout: Sendable, Equatable {
 
     package static let headerByteCount = 16
     package static let countsOffset = 8
-    package static let countBits: UInt64 = 24
-    package static let refusedCount: UInt64 = (1 << 24) - 1
+    /// What the flag of a member that refused its own call is sealed with.
+    package static let refusal = UInt64.max
+    /// The most rows of a call, so that no count overflows.
+    static let mostRows = (1 << 24) - 2
     static let lineByteCount = 64
 
     /// Checks the numbers and places everything.
@@ -146,7 +148,7 @@ public struct ExpertLayout: Sendable, Equatable {
             throw ExpertError(
                 .badLayout, "\(maximumTokens) tokens a rank of \(hidden) numbers: both must be from 1 to 16777215")
         }
-        guard (1...min(experts, 65535)).contains(choices), maximumTokens * choices < Int(refusedCount) - 1 else {
+        guard (1...min(experts, 65535)).contains(choices), maximumTokens * choices < mostRows else {
             throw ExpertError(
                 .badLayout,
                 "\(choices) choices a token of \(experts) experts, \(maximumTokens) tokens: choices must be from 1 to the "

@@ -33,6 +33,7 @@ public struct LinePlan: Sendable, Equatable {
     public init(lineCount: Int = 128, start: UInt64 = 0, epoch: UInt64 = 0) {
         precondition(
             lineCount >= 4 && lineCount & (lineCount - 1) == 0 && lineCount <= 2048, "4 to 2048 lines, a power of two")
+        precondition(start < Notification.sequenceLimit / 2, "numbers have forty bits")
         self.lineCount = lineCount
         self.start = start
         self.epoch = epoch
@@ -78,7 +79,7 @@ public final class LineSender {
         base = plan.base(region)
         next = plan.start
         released = plan.start
-        endpoint.word(at: base).storeRelaxed(plan.start)
+        endpoint.word(at: base).storeRelaxed(endpoint.notification(plan.start))
     }
 
     /// Sends a message of at most ``LinePlan/maximumByteCount`` bytes; visible without a flush.
@@ -106,14 +107,10 @@ public final class LineSender {
     }
 
     private func claim(_ count: UInt64, _ deadline: Deadline?) throws(FabricError) {
-        while next &- released > UInt64(plan.lineCount) - count {
-            let value = try endpoint.wait(
-                at: base, until: .notEqual, released, deadline: deadline, peer: consumer, operation: .putSignal)
-            guard value &- released <= next &- released else {
-                throw endpoint.corrupt(consumer, .putSignal, "released \(value), sent \(released) to \(next)")
-            }
-            released = value
-        }
+        guard next + count - released > UInt64(plan.lineCount) else { return }
+        released = try endpoint.awaitProgress(
+            next + count - UInt64(plan.lineCount), atMost: next, at: base, from: consumer, deadline: deadline,
+            operation: .putSignal)
     }
 
     /// One line: into a mapped window word by word, through a transport by a put and a signal. The first stamp of a message wakes a
@@ -199,9 +196,9 @@ public final class LineReceiver {
             }
         }
         next &+= UInt64(count)
-        if next &- released >= UInt64(plan.lineCount / 4) {
+        if next - released >= UInt64(plan.lineCount / 4) {
             // Releases this end's reads; the producer's wait acquires before it writes the lines again.
-            try endpoint.signal(.set, next, at: producer, base)
+            try endpoint.notify(next, at: producer, base)
             released = next
         }
         return byteCount

@@ -57,7 +57,7 @@ public enum ChannelDelivery: Sendable, Equatable, CustomStringConvertible {
 /// ...    ring        slotCount slots, at both: pushed bytes at the consumer, bytes to be pulled at the producer
 /// ```
 ///
-/// The four counters only rise, modulo 2^64: they are compared by the sign of their difference.
+/// All four are notifications of a message's number.
 public struct ChannelPlan: Sendable, Equatable {
     /// Messages under way at most; a power of two.
     public var slotCount: Int
@@ -67,7 +67,7 @@ public struct ChannelPlan: Sendable, Equatable {
     public var delivery: ChannelDelivery
     /// Messages for each flag; `flush` flags fewer.
     public var batch: Int
-    /// The first message's number, so that a test can start shortly before the numbers wrap.
+    /// The first message's number, below 2^39; a test may start anywhere.
     public var start: UInt64
     /// The life of the cluster this channel belongs to; the next life uses the other half of the region.
     public var epoch: UInt64
@@ -81,6 +81,7 @@ public struct ChannelPlan: Sendable, Equatable {
             slotCount > 0 && slotCount & (slotCount - 1) == 0 && slotCount <= 1 << 20, "slots are a power of two")
         precondition(
             slotByteCount > 0 && slotByteCount % 512 == 0 && slotByteCount <= 1 << 30, "a slot is a multiple of 512 B")
+        precondition(start < Notification.sequenceLimit / 2, "numbers have forty bits")
         precondition(batch > 0, "a batch has at least one message")
         self.slotCount = slotCount
         self.slotByteCount = slotByteCount

@@ -48,14 +48,14 @@ public final class ChannelReceiver {
         ready = plan.start
         released = plan.start
         // Before the barrier nobody else reads or writes them; the barrier releases them.
-        endpoint.word(at: base + ChannelPlan.tailOffset).storeRelaxed(plan.start)
-        endpoint.word(at: base + ChannelPlan.announcedOffset).storeRelaxed(plan.start)
+        endpoint.word(at: base + ChannelPlan.tailOffset).storeRelaxed(endpoint.notification(plan.start))
+        endpoint.word(at: base + ChannelPlan.announcedOffset).storeRelaxed(endpoint.notification(plan.start))
     }
 
     /// Whether a message has been flagged, without waiting and without acquiring it.
     public var hasMessage: Bool {
         let offset = plan.delivery.pulls ? ChannelPlan.announcedOffset : ChannelPlan.tailOffset
-        return endpoint.word(at: base + offset).loadAcquiring() != next
+        return endpoint.isNotified(next + 1, at: base + offset)
     }
 
     /// Waits for the next message and returns where it lies, whole. The slot stays taken until ``release()``.
@@ -76,7 +76,7 @@ public final class ChannelReceiver {
         if let failure { throw failure }
         guard released != next else { return }
         // Releases this end's reads; the producer's wait acquires before it writes the slots again.
-        try endpoint.signal(.set, next, at: producer, base + ChannelPlan.releasedOffset)
+        try endpoint.notify(next, at: producer, base + ChannelPlan.releasedOffset)
         released = next
     }
 
@@ -99,7 +99,7 @@ public final class ChannelReceiver {
 
     /// Frees slots when that is worth a signal.
     public func releaseLazily() throws(FabricError) {
-        if next == flagged || next &- released >= UInt64((plan.slotCount + 1) / 2) { try release() }
+        if next == flagged || next - released >= UInt64((plan.slotCount + 1) / 2) { try release() }
     }
 
     private var flagged: UInt64 { plan.delivery.pulls ? announced : tail }
@@ -122,34 +122,27 @@ public final class ChannelReceiver {
         }
         // The pushed share may still be on its way: complete only when both have landed.
         if pulls, pushed > 0 { tail = try reach(ChannelPlan.tailOffset, tail, deadline) }
-        next &+= 1
+        next += 1
         return message.message
     }
 
-    /// Waits until a counter of this window is past `next`. Acquires what the producer's signal released.
+    /// Waits until the producer has come past `next`, by a word of this window. Acquires what its notification released.
     private func reach(_ offset: Int, _ seen: UInt64, _ deadline: Deadline?) throws(FabricError) -> UInt64 {
-        var seen = seen
-        while Int64(bitPattern: seen &- next) <= 0 {
-            let value = try endpoint.wait(
-                at: base + offset, until: .notEqual, seen, deadline: deadline, peer: producer, operation: .wait)
-            // The producer cannot be further ahead than there are slots. It may be behind: messages without pushed bytes do not
-            // wait for `tail`.
-            guard Int64(bitPattern: value &- next) <= Int64(plan.slotCount), Int64(bitPattern: value &- seen) > 0
-            else {
-                throw endpoint.corrupt(producer, .wait, "a counter of \(value) after \(seen), taken \(next)")
-            }
-            seen = value
-        }
-        return seen
+        if seen > next { return seen }
+        // The producer cannot be further ahead than there are slots.
+        return try endpoint.awaitProgress(
+            next + 1, atMost: next + UInt64(plan.slotCount), at: base + offset, from: producer, deadline: deadline,
+            operation: .wait)
     }
 
     /// The producer's own word says that the source is final. It was stored before `announced`, which this end has acquired.
     private func checkReady() throws(FabricError) {
-        guard Int64(bitPattern: ready &- next) <= 0 else { return }
-        ready = try endpoint.fetch(at: producer, base + ChannelPlan.readyOffset)
-        guard Int64(bitPattern: ready &- next) > 0, ready &- next <= UInt64(plan.slotCount) else {
-            throw endpoint.corrupt(producer, .get, "ready is \(ready), but \(next) was announced")
-        }
+        guard ready <= next else { return }
+        let word = try endpoint.fetch(at: producer, base + ChannelPlan.readyOffset)
+        guard case .reached(let found) = Notification.read(word, next + 1, epoch: endpoint.epoch),
+            found <= next + UInt64(plan.slotCount)
+        else { throw endpoint.corrupt(producer, .get, "ready is \(word), but \(next) was announced") }
+        ready = found
     }
 
     /// Reads and checks the next descriptor: nothing in it is believed that this end can compute.

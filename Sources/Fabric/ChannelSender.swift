@@ -31,12 +31,12 @@ public final class ChannelSender {
         published = plan.start
         released = plan.start
         // Before the barrier nobody else reads or writes them; the barrier releases them.
-        endpoint.word(at: base + ChannelPlan.readyOffset).storeRelaxed(plan.start)
-        endpoint.word(at: base + ChannelPlan.releasedOffset).storeRelaxed(plan.start)
+        endpoint.word(at: base + ChannelPlan.readyOffset).storeRelaxed(endpoint.notification(plan.start))
+        endpoint.word(at: base + ChannelPlan.releasedOffset).storeRelaxed(endpoint.notification(plan.start))
     }
 
     /// Messages sent that no flag has told of yet.
-    public var unflagged: Int { Int(truncatingIfNeeded: next &- published) }
+    public var unflagged: Int { Int(truncatingIfNeeded: next - published) }
 
     /// Sends a message through the ring. The bytes may be reused on return.
     ///
@@ -77,7 +77,7 @@ public final class ChannelSender {
         byteCount: Int, operation: UInt32 = 0, target: Int? = nil, origin: Int? = nil
     ) throws(FabricError) {
         precondition(byteCount >= 0 && byteCount <= plan.slotByteCount, "a message fits its slot")
-        precondition(next &- released < UInt64(plan.slotCount), "a message is staged before it is committed")
+        precondition(next - released < UInt64(plan.slotCount), "a message is staged before it is committed")
         let slot = base + plan.slot(next)
         try guarded { () throws(FabricError) in
             let pushed = plan.delivery.pushedByteCount(of: byteCount)
@@ -115,7 +115,7 @@ public final class ChannelSender {
     public func drain(deadline: Deadline? = nil) throws(FabricError) {
         try flush()
         try guarded { () throws(FabricError) in
-            while released != next { try awaitRelease(deadline) }
+            if released < next { try awaitRelease(next, deadline) }
         }
     }
 
@@ -130,22 +130,17 @@ public final class ChannelSender {
 
     /// Makes sure that the slot of `next` is free.
     private func claim(_ deadline: Deadline?) throws(FabricError) {
-        while next &- released >= UInt64(plan.slotCount) {
-            // The consumer cannot release what it has not been told of.
-            try publish()
-            try awaitRelease(deadline)
-        }
+        guard next - released >= UInt64(plan.slotCount) else { return }
+        // The consumer cannot release what it has not been told of.
+        try publish()
+        try awaitRelease(next - UInt64(plan.slotCount) + 1, deadline)
     }
 
-    /// Waits until `released` rises. Acquires what the consumer's signal released: its reads of the slots are over.
-    private func awaitRelease(_ deadline: Deadline?) throws(FabricError) {
-        let value = try endpoint.wait(
-            at: base + ChannelPlan.releasedOffset, until: .notEqual, released, deadline: deadline, peer: consumer,
+    /// Waits until the slots below `number` are free. Acquires what the consumer's notification released: its reads of them are over.
+    private func awaitRelease(_ number: UInt64, _ deadline: Deadline?) throws(FabricError) {
+        released = try endpoint.awaitProgress(
+            number, atMost: next, at: base + ChannelPlan.releasedOffset, from: consumer, deadline: deadline,
             operation: .putSignal)
-        guard value &- released <= next &- released else {
-            throw endpoint.corrupt(consumer, .putSignal, "released \(value), sent \(released) to \(next)")
-        }
-        released = value
     }
 
     private func enqueue(
@@ -159,7 +154,7 @@ public final class ChannelSender {
         let endpoint = endpoint
         var line = endpoint.mutableValues(ChannelDescriptor.self, at: base + plan.descriptor(next), count: 1)
         line[0] = descriptor
-        next &+= 1
+        next += 1
         if unflagged >= plan.batch || unflagged >= plan.slotCount { try publish() }
     }
 
@@ -169,8 +164,8 @@ public final class ChannelSender {
         try putDescriptors()
         if plan.delivery.pulls {
             // Releases the sources to the consumer's fetch. It comes before `announced`, so a consumer that was woken finds it.
-            try endpoint.signal(.set, next, at: endpoint.rank, base + ChannelPlan.readyOffset)
-            try endpoint.signal(.set, next, at: consumer, base + ChannelPlan.announcedOffset)
+            try endpoint.notify(next, at: endpoint.rank, base + ChannelPlan.readyOffset)
+            try endpoint.notify(next, at: consumer, base + ChannelPlan.announcedOffset)
         }
         switch plan.delivery {
         case .pull: break
@@ -179,7 +174,7 @@ public final class ChannelSender {
             fallthrough
         case .push:
             // Releases the pushed bytes and the descriptors; the consumer's wait acquires.
-            try endpoint.signal(.set, next, at: consumer, base + ChannelPlan.tailOffset)
+            try endpoint.notify(next, at: consumer, base + ChannelPlan.tailOffset)
         }
         published = next
     }
@@ -188,7 +183,7 @@ public final class ChannelSender {
     private func putDescriptors() throws(FabricError) {
         var at = published
         while at != next {
-            let count = min(Int(truncatingIfNeeded: next &- at), plan.slotCount - plan.index(at))
+            let count = min(Int(truncatingIfNeeded: next - at), plan.slotCount - plan.index(at))
             let offset = base + plan.descriptor(at)
             try endpoint.put(from: offset, byteCount: 64 * count, to: consumer, at: offset)
             at &+= UInt64(count)
@@ -212,6 +207,20 @@ public final class ChannelSender {
 }
 
 extension Endpoint {
+    /// Waits until a peer has come to `number`, and returns how far it is.
+    ///
+    /// - Throws: `.corrupt` for more than `limit`, as ``awaitNotification(_:value:at:from:deadline:operation:)`` else.
+    func awaitProgress(
+        _ number: UInt64, atMost limit: UInt64, at offset: Int, from peer: Int, deadline: Deadline?,
+        operation: FabricOperation
+    ) throws(FabricError) -> UInt64 {
+        let reading = try awaitNotification(number, at: offset, from: peer, deadline: deadline, operation: operation)
+        guard case .reached(let found) = reading, found <= limit else {
+            throw corrupt(peer, operation, "\(reading), where \(number) to \(limit) can be")
+        }
+        return found
+    }
+
     /// A peer broke the protocol.
     func corrupt(_ peer: Int, _ operation: FabricOperation, _ context: String) -> FabricError {
         FabricError(

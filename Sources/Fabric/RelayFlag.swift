@@ -11,7 +11,7 @@ public import SharedMemory
 /// ```
 ///
 /// A lane's report releases what it put before; the designated lane acquires it and releases it with the flag, so the target
-/// sees every lane's bytes. Rounds are compared by the sign of their difference.
+/// sees every lane's bytes. All words are notifications of a round.
 public final class RelayFlag {
     /// The die's door to the fabric.
     public let endpoint: Endpoint
@@ -23,7 +23,6 @@ public final class RelayFlag {
     public let target: Int
     private let base: Int
     private var round: UInt64
-    private var seen: [UInt64]
 
     /// Bytes of the region for a number of lanes.
     public static func byteCount(lanes: Int) -> Int { 512 + 64 * lanes }
@@ -40,9 +39,9 @@ public final class RelayFlag {
         self.target = target
         base = region.offset
         round = start
-        seen = Array(repeating: start, count: lanes.count)
-        endpoint.word(at: base).storeRelaxed(start)
-        for index in lanes.indices { endpoint.word(at: report(index - lanes.lowerBound)).storeRelaxed(start) }
+        for word in [base] + lanes.map({ report($0 - lanes.lowerBound) }) {
+            endpoint.word(at: word).storeRelaxed(endpoint.notification(start))
+        }
     }
 
     private func report(_ index: Int) -> Int { base + 512 + 64 * index }
@@ -52,30 +51,30 @@ public final class RelayFlag {
     /// - Throws: at the designated lane, `.timedOut` naming the lane that has not reported.
     public func finish(deadline: Deadline? = nil) throws(FabricError) {
         precondition(lanes.contains(endpoint.rank), "only lanes report")
-        round &+= 1
+        round += 1
         // Drains: on a network the report could overtake puts to another rank.
         try endpoint.quiet()
         if endpoint.rank != designated {
-            return try endpoint.signal(.set, round, at: designated, report(endpoint.rank - lanes.lowerBound))
+            return try endpoint.notify(round, at: designated, report(endpoint.rank - lanes.lowerBound))
         }
         for lane in lanes where lane != designated {
-            let index = lane - lanes.lowerBound
-            while Int64(bitPattern: seen[index] &- round) < 0 {
-                seen[index] = try endpoint.wait(
-                    at: report(index), until: .notEqual, seen[index], deadline: deadline, peer: lane)
-            }
+            try awaitRound(round, at: report(lane - lanes.lowerBound), from: lane, deadline)
         }
-        try endpoint.signal(.set, round, at: target, base)
+        try endpoint.notify(round, at: target, base)
     }
 
     /// Waits, at the target, until all lanes have finished the next round. Acquires what all of them put.
     public func wait(deadline: Deadline? = nil) throws(FabricError) {
         precondition(endpoint.rank == target, "only the target waits")
-        let wanted = lanes.contains(target) ? round : round &+ 1
-        var value = endpoint.word(at: base).loadAcquiring()
-        while Int64(bitPattern: value &- wanted) < 0 {
-            value = try endpoint.wait(at: base, until: .notEqual, value, deadline: deadline, peer: designated)
-        }
+        let wanted = lanes.contains(target) ? round : round + 1
+        try awaitRound(wanted, at: base, from: designated, deadline)
         round = wanted
+    }
+
+    /// A lane may be rounds ahead; how many, nothing here limits.
+    private func awaitRound(_ round: UInt64, at word: Int, from peer: Int, _ deadline: Deadline?) throws(FabricError) {
+        // Any number that is reached will do.
+        _ = try endpoint.awaitProgress(
+            round, atMost: Notification.sequenceLimit, at: word, from: peer, deadline: deadline, operation: .wait)
     }
 }

@@ -29,29 +29,19 @@ extension Team {
     /// - Parameter member: whose flag said so, where members meet by flags.
     func givenUp(_ operation: FabricOperation, by member: Int? = nil) -> FabricError {
         let word = endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).loadSequentially()
-        let blamed = Int(word >> 32 & 0xFF_FFFF) - 1
-        let code: FabricError.Code
-        switch word >> 56 {
-        case 1: code = .timedOut
-        case 2: code = .mismatch
-        case 3: code = .corrupt
-        default: code = .unsupported
+        if let told = endpoint.failure(from: word, operation: operation, context: "another member gave up on it") {
+            return told
         }
-        guard code != .unsupported, (0..<endpoint.rankCount).contains(blamed) else {
-            if word == 0, let member {
-                return corrupt(operation, in: endpoint.rank, "flag of rank \(self.member(member))", Self.poison)
-            }
-            return corrupt(operation, in: start, word == 0 ? "phase" : "fault word", word == 0 ? Self.poison : word)
+        if word == 0, let member {
+            return corrupt(operation, in: endpoint.rank, "flag of rank \(self.member(member))", Notification.givenUp)
         }
-        return FabricError(
-            code, scope: code == .timedOut ? .peer : .operation, operation: operation, rank: endpoint.rank,
-            peers: [blamed], elapsedNanoseconds: (word & 0xFFFF_FFFF) * 1_000_000,
-            epoch: endpoint.epoch, phase: endpoint.phase, context: "another member gave up on it")
+        return corrupt(
+            operation, in: start, word == 0 ? "phase" : "fault word", word == 0 ? Notification.givenUp : word)
     }
 
     /// What a phase beyond this meeting means: that a member has given up, unless the meeting was over before; else nonsense.
     func checkPhase(_ phase: UInt64, _ operation: FabricOperation) throws(FabricError) {
-        guard phase != Self.poison else {
+        guard phase != Notification.givenUp else {
             if wasOver(generation) { return }
             throw givenUp(operation)
         }
@@ -63,13 +53,23 @@ extension Team {
         endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).loadSequentially() > meeting
     }
 
-    /// What a flag of another value than this round's means: as for a phase.
-    func checkFlag(_ flag: UInt64, of member: Int, _ operation: FabricOperation) throws(FabricError) {
-        guard flag != Self.poison else {
+    /// What a flag says that has reached this round: that the member has arrived, that it has given up, or nonsense.
+    func checkFlag(
+        _ reading: Notification.Reading, of member: Int, _ operation: FabricOperation
+    ) throws(FabricError) {
+        switch reading {
+        // A half of a record is written again only after this member's next round.
+        case .reached(flagRound): return
+        case .givenUp:
             if hadArrived(member) { return }
             throw givenUp(operation, by: member)
+        case .reached(let round): throw impossibleFlag(endpoint.notification(round), of: member, operation)
+        case .impossible(let flag): throw impossibleFlag(flag, of: member, operation)
         }
-        throw corrupt(operation, in: endpoint.rank, "flag of rank \(self.member(member))", flag)
+    }
+
+    private func impossibleFlag(_ flag: UInt64, of member: Int, _ operation: FabricOperation) -> FabricError {
+        corrupt(operation, in: endpoint.rank, "flag of rank \(self.member(member))", flag)
     }
 
     /// Whether a member had arrived at this round before it gave up.

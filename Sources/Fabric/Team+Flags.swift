@@ -5,7 +5,7 @@ public import SharedMemory
 // that the line that tells of the arrival brings what is said with it. One hop, n - 1 stores and waits; nobody is first or last.
 //
 // Rounds alternate between two halves of a record. A member writes a half again two rounds later, after it has seen everybody's flag of
-// the round between, which each sends only when it has read the half. A flag is its round, sealed: a stray store is not taken for an arrival.
+// the round between, which each sends only when it has read the half. A flag is the notification of its round.
 
 extension Team {
     /// Teams up to this size have a record for each member in every window.
@@ -26,7 +26,7 @@ extension Team {
     /// One round without words: the shortest way from flag to flag; what takes longer is left to the waiter.
     func syncByFlags(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
         flagRound &+= 1
-        let round = Sealed.seal(flagRound)
+        let round = endpoint.notification(flagRound)
         let mine = flagRecord(rank)
         // Each releases everything put before; acquired below, at each other member. A plain store, so that it travels while this
         // member looks for the others' flags; a sleeper is looked for behind a fence, which by then has little to wait for.
@@ -84,11 +84,10 @@ extension Team {
 
     /// Whether the round has ended, without waiting.
     public func hasExchanged(_ operation: FabricOperation) throws(FabricError) -> Bool {
-        let round = Sealed.seal(flagRound)
         for other in 0..<size where other != rank {
-            let flag = endpoint.word(at: flagRecord(other)).loadAcquiring()
-            if flag < round { return false }
-            if flag != round { try checkFlag(flag, of: other, operation) }
+            guard endpoint.isNotified(flagRound, at: flagRecord(other)) else { return false }
+            let flag = endpoint.word(at: flagRecord(other)).loadRelaxed()
+            try checkFlag(Notification.read(flag, flagRound, epoch: endpoint.epoch), of: other, operation)
         }
         isMeeting = false
         return true
@@ -130,26 +129,23 @@ extension Team {
     private func sendFlags() throws(FabricError) {
         let record = flagRecord(rank)
         for step in 1..<max(size, 1) {
-            try endpoint.signal(.set, Sealed.seal(flagRound), at: member((rank + step) % size), record)
+            try endpoint.notify(flagRound, at: member((rank + step) % size), record)
         }
     }
 
     private func awaitFlags(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
-        let round = Sealed.seal(flagRound)
         for step in 1..<max(size, 1) {
             let other = (rank + step) % size
-            let flag: UInt64
+            let reading: Notification.Reading
             do {
-                flag = try endpoint.wait(
-                    at: flagRecord(other), until: .greaterOrEqual, round, deadline: deadline, peer: member(other),
-                    operation: operation)
+                reading = try endpoint.awaitNotification(
+                    flagRound, at: flagRecord(other), from: member(other), deadline: deadline, operation: operation)
             } catch {
                 guard error.code == .timedOut else { throw error }
                 throw blame(
-                    error, (0..<size).filter { $0 != rank && !endpoint.hasReached(round, at: flagRecord($0)) })
+                    error, (0..<size).filter { $0 != rank && !endpoint.isNotified(flagRound, at: flagRecord($0)) })
             }
-            // A half of a record is written again only after this member's next round.
-            if flag != round { try checkFlag(flag, of: other, operation) }
+            try checkFlag(reading, of: other, operation)
         }
         isMeeting = false
     }

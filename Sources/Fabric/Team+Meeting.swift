@@ -23,7 +23,6 @@ extension Team {
     static let groupSize = 16
     /// Teams larger than this count by groups, where many cores would otherwise contend for one line.
     static let flatSize = 64
-    static let poison = UInt64.max
 
     var phaseWord: Word { endpoint.peerWord(start, at: offset(WindowLayout.phaseOffset)) }
 
@@ -260,7 +259,7 @@ extension Team {
             expected: previous, desired: phase, ordering: .sequentiallyConsistent)
         guard exchanged else {
             // A phase has one writer at a time, but for members that give up.
-            guard found == Self.poison else { throw corrupt(.collective, in: start, "phase", found) }
+            guard found == Notification.givenUp else { throw corrupt(.collective, in: start, "phase", found) }
             throw givenUp(.collective)
         }
         wakeAll()
@@ -280,15 +279,12 @@ extension Team {
         let wasMeeting = isMeeting
         isMeeting = false
         guard alive, isNear, !error.isSeenByAll else { return }
-        let code: UInt64 = error.code == .timedOut ? 1 : error.code == .mismatch ? 2 : 3
-        let milliseconds = min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
-        let blamed = UInt64(truncatingIfNeeded: (error.peers.first ?? endpoint.rank) &+ 1) & 0xFF_FFFF
         // Before anything tells of the failure: members that still leave a meeting that was over must not take its end for it.
         let over = wasMeeting ? generation &- 1 : generation
         _ = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).atomic.pointee.compareExchange(
             expected: 0, desired: over &+ 1, ordering: .sequentiallyConsistent)
         _ = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).atomic.pointee.compareExchange(
-            expected: 0, desired: code << 56 | blamed << 32 | milliseconds, ordering: .sequentiallyConsistent)
+            expected: 0, desired: FailureWord.word(for: error, of: endpoint.rank), ordering: .sequentiallyConsistent)
         endpoint.word(at: offset(WindowLayout.faultOffset) + 16).storeSequentially(flagRound)
         if meetsByFlags {
             // Both halves: whoever is a round behind hears as well.
@@ -296,11 +292,11 @@ extension Team {
                 for half in [0, WindowLayout.recordByteCount / 2] {
                     let flag = offset(WindowLayout.flagsOffset) + rank * WindowLayout.recordByteCount + half
                     // Unreachable members find out by their own deadlines.
-                    try? endpoint.signal(.set, Self.poison, at: member(peer), flag)  // as said above
+                    try? endpoint.signal(.set, Notification.givenUp, at: member(peer), flag)  // as said above
                 }
             }
         } else {
-            phaseWord.storeSequentially(Self.poison)
+            phaseWord.storeSequentially(Notification.givenUp)
             wakeAll()
         }
     }

@@ -22,24 +22,23 @@ extension Team {
             let arrivals = try endpoint.fetchAdd(count, at: start, offset(WindowLayout.arrivalsOffset)) &+ count
             isLast = try self.isLast(arrivals, of: size, in: start)
         }
-        let release = Sealed.seal(generation)
+        let release = offset(WindowLayout.releaseOffset)
         if isLast {
-            for step in 1..<size {
-                try endpoint.signal(
-                    .set, release, at: member((rank + step) % size), offset(WindowLayout.releaseOffset))
-            }
+            for step in 1..<size { try endpoint.notify(generation, at: member((rank + step) % size), release) }
             return
         }
-        let found: UInt64
+        let reading: Notification.Reading
         do {
-            found = try endpoint.wait(
-                at: offset(WindowLayout.releaseOffset), until: .greaterOrEqual, release, deadline: deadline,
-                operation: operation)
+            reading = try endpoint.awaitNotification(
+                generation, at: release, from: nil, deadline: deadline, operation: operation)
         } catch {
             throw error.code == .timedOut ? blame(error, notArrived()) : error
         }
         // The next is signalled only after this member has arrived there.
-        guard found == release else { throw corrupt(operation, in: endpoint.rank, "word of releases", found) }
+        guard reading == .reached(generation) else {
+            let found = endpoint.word(at: release).loadRelaxed()
+            throw corrupt(operation, in: endpoint.rank, "word of releases", found)
+        }
     }
 
     /// Members that have not begun this member's current meeting.

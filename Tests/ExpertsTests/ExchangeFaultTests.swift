@@ -186,12 +186,11 @@ struct ExchangeFaultTests {
                         [source, token, choice | stamp << 16, 0].span, to: 0, at: exchange.region.offset + slot)
                 }
                 try endpoint.put(lie.counts.span, to: 0, at: status + ExpertLayout.countsOffset)
-                try endpoint.signal(
-                    .set, ExpertLayout.flag(sequence: lie.sequence, count: lie.total), at: 0, status)
+                try endpoint.notify(lie.sequence, value: lie.total.map { UInt64($0) } ?? ExpertLayout.refusal, at: 0, status)
             default:
                 // An honest rank without tokens, by hand, so that it need not wait for the liar.
                 let status = exchange.region.offset + layout.dispatchStatus(half: 1, source: 2)
-                try endpoint.signal(.set, ExpertLayout.flag(sequence: 1, count: 0), at: 0, status)
+                try endpoint.notify(1, at: 0, status)
             }
         }
         #expect(errors[0]?.fabric?.code == .corrupt, "\(String(describing: errors[0]))")
@@ -209,8 +208,7 @@ struct ExchangeFaultTests {
             } else {
                 let status = exchange.region.offset + exchange.layout.combineStatus(half: 1, peer: world.rank)
                 let count = (0..<2).reduce(0) { $0 + result.rowCount(expert: $1, source: 0) }
-                try endpoint.signal(
-                    .set, ExpertLayout.flag(sequence: 1, count: world.rank == 2 ? count + 1 : count), at: 0, status)
+                try endpoint.notify(1, value: UInt64(world.rank == 2 ? count + 1 : count), at: 0, status)
             }
         }
         #expect(errors[0]?.fabric?.code == .corrupt, "\(String(describing: errors[0]))")

@@ -11,7 +11,7 @@ struct ChannelLossTests {
 
     static func plan(_ delivery: ChannelDelivery, epoch: UInt64 = 0) -> ChannelPlan {
         ChannelPlan(
-            slotCount: 4, slotByteCount: 2048, delivery: delivery, batch: 2, start: .max - 2, epoch: epoch)
+            slotCount: 4, slotByteCount: 2048, delivery: delivery, batch: 2, start: 1 << 32 - 2, epoch: epoch)
     }
 
     /// Sends or receives some messages, each of which must be whole.
@@ -157,7 +157,7 @@ struct ChannelLossTests {
             try endpoint.put(fields.span, to: 1, at: line)
             // The last kind announces without `ready`.
             let word = words[kind == 6 ? 1 : 0]
-            try endpoint.signal(.set, tail, at: 1, word.range.lowerBound)
+            try endpoint.notify(tail, at: 1, word.range.lowerBound)
         }
         let error = try #require(outcome.fabricErrors[1])
         #expect(error.code == .corrupt && error.peers == [0], "\(error)")

@@ -95,7 +95,7 @@ struct ChannelRelayTests {
             let area = try world.allocate(byteCount: 4 * 512)
             let done = try world.allocate(byteCount: 64)
             let relay = RelayFlag(
-                endpoint, lanes: lanes, designated: designated, target: 4, region: region, start: .max - 50)
+                endpoint, lanes: lanes, designated: designated, target: 4, region: region, start: 1 << 32 - 50)
             try endpoint.signal(.set, 0, at: world.rank, done.offset)
             try world.barrier()
             var wrong = 0
