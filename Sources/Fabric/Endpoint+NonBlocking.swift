@@ -18,13 +18,16 @@ extension Endpoint {
     ///
     /// - Throws: ``FabricError`` only where a network carries it: `.timedOut`, `.corrupt`, `.membershipChanged`, `.linkLost`.
     /// - Complexity: one copy of the bytes; over a network a descriptor for each 512 KiB, and a copy of up to 4 KiB.
-    @inlinable
+    @inlinable @inline(__always)
     public func putNonBlocking(from source: Int, byteCount: Int, to peer: Int, at offset: Int) throws(FabricError) {
-        if isNear(peer) { return try put(from: source, byteCount: byteCount, to: peer, at: offset) }
         check(peer, offset, byteCount)
         check(rank, source, byteCount)
         count(.put, bytes: byteCount)
-        try distant().putNonBlocking(bytes(at: source, byteCount: byteCount), to: peer, at: offset)
+        if isNear(peer) {
+            shared.copy(from: rank, source, to: peer, offset, byteCount: byteCount)
+        } else {
+            try distant().putNonBlocking(bytes(at: source, byteCount: byteCount), to: peer, at: offset)
+        }
     }
 
     /// Starts to copy `byteCount` bytes of a peer's window into this die's, without waiting for them.
@@ -34,14 +37,19 @@ extension Endpoint {
     ///
     /// - Throws: as ``putNonBlocking(from:byteCount:to:at:)``.
     /// - Complexity: one copy of the bytes; over a network a descriptor for each 512 KiB.
-    @inlinable
-    public func getNonBlocking(from peer: Int, at offset: Int, byteCount: Int, to destination: Int) throws(FabricError) {
-        if isNear(peer) { return try get(from: peer, at: offset, byteCount: byteCount, to: destination) }
+    @inlinable @inline(__always)
+    public func getNonBlocking(
+        from peer: Int, at offset: Int, byteCount: Int, to destination: Int
+    ) throws(FabricError) {
         check(peer, offset, byteCount)
         check(rank, destination, byteCount)
         count(.get, bytes: byteCount)
-        var span = mutableBytes(at: destination, byteCount: byteCount)
-        try distant().getNonBlocking(from: peer, at: offset, into: &span)
+        if isNear(peer) {
+            shared.copy(from: peer, offset, to: rank, destination, byteCount: byteCount)
+        } else {
+            var span = mutableBytes(at: destination, byteCount: byteCount)
+            try distant().getNonBlocking(from: peer, at: offset, into: &span)
+        }
     }
 
     /// Starts to change a 64-bit word as `operation` says, without waiting for what it was.

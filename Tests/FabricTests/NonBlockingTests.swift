@@ -28,7 +28,9 @@ struct NonBlockingTests {
             results = try world.allocate(byteCount: 8 * Self.resultCount)
         }
 
-        static func pattern(_ index: Int, of rank: Int) -> UInt8 { UInt8(truncatingIfNeeded: index &* 31 &+ rank &* 97) }
+        static func pattern(_ index: Int, of rank: Int) -> UInt8 {
+            UInt8(truncatingIfNeeded: index &* 31 &+ rank &* 97)
+        }
     }
 
     /// What one die has issued and what must come of it.
@@ -80,7 +82,9 @@ struct NonBlockingTests {
             try endpoint.putNonBlocking(
                 from: places.source.offset + from, byteCount: length, to: peer,
                 at: places.landing.offset + world.rank * Places.landingByteCount + place)
-            for index in 0..<length { twin.landings[peer][place + index] = Places.pattern(from + index, of: world.rank) }
+            for index in 0..<length {
+                twin.landings[peer][place + index] = Places.pattern(from + index, of: world.rank)
+            }
             twin.landed[peer] = place + length
         case 1:
             let place = twin.takenByteCount + Int.random(in: 0..<9, using: &random)
@@ -156,7 +160,9 @@ struct NonBlockingTests {
             for (index, expected) in twin.landings[peer].enumerated() {
                 if let expected, landed[index] != expected { twin.wrong += 1 }
             }
-            if try endpoint.fetch(at: peer, places.words.offset + 64 * world.rank) != twin.words[peer] { twin.wrong += 1 }
+            if try endpoint.fetch(at: peer, places.words.offset + 64 * world.rank) != twin.words[peer] {
+                twin.wrong += 1
+            }
         }
         try world.barrier()
         return twin.wrong
@@ -190,7 +196,8 @@ struct NonBlockingTests {
         #expect(outcome.values.allSatisfy { $0 == 0 }, "seed \(seed), \(LinkFaultTests.damages[damage])")
     }
 
-    @Test("Many more than the ring holds are all completed, to one host and to several", arguments: [[1, 1], [1, 1, 1]])
+    @Test(
+        "Many more than the ring holds are all completed, to one host and to several", arguments: [[1, 1], [1, 1, 1]])
     func many(split: [Int]) throws {
         let count = 1500
         let outcome = try ThreadCluster.run(dies: split.count, split: HostSplit(split, carrier: .inproc)) { world in

@@ -203,7 +203,8 @@ struct ScheduleRunner: StepSink {
     /// Makes the put that waits, if one does.
     private mutating func flush() throws(FabricError) {
         guard pending.byteCount > 0 else { return }
-        let isLent = !endpoint.isNear(pending.peer) && pending.source >= workspace.slots.offset
+        let isLent =
+            !endpoint.isNear(pending.peer) && pending.source >= workspace.slots.offset
             && pending.source < workspace.slots.offset + workspace.slots.byteCount
         if isLent, lent.isFull { try settleLent() }
         try endpoint.putNonBlocking(

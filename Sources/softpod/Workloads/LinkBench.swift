@@ -62,7 +62,8 @@ struct LinkBench {
             limits.append(total / Double(try bareStream(byteCount, count)))
         }
         return Figure(
-            operation: isNonBlocking ? "put non-blocking" : "put", byteCount: byteCount, unit: "GB/s", values: Sample(values),
+            operation: isNonBlocking ? "put non-blocking" : "put", byteCount: byteCount, unit: "GB/s",
+            values: Sample(values),
             limit: "bare PUSH/PULL",
             limits: Sample(limits), batch: count)
     }
