@@ -101,6 +101,7 @@ struct Resumable {
             }
             closing += 1
         }
+        try runner?.complete()
         if team.size == 1 { try workspace.endpoint.checkMembership() }
         return true
     }

@@ -68,6 +68,8 @@ extension ExpertExchange {
     private func sendBack(_ rows: Span<Float>) throws(FabricError) {
         let sources = layout.rankCount
         let hidden = layout.hidden
+        // No place of staging is known to be free: rows of the dispatch may still be leaving for other hosts.
+        var staged = layout.maximumTokens
         for step in 0..<sources {
             let source = (team.rank + step) % sources
             let peer = team.member(source)
@@ -79,7 +81,7 @@ extension ExpertExchange {
                     let slot =
                         region.offset
                         + layout.combineSlot(half: half, token: Int(origin.token), choice: Int(origin.choice))
-                    try put(rows.extracting(row * hidden..<(row + 1) * hidden), to: peer, at: slot)
+                    try put(rows.extracting(row * hidden..<(row + 1) * hidden), to: peer, at: slot, &staged)
                 }
                 count += segments[segment + 1] - segments[segment]
             }
@@ -87,8 +89,11 @@ extension ExpertExchange {
         }
     }
 
-    /// Sends one row in the combine format: encoded in place where the peer's window is mapped, else beside and then put.
-    private func put(_ row: Span<Float>, to peer: Int, at slot: Int) throws(FabricError) {
+    /// Sends one row in the combine format: encoded in place where the peer's window is mapped, else beside and then put without waiting.
+    ///
+    /// A row that needs no encoding lies in the caller's span: the fabric copies it into its own staging, and waits for room there at most.
+    /// - Parameter staged: places of this rank's staging that have been used since they were all free.
+    private func put(_ row: Span<Float>, to peer: Int, at slot: Int, _ staged: inout Int) throws(FabricError) {
         let endpoint = endpoint
         switch layout.combineFormat {
         case .float32: try endpoint.put(row, to: peer, at: slot)
@@ -97,10 +102,16 @@ extension ExpertExchange {
             if var bytes = endpoint.peerMutableBytes(peer, at: slot, byteCount: byteCount) {
                 QuantisedRows.encodeBFloat16(row, into: &bytes)
             } else {
-                let place = region.offset + layout.staging(0)
+                if staged == layout.maximumTokens {
+                    // All have left, so their places are free.
+                    try endpoint.completeLocally()
+                    staged = 0
+                }
+                let place = region.offset + layout.staging(staged)
+                staged += 1
                 var bytes = endpoint.mutableBytes(at: place, byteCount: byteCount)
                 QuantisedRows.encodeBFloat16(row, into: &bytes)
-                try endpoint.put(from: place, byteCount: byteCount, to: peer, at: slot)
+                try endpoint.putNonBlocking(from: place, byteCount: byteCount, to: peer, at: slot)
             }
         }
     }

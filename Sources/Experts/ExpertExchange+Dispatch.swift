@@ -66,6 +66,8 @@ extension ExpertExchange {
 
     private func send(_ rows: Span<Float>, tokens: Int) throws(FabricError) {
         let hidden = layout.hidden
+        // Rows staged for the last dispatch or combine may still be leaving for other hosts: no flag of a peer says that they have come.
+        try endpoint.completeLocally()
         for token in 0..<tokens {
             stage(rows.extracting(token * hidden..<(token + 1) * hidden), token: token)
         }
@@ -113,10 +115,23 @@ extension ExpertExchange {
         header[2] = UInt32(choice) | stamp << 16
         let slot = layout.dispatchSlot(
             half: half, expert: expert % layout.localExpertCount, source: team.rank, index: plan.place(expert: expert))
-        try endpoint.put(
-            from: place, byteCount: ExpertLayout.headerByteCount + layout.dispatchRowByteCount, to: peer,
-            at: region.offset + slot)
+        let headerByteCount = ExpertLayout.headerByteCount
+        let rowByteCount = layout.dispatchRowByteCount
+        guard rowByteCount > Self.copiedByteCount, !endpoint.isNear(peer) else {
+            // Complete, or copied out of the window, on return.
+            return try endpoint.put(
+                from: place, byteCount: headerByteCount + rowByteCount, to: peer, at: region.offset + slot)
+        }
+        // The header is written again for the token's next choice, so it has left the window on return; the row stays as it is until the
+        // next use of staging.
+        try endpoint.put(from: place, byteCount: headerByteCount, to: peer, at: region.offset + slot)
+        try endpoint.putNonBlocking(
+            from: place + headerByteCount, byteCount: rowByteCount, to: peer, at: region.offset + slot + headerByteCount
+        )
     }
+
+    /// Rows up to this length are copied by the fabric on their way to another host, header and all; longer ones leave from staging.
+    private static let copiedByteCount = 4 << 10
 
     /// The part of the sequence that every slot carries.
     var stamp: UInt32 { UInt32(truncatingIfNeeded: sequence & 0xFFFF) }

@@ -81,7 +81,7 @@ public final class ChannelSender {
         let slot = base + plan.slot(next)
         try guarded { () throws(FabricError) in
             let pushed = plan.delivery.pushedByteCount(of: byteCount)
-            if pushed > 0 { try endpoint.put(from: slot, byteCount: pushed, to: consumer, at: slot) }
+            if pushed > 0 { try endpoint.putNonBlocking(from: slot, byteCount: pushed, to: consumer, at: slot) }
             try enqueue(.ring, slot, slot, byteCount, operation, target, origin)
         }
     }
@@ -99,7 +99,7 @@ public final class ChannelSender {
         try guarded { () throws(FabricError) in
             try claim(deadline)
             if plan.delivery == .push {
-                try endpoint.put(from: source, byteCount: byteCount, to: consumer, at: destination)
+                try endpoint.putNonBlocking(from: source, byteCount: byteCount, to: consumer, at: destination)
             }
             try enqueue(.placed, source, destination, byteCount, operation, nil, nil)
         }
@@ -185,7 +185,7 @@ public final class ChannelSender {
         while at != next {
             let count = min(Int(truncatingIfNeeded: next - at), plan.slotCount - plan.index(at))
             let offset = base + plan.descriptor(at)
-            try endpoint.put(from: offset, byteCount: 64 * count, to: consumer, at: offset)
+            try endpoint.putNonBlocking(from: offset, byteCount: 64 * count, to: consumer, at: offset)
             at &+= UInt64(count)
         }
     }
@@ -200,7 +200,7 @@ public final class ChannelSender {
             guard descriptor.kind == ChannelDescriptor.Kind.placed.rawValue else { continue }
             let pushed = plan.delivery.pushedByteCount(of: Int(descriptor.byteCount))
             guard pushed > 0 else { continue }
-            try endpoint.put(
+            try endpoint.putNonBlocking(
                 from: Int(descriptor.source), byteCount: pushed, to: consumer, at: Int(descriptor.destination))
         }
     }

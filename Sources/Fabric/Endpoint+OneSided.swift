@@ -48,36 +48,6 @@ extension Endpoint {
         }
     }
 
-    /// Starts a put that is complete at the next ``quiet()`` (the field's `put_nbi`); the source stays untouched until then.
-    ///
-    /// Into a mapped window it costs what ``put(_:to:at:)`` does, and has read its source on return.
-    @inlinable @inline(__always)
-    public func putNonBlocking(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
-        try put(source, to: peer, at: offset)
-    }
-
-    /// Starts a put from this die's window that is complete at the next ``quiet()``.
-    @inlinable @inline(__always)
-    public func putNonBlocking(from source: Int, byteCount: Int, to peer: Int, at offset: Int) throws(FabricError) {
-        try put(from: source, byteCount: byteCount, to: peer, at: offset)
-    }
-
-    /// Starts a get whose bytes are there at the next ``quiet()`` (the field's `get_nbi`).
-    @inlinable @inline(__always)
-    public func getNonBlocking(
-        from peer: Int, at offset: Int, into destination: inout MutableRawSpan
-    ) throws(FabricError) {
-        try get(from: peer, at: offset, into: &destination)
-    }
-
-    /// Starts a get into this die's window whose bytes are there at the next ``quiet()``.
-    @inlinable @inline(__always)
-    public func getNonBlocking(
-        from peer: Int, at offset: Int, byteCount: Int, to destination: Int
-    ) throws(FabricError) {
-        try get(from: peer, at: offset, byteCount: byteCount, to: destination)
-    }
-
     /// Stores one plain value into a peer's window (the field's `p`). Aligned to the value's own size.
     @inlinable
     public func store<Value: BitwiseCopyable>(_ value: Value, to peer: Int, at offset: Int) throws(FabricError) {
@@ -174,7 +144,8 @@ extension Endpoint {
         if let far { try far.fence() }
     }
 
-    /// Returns when all earlier operations of this die are visible to everybody.
+    /// Returns when all earlier operations of this die are visible to everybody, and what its non-blocking gets and atomics asked for is
+    /// there. Acquires that.
     @inlinable
     public func quiet() throws(FabricError) {
         count(.quiet, bytes: 0)

@@ -20,18 +20,6 @@ extension Endpoint {
         try get(from: peer, at: offset, into: &bytes)
     }
 
-    /// Starts a put of values that is complete at the next ``quiet()``.
-    @inlinable @inline(__always)
-    public func putNonBlocking<Value: BitwiseCopyable>(
-        _ values: Span<Value>, to peer: Int, at offset: Int
-    ) throws(FabricError) { try put(values, to: peer, at: offset) }
-
-    /// Starts a get of values that are there at the next ``quiet()``.
-    @inlinable @inline(__always)
-    public func getNonBlocking<Value: BitwiseCopyable>(
-        from peer: Int, at offset: Int, into values: inout MutableSpan<Value>
-    ) throws(FabricError) { try get(from: peer, at: offset, into: &values) }
-
     /// Copies `count` values out of a peer's window into a new array.
     public func get<Value: BitwiseCopyable>(
         _ type: Value.Type, count: Int, from peer: Int, at offset: Int

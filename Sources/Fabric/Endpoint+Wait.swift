@@ -40,7 +40,9 @@ extension Endpoint {
         _ offset: Int, _ comparison: Comparison, _ target: UInt64, _ deadline: Deadline?, _ peer: Int?,
         _ operation: FabricOperation
     ) throws(FabricError) -> UInt64 {
-        let outcome = waiter.wait(
+        // What comes from another host needs switches to run, which may want this core: who waits for it soon sleeps.
+        let isFar = peer.map { !segment.plan.ranks.contains($0) } ?? false
+        let outcome = (isFar ? farWaiter : waiter).wait(
             word(at: offset), at: offset, until: comparison, target, epoch: epoch,
             deadline: deadline, timeout: timeout,
             operation: operation.rawValue, peer: peer)

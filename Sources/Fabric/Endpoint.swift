@@ -31,6 +31,8 @@ public final class Endpoint {
     @usableFromInline let counters: UnsafeMutablePointer<UInt64>
     @usableFromInline let ownBase: UnsafeMutableRawPointer
     let waiter: Waiter
+    /// How it waits for what comes from another host.
+    let farWaiter: Waiter
     var heap: SymmetricHeap
     var boards: BoardSpace
     var freeTeamSlots: UInt64
@@ -86,7 +88,7 @@ public final class Endpoint {
         let turns = plan.dieCount <= cores ? Self.farYieldNanoseconds : Self.farYieldNanoseconds / 10
         let patience = WaitPolicy(
             spinCount: policy.spinCount, yieldNanoseconds: min(policy.yieldNanoseconds, turns))
-        let farWaiter = Waiter(
+        farWaiter = Waiter(
             segment: segment, rank: rank, policy: patience,
             slowWaits: control.counter(OperationCounts.slowWaitIndex),
             sleeps: control.counter(OperationCounts.sleepIndex))

@@ -5,9 +5,9 @@
 /// business: a die waits on words of its own window, and whoever changes such a word wakes it.
 ///
 /// ## Order
-/// `put`, `store` and `putStrided` to one peer become visible before a later `signal` or atomic to that peer (the fabric calls
+/// Puts and stores of any form to one peer become visible before a later `signal` or atomic to that peer (the fabric calls
 /// `fence` only where users ask for order between puts). `get` and `load` return with the data. `quiet` returns when
-/// everything issued by this die is visible to everybody.
+/// everything issued by this die is visible to everybody, and what it asked for has landed.
 ///
 /// To add one: a file in `Transports/` and a line in ``TransportCatalog``; the conformance suite finds it there.
 public protocol Transport: AnyObject {
@@ -17,11 +17,17 @@ public protocol Transport: AnyObject {
     /// Copies bytes into a peer's window. The source may be reused on return.
     func put(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError)
 
-    /// Copies bytes of the die's own window into a peer's, at the latest by the next `quiet`; the source stays as it is until then.
-    func putDeferred(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError)
+    /// Copies bytes of the die's own window into a peer's without waiting for the far side, at the latest by the next `quiet`. The source
+    /// stays as it is until `completeLocally`, `quiet`, or a proof by the peer.
+    func putNonBlocking(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError)
 
     /// Copies bytes out of a peer's window; they are there on return.
     func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError)
+
+    /// Copies bytes out of a peer's window into the die's own, to be there by the next `completeLocally` or `quiet`.
+    func getNonBlocking(
+        from peer: Int, at offset: Int, into destination: inout MutableRawSpan
+    ) throws(FabricError)
 
     /// Copies `count` elements of `elementByteCount` bytes; strides are in bytes between element starts.
     func putStrided(_ source: RawSpan, _ shape: StridedShape, to peer: Int, at offset: Int) throws(FabricError)
@@ -35,6 +41,16 @@ public protocol Transport: AnyObject {
     func atomic64(
         _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Int, _ offset: Int
     ) throws(FabricError) -> UInt64
+
+    /// Changes an aligned 64-bit word atomically and wakes its waiter, without waiting for its old value.
+    ///
+    /// - Parameter result: where in the die's own window the old value goes, aligned; nil if no one wants it.
+    /// - Returns: the old value where it is known already, and then the caller stores it; nil if it lands at `result` by the next
+    ///   `completeLocally` or `quiet`.
+    func atomic64NonBlocking(
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Int, _ offset: Int,
+        into result: Int?
+    ) throws(FabricError) -> UInt64?
 
     /// Changes an aligned 32-bit word atomically and returns the old value. Nobody can wait on 32 bits.
     func atomic32(
@@ -50,7 +66,10 @@ public protocol Transport: AnyObject {
     /// Orders earlier puts, signals and atomics before later ones, for each peer.
     func fence() throws(FabricError)
 
-    /// Returns when all earlier operations of this die are visible to everybody.
+    /// Returns when sources of earlier puts may be written again, and what earlier gets and atomics asked for is there.
+    func completeLocally() throws(FabricError)
+
+    /// Returns when all earlier operations of this die are visible to everybody, and what they asked for is there.
     func quiet() throws(FabricError)
 }
 

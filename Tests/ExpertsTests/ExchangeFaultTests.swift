@@ -186,7 +186,8 @@ struct ExchangeFaultTests {
                         [source, token, choice | stamp << 16, 0].span, to: 0, at: exchange.region.offset + slot)
                 }
                 try endpoint.put(lie.counts.span, to: 0, at: status + ExpertLayout.countsOffset)
-                try endpoint.notify(lie.sequence, value: lie.total.map { UInt64($0) } ?? ExpertLayout.refusal, at: 0, status)
+                let total = lie.total.map { UInt64($0) } ?? ExpertLayout.refusal
+                try endpoint.notify(lie.sequence, value: total, at: 0, status)
             default:
                 // An honest rank without tokens, by hand, so that it need not wait for the liar.
                 let status = exchange.region.offset + layout.dispatchStatus(half: 1, source: 2)

@@ -44,6 +44,20 @@ struct HostileMessages {
                 ? value : others.randomElement(using: &random) ?? value)
     }
 
+    /// Where an answer goes: bytes to a place in the window or in staging; old values to the switch's line, to a word, or nowhere.
+    private mutating func token(_ operation: UInt64, _ inside: Int) -> UInt64 {
+        let ends = [-1, .min, .min + (1 << 18), windowByteCount, 1 << 18]
+        switch operation {
+        case 5, 9:
+            let places = [0, 1 << 62 | inside, operation == 5 ? 1 << 61 : 0]
+            return often(
+                places.randomElement(using: &random) ?? 0,
+                or: ends + [1 << 62 | 1, 1 << 62 | windowByteCount, 1 << 61 | 8])
+        case 6, 11: return often(0, or: ends + [1 << 61, 1 << 62])
+        default: return often(inside, or: ends)
+        }
+    }
+
     /// A record and how many bytes follow it. `attached` becomes the length of the attachment if the record wants one.
     private mutating func record(_ attached: inout Int?) -> (words: [UInt64], payload: Int) {
         let operation = UInt64.random(in: 0..<13, using: &random)
@@ -63,7 +77,7 @@ struct HostileMessages {
         let inside = Int.random(in: 0...(windowByteCount - 8) / 8, using: &random) * 8
         let offset = often(
             inside, or: [inside + 1, windowByteCount, windowByteCount - 8, .max, -8, windowByteCount - 1])
-        let token = often(inside, or: [-1, .min, .min + (1 << 18), windowByteCount, 1 << 18])
+        let token = token(operation, inside)
         let words: [UInt64] = [
             operation | detail << 8 | place << 16 | UInt64(truncatingIfNeeded: length) << 32,
             source & 0xFFFF_FFFF | target << 32, offset, random.next(), random.next(), token,

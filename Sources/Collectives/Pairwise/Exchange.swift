@@ -11,6 +11,10 @@ internal import Fabric
 /// 1. *announced*: offsets and lengths; the source is final, the destination may be written.
 /// 2. *done*: all pushed bytes are there, all pulled bytes are read.
 ///
+/// Over a network nothing blocks: bytes for all partners are on their way before any have arrived. *Done* stays behind what was pushed to the
+/// same member; where bytes are pulled they are waited for before it. As a partner's *done* does not say that this member's bytes have come
+/// there, the operation ends with the completion of its own puts.
+///
 /// - Complexity: two meetings; or, for p partners, 2 p events and 2 p waits. The bytes of each block cross once; own bytes are copied.
 struct Exchange {
     let team: Team
@@ -50,13 +54,12 @@ struct Exchange {
             let pull = try incoming(origin)
             try Transfer.interleave(workspace.endpoint, workspace.lane, push: push, pull: pull)
             // Towards a member k places on, bytes are pushed at step k and pulled at step n - k.
-            if 2 * step >= size, !meets {
-                if workspace.legs[target].isPartner { try workspace.signal(team.member(target)) }
-                if origin != target, workspace.legs[origin].isPartner {
-                    try workspace.signal(team.member(origin))
-                }
-            }
+            if 2 * step >= size, !meets, !pulls { try signalDone(target, origin) }
             step += 1
+        }
+        if step == size {
+            step += 1
+            try signalPulled()
         }
         if meets {
             try team.sync(deadline: workspace.deadline(), operation: .collective)
@@ -70,8 +73,27 @@ struct Exchange {
             }
             closing += 1
         }
+        try workspace.endpoint.completeLocally()
         if size == 1 { try workspace.endpoint.checkMembership() }
         return true
+    }
+
+    /// Whether any bytes are read by those who want them.
+    private var pulls: Bool { form.fraction < 1 }
+
+    private func signalDone(_ target: Int, _ origin: Int) throws(FabricError) {
+        if workspace.legs[target].isPartner { try workspace.signal(team.member(target)) }
+        if origin != target, workspace.legs[origin].isPartner { try workspace.signal(team.member(origin)) }
+    }
+
+    /// Waits for what was pulled, and says that it has been read.
+    private func signalPulled() throws(FabricError) {
+        guard !meets, pulls else { return }
+        try workspace.endpoint.completeLocally()
+        let size = team.size
+        for step in (size + 1) / 2..<max(size, 1) {
+            try signalDone((team.rank + step) % size, (team.rank + size - step) % size)
+        }
     }
 
     /// Tells the partners, and copies this member's own block.

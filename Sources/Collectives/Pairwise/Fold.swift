@@ -57,6 +57,9 @@ enum Division {
 /// 3. each round of an all-reduce: *folded*: my piece of the result is final, and its pushed part is at your place.
 /// 4. each round: *done*: I read none of your source any more, my slots are free, and I have pulled your result.
 ///
+/// Over a network puts do not block. Their sources may be written again after the partner's *done* of the round: it has waited for *landed*
+/// and *folded* before, and those stay behind the bytes. What is pulled is completed before it is folded or reported as read.
+///
 /// - Complexity: 2 to 1 + 3 r meetings; or, for p partners and r rounds, p (1 + 2 r) events and waits, one less a round for a pull, one more for an
 ///   all-reduce. Each byte of the source crosses once, and each of the result once for an all-reduce.
 struct Fold {
@@ -173,6 +176,8 @@ struct Fold {
             // Releases the slot's bytes; acquired in run before the fold.
             if form.pushes, !meets, let target { try workspace.signal(team.member(target)) }
         }
+        // What was pulled is in its slots before it is folded.
+        if !meets, form.fraction < 1 { try endpoint.completeLocally() }
     }
 
     /// Waits until a partner has begun this round. Does nothing the second time.
@@ -204,6 +209,8 @@ struct Fold {
                 byteCount: piece.byteCount - piece.pushed)
             try Transfer.interleave(endpoint, workspace.lane, push: Transfer(), pull: pull)
         }
+        // Read, before the partners are told so at the end of the round.
+        if !meets, form.fraction < 1 { try endpoint.completeLocally() }
     }
 
     /// Folds a range of this die's block, all members in rank order, a tile at a time.

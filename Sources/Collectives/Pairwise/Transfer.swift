@@ -18,6 +18,9 @@ struct Transfer {
     static let laneByteCount = 16 << 10
 
     /// Moves both to the end: at once, where the die has a second lane and both are long enough; else a piece of each in turn.
+    ///
+    /// What goes to or comes from another host is only started, so that the next partner's can follow it. The caller completes it before it
+    /// uses what was pulled or says that it has been, and before the source of a push is written again.
     static func interleave(
         _ endpoint: Endpoint, _ lane: Lane?, push: consuming Transfer, pull: consuming Transfer
     ) throws(FabricError) {
@@ -26,6 +29,17 @@ struct Transfer {
                 from: pull.peer, at: pull.source, byteCount: pull.byteCount, to: endpoint.rank, at: pull.destination)
             defer { lane.finish() }
             return try interleave(endpoint, nil, push: push, pull: Transfer())
+        }
+        if pull.byteCount > 0, !endpoint.isNear(pull.peer) {
+            // First, as it is only a request: its answer then comes while this die's own bytes leave.
+            try endpoint.getNonBlocking(
+                from: pull.peer, at: pull.source, byteCount: pull.byteCount, to: pull.destination)
+            pull.byteCount = 0
+        }
+        if push.byteCount > 0, !endpoint.isNear(push.peer) {
+            try endpoint.putNonBlocking(
+                from: push.source, byteCount: push.byteCount, to: push.peer, at: push.destination)
+            push.byteCount = 0
         }
         while push.byteCount > 0 || pull.byteCount > 0 {
             if push.byteCount > 0 {

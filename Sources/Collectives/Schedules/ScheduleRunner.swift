@@ -5,7 +5,8 @@ internal import Tensors
 /// Carries out any schedule over the workspace's event streams, over any transport.
 ///
 /// Bytes are put by their producer, and folded out of a source where it can be loaded, or fetched first. Puts that continue each other at
-/// both ends become one. Nothing is allocated.
+/// both ends become one. Puts do not block: an event to the same member stays behind them, staging is watched (``LentStaging``), and the end
+/// of the operation completes them all. Nothing is allocated.
 ///
 /// - Complexity: 2 events and 2 waits a partner more than the schedule has.
 struct ScheduleRunner: StepSink {
@@ -17,6 +18,8 @@ struct ScheduleRunner: StepSink {
 
     /// A put that has not been made, as the next may continue it.
     private var pending = Transfer()
+    /// Staging that puts may still have to read.
+    private var lent = LentStaging()
 
     init(_ collective: Collective, _ call: CollectiveCall, _ algorithm: CollectiveAlgorithm) {
         team = collective.team
@@ -72,8 +75,12 @@ struct ScheduleRunner: StepSink {
             let member = (team.rank + step) % team.size
             if workspace.legs[member].isPartner { try workspace.expect(team.member(member)) }
         }
+        try complete()
         if team.size == 1 { try endpoint.checkMembership() }
     }
+
+    /// Until no put needs its source any more. A partner's last event does not say that: it may have been sent before this member's bytes came.
+    func complete() throws(FabricError) { try endpoint.completeLocally() }
 
     /// Announces this member's regions to its partners, and notes what theirs must be.
     func open<Plan: Schedule>(_ schedule: Plan) throws(FabricError) {
@@ -140,6 +147,8 @@ struct ScheduleRunner: StepSink {
                     byteCount: byteCount))
         case .signal(let member):
             try flush()
+            // The event may allow its receiver, or others through it, to write what a put to another member has not read yet.
+            if lent.goesElsewhere(than: team.member(member)) { try settleLent() }
             if !announces { return try workspace.signalBarrier(team.member(member)) }
             try workspace.signal(team.member(member))
         case .wait(let member):
@@ -150,9 +159,14 @@ struct ScheduleRunner: StepSink {
         case .copy(let from, let to, let byteCount):
             guard byteCount > 0, here(from) != here(to) else { return }
             try flush()
+            if lent.covers(here(to), byteCount: byteCount) { try settleLent() }
             try endpoint.put(from: here(from), byteCount: byteCount, to: endpoint.rank, at: here(to))
         case .fold(let fold):
             try flush()
+            // Accumulators are no shorter than elements.
+            if lent.covers(here(fold.into), byteCount: fold.byteCount / shape.element * shape.accumulator) {
+                try settleLent()
+            }
             try carryOut(fold)
         }
     }
@@ -189,9 +203,19 @@ struct ScheduleRunner: StepSink {
     /// Makes the put that waits, if one does.
     private mutating func flush() throws(FabricError) {
         guard pending.byteCount > 0 else { return }
-        try endpoint.put(
+        let isLent =
+            !endpoint.isNear(pending.peer) && pending.source >= workspace.slots.offset
+            && pending.source < workspace.slots.offset + workspace.slots.byteCount
+        if isLent, lent.isFull { try settleLent() }
+        try endpoint.putNonBlocking(
             from: pending.source, byteCount: pending.byteCount, to: pending.peer, at: pending.destination)
+        if isLent { lent.add(pending) }
         pending.byteCount = 0
+    }
+
+    private mutating func settleLent() throws(FabricError) {
+        try endpoint.completeLocally()
+        lent.clear()
     }
 
     /// Folds a tile at a time, so that accumulators stay in cache while the members' elements stream past.

@@ -15,7 +15,7 @@ extension CollectiveAlgorithm {
         switch operation {
         case .allToAllV, .sendReceive: return .push
         case .gather, .scatter: return isLong ? .push : .twoLevel(group: group)
-        case .allToAll: return (byteCount ?? 0) >= 4 * straightByteCount ? .pull : .twoLevel(group: group)
+        case .allToAll: return (byteCount ?? 0) >= 4 * straightByteCount ? .push : .twoLevel(group: group)
         default: return .twoLevel(group: group)
         }
     }

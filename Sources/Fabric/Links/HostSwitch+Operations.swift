@@ -18,11 +18,7 @@ extension HostSwitch {
         }
         switch operation {
         case .bytesReply: return try unsafe bytesReply(record, payload)
-        case .valueReply:
-            answered(target)
-            // Released by the signal behind it, acquired in ZeroMQTransport.settle.
-            shared.word(target, wordsOffset + LinkWords.value).storeRelaxed(record.operand)
-            return shared.signal(.add, 1, at: target, wordsOffset + LinkWords.replies)
+        case .valueReply: return try valueReply(record)
         default: break
         }
         if let fault = record.fault(windowByteCount: segment.plan.windowByteCount) { throw LinkBreach(fault) }
@@ -96,8 +92,22 @@ extension HostSwitch {
                     comparand: UInt32(truncatingIfNeeded: record.comparand), at: target,
                     Int(record.offset)))
         }
+        guard record.asks else { return }
         reply.source = record.target
+        reply.token = record.token
         try answerLater(reply, link)
+    }
+
+    private func valueReply(_ record: LinkRecord) throws(LinkBreach) {
+        guard record.hasPlaceForValue(windowByteCount: segment.plan.windowByteCount) else {
+            throw LinkBreach("an old value that fits nowhere")
+        }
+        let target = Int(record.target)
+        answered(target)
+        let place = record.token == 0 ? wordsOffset + LinkWords.value : Int(record.token & ~ReplyPlace.word)
+        // Released by the signal behind it, acquired in ZeroMQTransport.settle.
+        shared.word(target, place).storeRelaxed(record.operand)
+        shared.signal(.add, 1, at: target, wordsOffset + LinkWords.replies)
     }
 
     private func answered(_ rank: Int) {

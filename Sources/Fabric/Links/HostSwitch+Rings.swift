@@ -75,11 +75,11 @@ extension HostSwitch {
         case .operands, .inline:
             let operation = LinkOperation(rawValue: record.operation)
             let brings = operation == .get || operation == .getStrided
-            let asks = brings || operation == .atomic64 || operation == .atomic32 || operation == .awaited
+            let asks = record.asks
             guard record.place == LinkRecord.Place.operands.rawValue || record.inlineByteCount == 0,
                 !brings || record.hasPlaceForReply(payload, windowByteCount: window)
             else { return refuse(rank) }
-            // The other end would take more for a breach of the protocol; no die of this build has so many.
+            // The other end would take more for a breach of the protocol: the rest stays in the ring until answers have come.
             let index = rank - segment.plan.firstRank
             guard !asks || asked[index] < LinkLimits.requestsPerDie, link.hasRoom(payload: 0) else { return false }
             if asks { asked[index] += 1 }

@@ -57,7 +57,7 @@ public struct LinkPlan: Sendable, Equatable {
         func add(_ value: UInt64) {
             for byte in 0..<8 { hash = (hash ^ (value >> UInt64(8 * byte)) & 0xFF) &* 0x100_0000_01B3 }
         }
-        add(2)  // The version of the protocol between switches.
+        add(3)  // The version of the protocol between switches.
         add(SegmentLayout.abiDigest)
         add(plan.nonce.0)
         add(plan.nonce.1)

@@ -23,8 +23,11 @@ extension LinkRecord {
         case .atomic64, .atomic32:
             guard AtomicOperation(rawValue: detail) != nil else { return "an unknown atomic" }
             let width = operation == LinkOperation.atomic64.rawValue ? 8 : 4
+            guard hasPlaceForValue(windowByteCount: window) || width == 8 && token == ReplyPlace.nowhere else {
+                return "an atomic whose answer fits nowhere"
+            }
             return lies(width, in: window, alignment: UInt64(width)) ? nil : outside(width)
-        case .awaited: return nil
+        case .awaited: return token == 0 ? nil : "a question whose answer fits nowhere"
         case .bytesReply, .valueReply, .verdict, nil: return "no request"
         }
     }
@@ -46,6 +49,13 @@ extension LinkRecord {
     }
 
     private func outside(_ length: Int) -> String { "an operation outside the window: \(length) bytes at \(offset)" }
+
+    /// Whether the place that the token names holds an old value: the switch's line, or a whole word of the window.
+    func hasPlaceForValue(windowByteCount: Int) -> Bool {
+        let offset = token & ~ReplyPlace.word
+        return token == 0
+            || token & ReplyPlace.word != 0 && offset % 8 == 0 && offset <= UInt64(windowByteCount - 8)
+    }
 
     /// Whether the place that the token names holds so many bytes of an answer.
     func hasPlaceForReply(_ length: Int, windowByteCount: Int) -> Bool {

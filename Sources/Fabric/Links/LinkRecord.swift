@@ -8,7 +8,7 @@ enum LinkOperation: UInt8, Sendable, CaseIterable {
     case get
     /// Asks for elements from the offset, `stride` bytes apart.
     case getStrided
-    /// Changes a 64-bit word, wakes its waiter, and asks for what it was.
+    /// Changes a 64-bit word, wakes its waiter, and asks for what it was, if its token says where that goes.
     case atomic64
     /// Changes a 32-bit word and asks for what it was.
     case atomic32
@@ -35,7 +35,7 @@ enum LinkOperation: UInt8, Sendable, CaseIterable {
 /// 8   source u32, target u32                         ranks of the cluster
 /// 16  offset u64         in the target's window
 /// 24  operand u64, comparand u64                     of atomics and signals; the payload of a put of up to 16 bytes
-/// 40  token u64          ring: where the payload lies or the answer goes; wire: where the answer goes
+/// 40  token u64          ring: where the payload lies or the answer goes; wire: where the answer goes (ReplyPlace)
 /// 48  count u32, elementByteCount u32, stride u64    of strided copies
 /// ```
 struct LinkRecord: Equatable, Sendable {
@@ -134,6 +134,15 @@ struct LinkRecord: Equatable, Sendable {
         return UInt8(truncatingIfNeeded: ((sum ^ (sum >> 32)) &* 0x9E37_79B9_7F4A_7C15) >> 56)
     }
 
+    /// Whether something comes back for it.
+    var asks: Bool {
+        switch LinkOperation(rawValue: operation) {
+        case .get, .getStrided, .atomic32, .awaited: true
+        case .atomic64: token != ReplyPlace.nowhere
+        default: false
+        }
+    }
+
     /// Bytes of the payload that follows the record on the wire.
     var inlineByteCount: Int {
         guard place == Place.inline.rawValue else { return 0 }
@@ -144,9 +153,18 @@ struct LinkRecord: Equatable, Sendable {
     }
 }
 
-/// Where the answer to a request goes, on the host that asked: in the asking die's window or its staging.
+/// Where the answer to a request goes, on the host that asked.
+///
+/// - Bytes: in the asking die's window, or its staging.
+/// - The old value of a word: 0 for the switch's own line of words, where the die waits for it; or a word of the asking die's window; or
+///   nowhere, and then there is no answer.
 enum ReplyPlace {
     static let staging: UInt64 = 1 << 63
+    /// With an offset in the window, where an old value goes; without this bit it goes to the switch's line.
+    static let word: UInt64 = 1 << 62
+    static let nowhere: UInt64 = 1 << 61
+
+    static func word(_ offset: Int) -> UInt64 { word | UInt64(truncatingIfNeeded: offset) }
 
     static func window(_ offset: Int) -> UInt64 { UInt64(truncatingIfNeeded: offset) }
     static func staging(_ offset: Int) -> UInt64 { staging | UInt64(truncatingIfNeeded: offset) }

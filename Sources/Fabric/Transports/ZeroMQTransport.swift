@@ -3,106 +3,25 @@ internal import SharedMemory
 /// Ranks of other hosts, reached through the switch of this host: descriptors into the die's ring, answers into its window.
 ///
 /// A descriptor names offsets, never addresses. Payloads are copied into the die's staging, so that the source may be used again at once;
-/// long ones that lie in the die's own window are not copied but sent from there, and the put returns when they have been carried
-/// out. Operations of this die on one host are carried out there in the order in which they were posted, which is all the order that
+/// long ones that lie in the die's own window are not copied but sent from there, and a blocking put returns when they have been carried
+/// out. What a non-blocking get or atomic asks for goes straight into the window, wherever the answer comes from and in whatever order; the
+/// die only counts answers. Operations of this die on one host are carried out there in the order in which they were posted, which is all the order that
 /// signals after puts and fences need. Nothing here allocates or locks, and no system call is made unless the switch or this die sleeps.
 @safe
 final class ZeroMQTransport: Transport {
     /// The catalog name.
     static let name = "transport.zmq"
 
-    private let place: FarPlace
-    private let rank: Int
-    private let port: Port
-    private let bell: SwitchBell
+    private let ring: DescriptorRing
     private let window: Window
-    private let words: Int
-    /// Descriptors posted; the value of the port's word.
-    private var posted: UInt64 = 0
-    /// Descriptors known to be taken by the switch.
-    private var consumed: UInt64 = 0
-    /// Answers that have been asked for.
-    private var asked: UInt64 = 0
-    /// Bytes of staging ever used, and those of them that are free again.
-    private var stagedTotal: UInt64 = 0
-    private var freedTotal: UInt64 = 0
-    /// `stagedTotal` behind each entry of the ring.
-    private var stagedAfter: InlineArray<256, UInt64> = .init(repeating: 0)
+    /// Whether the far side may still have to be sent something out of the window by a non-blocking put.
+    private var hasLent = false
+    /// `posted` behind the last non-blocking put whose source the switch copies when it takes the descriptor.
+    private var copiedBy: UInt64 = 0
 
     init(_ place: FarPlace) {
-        guard let bell = place.segment.switchBell else { preconditionFailure("a cluster of one host needs no switch") }
-        self.place = place
-        self.bell = bell
-        rank = place.rank
-        port = place.segment.port(of: place.rank)
+        ring = DescriptorRing(place)
         window = place.segment.window(of: place.rank)
-        words = WindowLayout.linkWordsOffset(dies: place.segment.plan.rankCount)
-    }
-
-    // MARK: The ring
-
-    private func word(_ offset: Int) -> Word { unsafe Word(window.base + words + offset) }
-
-    /// Waits for one of the switch's words. Acquires what the switch did before it.
-    private func settle(
-        _ offset: Int, _ target: UInt64, _ operation: FabricOperation, _ peer: Int?
-    ) throws(FabricError) -> UInt64 {
-        let value = word(offset).loadAcquiring()
-        if value >= target { return try believable(value, offset, operation) }
-        // The switch of this host answers soon, another host's later.
-        let waiter = offset == LinkWords.consumed ? place.waiter : place.farWaiter
-        let outcome = waiter.wait(
-            word(offset), at: words + offset, until: .greaterOrEqual, target, epoch: place.segment.plan.firstEpoch,
-            deadline: nil, timeout: place.timeout, operation: operation.rawValue, peer: peer)
-        switch outcome {
-        case .satisfied(let value): return try believable(value, offset, operation)
-        case .timedOut(let elapsed):
-            throw FabricError(
-                .timedOut, scope: .link, operation: operation, rank: rank, peers: peer.map { [$0] } ?? [],
-                wordOffset: words + offset, elapsedNanoseconds: elapsed, phase: place.segment.control(of: rank).phase,
-                context: "the switch of this host does not answer")
-        case .epochMoved(let elapsed):
-            throw FabricError(
-                membershipOf: place.segment, operation, rank: rank, wordOffset: words + offset, elapsed)
-        }
-    }
-
-    /// A word of the switch's, if it can be: no more is taken, acknowledged or answered than was posted or asked for.
-    private func believable(
-        _ value: UInt64, _ offset: Int, _ operation: FabricOperation
-    ) throws(FabricError) -> UInt64 {
-        let limit = offset == LinkWords.replies ? asked : posted
-        guard value > limit else { return value }
-        throw FabricError(
-            .corrupt, scope: .link, operation: operation, rank: rank, peers: [rank], wordOffset: words + offset,
-            phase: place.segment.control(of: rank).phase,
-            context: value >= LinkWords.ruined
-                ? "the switch of this host cannot read this rank's ring, or does not count right: a word of either was overwritten"
-                : "the switch of this host says \(value) where at most \(limit) can be: its word was overwritten")
-    }
-
-    /// Learns how far the switch has come, at least to `target`.
-    private func awaitConsumed(_ target: UInt64, _ operation: FabricOperation, _ peer: Int) throws(FabricError) {
-        consumed = try settle(LinkWords.consumed, target, operation, peer)
-        if consumed > 0 { freedTotal = stagedAfter[Int((consumed - 1) % UInt64(PortLayout.entryCount))] }
-    }
-
-    private func post(_ record: LinkRecord, _ operation: FabricOperation) throws(FabricError) {
-        if place.segment.cluster.epoch.loadAcquiring() != place.segment.plan.firstEpoch {
-            throw FabricError(membershipOf: place.segment, operation, rank: rank, wordOffset: nil, 0)
-        }
-        if posted - consumed >= UInt64(PortLayout.entryCount) {
-            // Until half of it is free: who is woken for each entry does nothing but wake and sleep.
-            try awaitConsumed(posted - UInt64(PortLayout.entryCount / 2), operation, Int(record.target))
-        }
-        var record = record
-        record.check = record.ringCheck(posted)
-        unsafe record.write(to: port.entry(posted))
-        stagedAfter[Int(posted % UInt64(PortLayout.entryCount))] = stagedTotal
-        posted += 1
-        // Releases entry and staging, acquired in HostSwitch.drainRings; sequential, to be ordered before the look at the bell.
-        port.posted.storeSequentially(posted)
-        bell.ring()
     }
 
     /// Posts eight words as they are, whatever they say, to the second host at most: how the switch's reading of rings is tested.
@@ -112,61 +31,56 @@ final class ZeroMQTransport: Transport {
         unsafe words.withUnsafeBytes { bytes in
             if let start = bytes.baseAddress { unsafe record = LinkRecord(from: start) }
         }
-        try post(record, .put)
-    }
-
-    /// Bytes of staging in one piece, free to be written.
-    private func stage(_ byteCount: Int, _ operation: FabricOperation, _ peer: Int) throws(FabricError) -> Int {
-        let size = UInt64(PortLayout.stagingByteCount)
-        let whole = UInt64((byteCount + 63) & ~63)
-        var start = stagedTotal
-        if start % size + whole > size { start += size - start % size }
-        while start + whole - freedTotal > size {
-            // Nothing that is posted needs it: all of it is free, and pieces are much shorter than all of it.
-            guard consumed < posted else {
-                freedTotal = stagedTotal
-                break
-            }
-            try awaitConsumed(consumed + 1, operation, peer)
-        }
-        stagedTotal = start + whole
-        return Int(start % size)
+        try ring.post(record, .put)
     }
 
     // MARK: Puts
 
     func put(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
-        if try send(source, to: peer, at: offset) { _ = try settle(LinkWords.acknowledged, posted, .put, peer) }
+        if source.byteCount > LinkLimits.inlineByteCount, let place = placeInWindow(source) {
+            try putFromWindow(place, source.byteCount, to: peer, at: offset)
+            try ring.awaitAcknowledged(.put, peer)
+            hasLent = false
+        } else {
+            try putCopied(source, to: peer, at: offset)
+        }
     }
 
-    func putDeferred(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
-        _ = try send(source, to: peer, at: offset)
+    func putNonBlocking(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
+        guard source.byteCount > Self.stagedByteCount, let place = placeInWindow(source) else {
+            return try putCopied(source, to: peer, at: offset)
+        }
+        try putFromWindow(place, source.byteCount, to: peer, at: offset)
+        if source.byteCount > LinkLimits.inlineByteCount { hasLent = true } else { copiedBy = ring.posted }
     }
 
-    /// Posts what carries the bytes. Whether it leaves from the window, so that the source is needed until it is acknowledged.
-    private func send(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) -> Bool {
-        try unsafe source.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(FabricError) -> Bool in
-            guard let start = bytes.baseAddress, bytes.count > 0 else { return false }
-            if bytes.count <= 16 {
-                try unsafe putShort(bytes, to: peer, at: offset)
-                return false
-            }
+    /// The longest payload of a non-blocking put that the die copies itself: that takes less time than to ask later whether the switch has.
+    private static let stagedByteCount = 4 << 10
+
+    /// Where bytes lie in the die's own window; nil if they do not.
+    private func placeInWindow(_ bytes: RawSpan) -> Int? {
+        unsafe bytes.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return nil }
             let distance = unsafe start - UnsafeRawPointer(window.base)
-            if bytes.count > LinkLimits.inlineByteCount, distance >= 0, distance <= window.byteCount - bytes.count {
-                try putFromWindow(distance, bytes.count, to: peer, at: offset)
-                return true
-            }
+            return distance >= 0 && distance <= window.byteCount - bytes.count ? distance : nil
+        }
+    }
+
+    /// Posts what carries the bytes, which are copied before.
+    private func putCopied(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
+        try unsafe source.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(FabricError) in
+            guard let start = bytes.baseAddress, bytes.count > 0 else { return }
+            if bytes.count <= 16 { return try unsafe putShort(bytes, to: peer, at: offset) }
             var done = 0
             while done < bytes.count {
                 let count = min(bytes.count - done, LinkLimits.inlineByteCount)
-                let staged = try stage(count, .put, peer)
-                unsafe FabricCopy.run(port.staging + staged, start + done, count)
+                let staged = try ring.stage(count, .put, peer)
+                unsafe FabricCopy.run(ring.staging + staged, start + done, count)
                 var record = LinkRecord(.put, target: peer, offset: offset + done, byteCount: count, place: .staging)
                 record.token = UInt64(staged)
-                try post(record, .put)
+                try ring.post(record, .put)
                 done += count
             }
-            return false
         }
     }
 
@@ -178,7 +92,7 @@ final class ZeroMQTransport: Transport {
         var record = LinkRecord(.put, target: peer, offset: offset, byteCount: bytes.count, place: .operands)
         record.operand = UInt64(littleEndian: words.0)
         record.comparand = UInt64(littleEndian: words.1)
-        try post(record, .put)
+        try ring.post(record, .put)
     }
 
     /// Long payloads leave from the window, which must stay as it is until they have been carried out.
@@ -188,7 +102,7 @@ final class ZeroMQTransport: Transport {
             let count = min(byteCount - done, LinkLimits.attachmentByteCount)
             var record = LinkRecord(.put, target: peer, offset: offset + done, byteCount: count, place: .window)
             record.token = UInt64(source + done)
-            try post(record, .put)
+            try ring.post(record, .put)
             done += count
         }
     }
@@ -209,10 +123,10 @@ final class ZeroMQTransport: Transport {
             var done = 0
             while done < shape.count {
                 let count = min(shape.count - done, LinkLimits.inlineByteCount / element)
-                let staged = try stage(count * element, .put, peer)
+                let staged = try ring.stage(count * element, .put, peer)
                 for index in 0..<count {
                     unsafe FabricCopy.run(
-                        port.staging + staged + index * element, start + (done + index) * shape.sourceStride, element)
+                        ring.staging + staged + index * element, start + (done + index) * shape.sourceStride, element)
                 }
                 var record = LinkRecord(
                     .putStrided, target: peer, offset: offset + done * shape.destinationStride,
@@ -222,7 +136,7 @@ final class ZeroMQTransport: Transport {
                 record.count = UInt32(count)
                 record.elementByteCount = UInt32(element)
                 record.stride = UInt64(shape.destinationStride)
-                try post(record, .put)
+                try ring.post(record, .put)
                 done += count
             }
         }
@@ -236,26 +150,26 @@ final class ZeroMQTransport: Transport {
         _ land: (Int, UnsafeRawPointer) -> Void
     ) throws(FabricError) {
         let inFlight = LinkLimits.requestsPerDie / 2
+        // Answers of other hosts to what was asked before would be counted as this one's.
+        try ring.awaitReplies(.get, peer)
         var staged: InlineArray<8, Int> = .init(repeating: 0)
         var next = 0
         var landed = 0
-        let before = asked
-        _ = try believable(word(LinkWords.replies).loadAcquiring(), LinkWords.replies, .get)
+        let before = ring.asked
         while landed < pieces {
             if next < pieces, next - landed < inFlight {
                 var (record, inWindow) = request(next)
                 if !inWindow {
                     // Staging is not free for this until the switch has sent what was posted from it before.
-                    staged[next % 8] = try stage(Int(record.byteCount), .get, peer)
+                    staged[next % 8] = try ring.stage(Int(record.byteCount), .get, peer)
                     record.token = ReplyPlace.staging(staged[next % 8])
                 }
-                try post(record, .get)
-                asked += 1
+                try ring.ask(record, .get)
                 next += 1
                 continue
             }
-            _ = try settle(LinkWords.replies, before + UInt64(landed) + 1, .get, peer)
-            unsafe land(landed, UnsafeRawPointer(port.staging) + staged[landed % 8])
+            try ring.awaitReplies(.get, peer, upTo: before + UInt64(landed) + 1)
+            unsafe land(landed, UnsafeRawPointer(ring.staging) + staged[landed % 8])
             landed += 1
         }
     }
@@ -276,6 +190,23 @@ final class ZeroMQTransport: Transport {
                 if isOwn { return }
                 unsafe FabricCopy.run(start + index * piece, staged, min(piece, total - index * piece))
             }
+        }
+    }
+
+    func getNonBlocking(
+        from peer: Int, at offset: Int, into destination: inout MutableRawSpan
+    ) throws(FabricError) {
+        guard destination.byteCount > 0 else { return }
+        guard let place = placeInWindow(destination.bytes) else {
+            return try get(from: peer, at: offset, into: &destination)
+        }
+        var done = 0
+        while done < destination.byteCount {
+            let count = min(destination.byteCount - done, LinkLimits.attachmentByteCount)
+            var record = LinkRecord(.get, target: peer, offset: offset + done, byteCount: count)
+            record.token = ReplyPlace.window(place + done)
+            try ring.ask(record, .get)
+            done += count
         }
     }
 
@@ -315,13 +246,11 @@ final class ZeroMQTransport: Transport {
 
     // MARK: Words
 
+    /// Asks for a value and waits for it, and so for the answers to everything asked before.
     private func change(_ record: LinkRecord, peer: Int) throws(FabricError) -> UInt64 {
-        // An answer too many would be taken for the next one.
-        _ = try believable(word(LinkWords.replies).loadAcquiring(), LinkWords.replies, .atomic)
-        try post(record, .atomic)
-        asked += 1
-        _ = try settle(LinkWords.replies, asked, .atomic, peer)
-        return word(LinkWords.value).loadRelaxed()
+        try ring.ask(record, .atomic)
+        try ring.awaitReplies(.atomic, peer)
+        return ring.value
     }
 
     func atomic64(
@@ -332,6 +261,19 @@ final class ZeroMQTransport: Transport {
         record.operand = operand
         record.comparand = comparand
         return try change(record, peer: peer)
+    }
+
+    func atomic64NonBlocking(
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Int, _ offset: Int,
+        into result: Int?
+    ) throws(FabricError) -> UInt64? {
+        var record = LinkRecord(.atomic64, target: peer, offset: offset)
+        record.detail = operation.rawValue
+        record.operand = operand
+        record.comparand = comparand
+        record.token = result.map { ReplyPlace.word($0) } ?? ReplyPlace.nowhere
+        if record.asks { try ring.ask(record, .atomic) } else { try ring.post(record, .atomic) }
+        return nil
     }
 
     func atomic32(
@@ -353,12 +295,26 @@ final class ZeroMQTransport: Transport {
         var record = LinkRecord(.signal, target: peer, offset: offset)
         record.detail = operation.rawValue
         record.operand = value
-        try post(record, .signal)
+        try ring.post(record, .signal)
     }
 
     /// Nothing to do: what this die posts for a host is carried out there in order.
     func fence() {}
 
-    /// Waits until the other hosts have carried out everything this die has posted.
-    func quiet() throws(FabricError) { _ = try settle(LinkWords.acknowledged, posted, .quiet, nil) }
+    func completeLocally() throws(FabricError) {
+        if hasLent {
+            try ring.awaitAcknowledged(.quiet, nil)
+            hasLent = false
+        } else if copiedBy > 0 {
+            try ring.awaitConsumed(copiedBy, .quiet, nil)
+        }
+        try ring.awaitReplies(.quiet, nil)
+    }
+
+    /// Waits until the other hosts have carried out everything this die has posted, and what it asked for has come.
+    func quiet() throws(FabricError) {
+        try ring.awaitAcknowledged(.quiet, nil)
+        hasLent = false
+        try ring.awaitReplies(.quiet, nil)
+    }
 }

@@ -33,7 +33,7 @@ struct LinkBench {
         switch operation {
         case .bandwidth:
             try byteCounts.flatMap {
-                [try bandwidth(byteCount: $0, deferred: true), try bandwidth(byteCount: $0, deferred: false)]
+                [try bandwidth(byteCount: $0, isNonBlocking: true), try bandwidth(byteCount: $0, isNonBlocking: false)]
             }
         case .latency: [try latency()]
         case .rate: [try rate()]
@@ -42,16 +42,16 @@ struct LinkBench {
 
     /// Payload of puts from the window, in GB/s, beside PUSH/PULL.
     ///
-    /// - Parameter deferred: whether a put may follow another before that one has been carried out.
-    func bandwidth(byteCount: Int, deferred: Bool) throws -> Figure {
+    /// - Parameter isNonBlocking: whether a put may follow another before that one has been carried out.
+    func bandwidth(byteCount: Int, isNonBlocking: Bool) throws -> Figure {
         let count = max((64 << 20) / byteCount, 2)
         let total = Double(count * byteCount)
         var limits: [Double] = []
         let values = try measure(windowByteCount: byteCount + (1 << 18)) { endpoint, place in
             let start = Monotonic.now()
             for _ in 0..<count {
-                if deferred {
-                    try endpoint.putDeferred(from: place, byteCount: byteCount, to: 1, at: place)
+                if isNonBlocking {
+                    try endpoint.putNonBlocking(from: place, byteCount: byteCount, to: 1, at: place)
                 } else {
                     try endpoint.put(from: place, byteCount: byteCount, to: 1, at: place)
                 }
@@ -62,7 +62,8 @@ struct LinkBench {
             limits.append(total / Double(try bareStream(byteCount, count)))
         }
         return Figure(
-            operation: deferred ? "put deferred" : "put", byteCount: byteCount, unit: "GB/s", values: Sample(values),
+            operation: isNonBlocking ? "put non-blocking" : "put", byteCount: byteCount, unit: "GB/s",
+            values: Sample(values),
             limit: "bare PUSH/PULL",
             limits: Sample(limits), batch: count)
     }
