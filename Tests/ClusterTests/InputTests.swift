@@ -71,6 +71,7 @@ extension Commands {
                 (["bench", "collectives", "--json", "--format", "osu"], "contradict each other"),
                 (["bench", "collectives", "--gains", "--tune", "x"], "are two runs"),
                 (["bench", "collectives", "--gains", "--format", "osu"], "formats table and json"),
+                (["bench", "collectives", "--gains", "--choice"], "runs of their own"),
                 (["bench", "collectives", "--tune", ""], "--tune needs"),
                 (["verify", "--window", "0"], "--window"),
             ])

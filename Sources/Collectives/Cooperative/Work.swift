@@ -26,7 +26,9 @@ struct Work {
     /// Work that moves at most this many bytes in all is done by the last arriver alone: two members would pass more lines.
     static let soloByteCount = 64 << 10
     /// Work that moves more than this is not shared: each member does its own part, and touches no pages of others but those it must.
-    static let sharedByteCount = 2 << 20
+    ///
+    /// A broadcast is shared longer: its source is one, and a piece that is written to all is read once.
+    static func sharedByteCount(_ operation: CollectiveOperation) -> Int { operation == .broadcast ? 16 << 20 : 2 << 20 }
 
     /// Cuts the work of a call.
     ///
