@@ -30,6 +30,7 @@ public struct Collective {
 
     /// Carries out a call, after all that were started before it on this team.
     public func run(_ call: CollectiveCall) throws(FabricError) {
+        if try meets(call) { return }
         let call = call.normalised(at: team.rank)
         call.check(team, workspace)
         try settleStream()

@@ -116,7 +116,9 @@ public final class CollectiveWorkspace {
         let digest = tuning?.digest ?? 0
         if endpoint.rank == 0 {
             let said = [digest] + rates().words
-            for (index, word) in said.enumerated() { words[Self.metadataOffset / MemoryLayout<UInt64>.size + index] = word }
+            for (index, word) in said.enumerated() {
+                words[Self.metadataOffset / MemoryLayout<UInt64>.size + index] = word
+            }
         }
         // Nobody signals before all lines are clear.
         try world.barrier()

@@ -82,12 +82,72 @@ struct CostModelTests {
         Self.forEach(MachineRates(cores: 2)) { model, operation in
             let rules = model.rules(operation)
             #expect(rules.last?.byteCount == .max)
-            #expect(zip(rules, rules.dropFirst()).allSatisfy { $0.byteCount < $1.byteCount && $0.algorithm != $1.algorithm })
+            #expect(
+                zip(rules, rules.dropFirst()).allSatisfy { $0.byteCount < $1.byteCount && $0.algorithm != $1.algorithm }
+            )
             let isSized = operation != .allToAllV && operation != .sendReceive
             for rule in rules where rule.byteCount != .max {
                 #expect(rule.algorithm == model.choice(operation, byteCount: isSized ? rule.byteCount : nil))
             }
         }
     }
-EXPECTED
+
+    /// Members, whether they share cores, and what the reference machine then chooses.
+    private static let expected = [
+        (
+            2, false,
+            """
+            barrier any 2 own cooperative
+            broadcast any 2 own cooperative
+            allgather any 2 own cooperative
+            allgatherv 16K 2 own cooperative
+            allgatherv any 2 own pull
+            reducescatter any 2 own cooperative
+            allreduce any 2 own cooperative
+            alltoall any 2 own cooperative
+            alltoallv any 2 own concurrent:0.5
+            reduce any 2 own cooperative
+            gather any 2 own cooperative
+            scatter any 2 own cooperative
+            sendreceive any 2 own concurrent:0.5
+            """
+        ),
+        (8, true, "any any 8 shared cooperative\nsendreceive any 8 shared pull"),
+        (
+            8, false,
+            """
+            barrier any 8 own cooperative
+            broadcast 8K 8 own cooperative
+            broadcast 512K 8 own pull
+            broadcast any 8 own cooperative
+            allgather 4K 8 own cooperative
+            allgather 128K 8 own trampoline
+            allgather any 8 own cooperative
+            allgatherv 4K 8 own cooperative
+            allgatherv 8K 8 own trampoline
+            allgatherv 256K 8 own cooperative
+            allgatherv 2M 8 own pull
+            allgatherv any 8 own cooperative
+            reducescatter any 8 own cooperative
+            allreduce 4K 8 own cooperative
+            allreduce 32K 8 own trampoline
+            allreduce 128K 8 own pull
+            allreduce any 8 own cooperative
+            alltoall 2K 8 own cooperative
+            alltoall 8K 8 own trampoline
+            alltoall any 8 own cooperative
+            alltoallv any 8 own cooperative
+            reduce 8K 8 own cooperative
+            reduce 128K 8 own trampoline
+            reduce any 8 own cooperative
+            gather 32K 8 own cooperative
+            gather 512K 8 own push
+            gather any 8 own cooperative
+            scatter 32K 8 own cooperative
+            scatter 64K 8 own pull
+            scatter any 8 own cooperative
+            sendreceive any 8 own concurrent:0.5
+            """
+        ),
+    ]
 }

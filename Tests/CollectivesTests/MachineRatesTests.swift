@@ -1,5 +1,6 @@
 import Collectives
 import Fabric
+import Tensors
 import TestKit
 import Testing
 
@@ -32,10 +33,12 @@ struct MachineRatesTests {
         arguments: [
             ("", "no rates"), ("\u{0}", "start with"), ("softpod-rates 2\n", "start with"),
             ("softpod-rates 1\n", "no cores"), ("softpod-rates 1\ncores\n", "a name of the list and a number"),
-            ("softpod-rates 1\ncores 2 3\n", "a name of the list"), ("softpod-rates 1\nspeed 2\n", "a name of the list"),
+            ("softpod-rates 1\ncores 2 3\n", "a name of the list"),
+            ("softpod-rates 1\nspeed 2\n", "a name of the list"),
             ("softpod-rates 1\ncores 2\ncores 2\n", "is there twice"), ("softpod-rates 1\ncores 0\n", "from 1 to"),
             ("softpod-rates 1\ncores -2\n", "from 1 to"), ("softpod-rates 1\nhop 1.5\n", "from 5 to"),
-            ("softpod-rates 1\nhop \u{0661}\n", "from 5 to"), ("softpod-rates 1\nhop 99999999999999999999\n", "from 5 to"),
+            ("softpod-rates 1\nhop \u{0661}\n", "from 5 to"),
+            ("softpod-rates 1\nhop 99999999999999999999\n", "from 5 to"),
             ("softpod-rates 1\nhop 5001\n", "from 5 to"),
             ("softpod-rates 1\n" + String(repeating: " ", count: MachineRates.textLimit), "at most"),
         ])

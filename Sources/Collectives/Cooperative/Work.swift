@@ -27,8 +27,14 @@ struct Work {
     static let soloByteCount = 64 << 10
     /// Work that moves more than this is not shared: each member does its own part, and touches no pages of others but those it must.
     ///
-    /// A broadcast is shared longer: its source is one, and a piece that is written to all is read once.
-    static func sharedByteCount(_ operation: CollectiveOperation) -> Int { operation == .broadcast ? 16 << 20 : 2 << 20 }
+    /// Where the bytes are one member's, more is shared: none has a part of its own that keeps the processors busy. Even so all members
+    /// together map at most a gigabyte by it.
+    static func sharedByteCount(_ operation: CollectiveOperation, members: Int) -> Int {
+        switch operation {
+        case .broadcast, .gather, .scatter: max(2 << 20, min(32 << 20, (1 << 30) / members))
+        default: 2 << 20
+        }
+    }
 
     /// Cuts the work of a call.
     ///

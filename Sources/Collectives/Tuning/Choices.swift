@@ -4,8 +4,12 @@ final class Choices {
     /// By raw value of the operation, made when first asked for.
     private var lists: [[TuningTable.Rule]?]
 
+    /// Whether a barrier is the team's own.
+    let meetsAtBarrier: Bool
+
     init(_ model: CostModel) {
         self.model = model
+        meetsAtBarrier = model.choice(.barrier, byteCount: 0) == .cooperative
         lists = Array(repeating: nil, count: 1 + Int(CollectiveOperation.allCases.map(\.rawValue).max() ?? 0))
     }
 
@@ -36,7 +40,8 @@ extension CostModel {
         // What algorithms themselves change with, and powers of two.
         let limits = [
             64, 64 * members, Pairwise.oneShotByteCount, Work.soloByteCount / members, Work.soloByteCount,
-            Work.sharedByteCount(operation) / members, Work.sharedByteCount(operation),
+            Work.sharedByteCount(operation, members: members) / members,
+            Work.sharedByteCount(operation, members: members),
         ]
         let sizes = Set(limits + (4...32).map { 1 << $0 }).sorted()
         var rules: [TuningTable.Rule] = []

@@ -9,9 +9,14 @@ extension CostModel {
         let pushed = form.fraction
         var load = Load()
         load.posts = 1
+        load.legs = 1
         load.meetings = 1
         switch operation {
-        case .barrier: return form.pushes ? events(rounds: 1, partners: n - 1, announces: false) : meetingOnly
+        case .barrier:
+            guard form.pushes else { return meetingOnly }
+            // Each waits for all, so where cores are shared it is a meeting as well.
+            load = events(rounds: sharesCores ? 0 : 1, partners: n - 1, announces: false)
+            load.meetings = sharesCores ? 1 : 0
         case .sendReceive:
             load = events(rounds: 2, partners: 2)
             load.copied = Load.Bytes(size * skew(pushed), n * size)
@@ -22,10 +27,9 @@ extension CostModel {
             load.filled = Load.Bytes(pushed * rest, pushed * rest)
         case .allGather, .allGatherV:
             let isSkewed = operation == .allGatherV
-            load.copied = Load.Bytes(
-                pushed * block + (1 - pushed) * size, pushed * size + (1 - pushed) * n * size)
-            load.filled = Load.Bytes(
-                pushed * (n - 1) * block * (isSkewed ? Self.skew : 1), pushed * (n - 1) * size)
+            let most = pushed * block * (isSkewed ? Self.skew : 1)
+            load.copied = Load.Bytes(most + (1 - pushed) * size, pushed * size + (1 - pushed) * n * size)
+            load.filled = Load.Bytes((n - 1) * most, pushed * (n - 1) * size)
         case .allToAll: load.copied = Load.Bytes(size, n * size)
         case .allToAllV: load.copied = Load.Bytes(size * skew(pushed), n * size)
         case .gather: load.copied = Load.Bytes(max(block, (1 - pushed) * size), size)
@@ -71,7 +75,7 @@ extension CostModel {
             default: false
             }
         // How many share the work evenly; each its own part, if it is not opened.
-        let isOpened = !meetsByFlags && all <= Double(Work.sharedByteCount(operation))
+        let isOpened = !meetsByFlags && all <= Double(Work.sharedByteCount(operation, members: members))
         let isAlone = isInline || isOpened && all <= Double(Work.soloByteCount)
         let hands = isAlone ? 1 : isOpened ? min(parallel, pieces(operation, size)) : parallel
         if !isInline, !isOpened || !meetsByFlags && !isAlone && !sharesCores { load.meetings = 1 }
@@ -88,8 +92,9 @@ extension CostModel {
             load.copied = bytes(size, own: size)
             load.filled = bytes(all - size, own: size)
         case .allGather, .allGatherV:
-            load.copied = bytes(size, own: block)
-            load.filled = bytes(all - size, own: (size - block) * (operation == .allGatherV ? Self.skew : 1))
+            let most = block * (operation == .allGatherV ? Self.skew : 1)
+            load.copied = bytes(size, own: most)
+            load.filled = bytes(all - size, own: (n - 1) * most)
         case .allToAll: load.copied = bytes(all, own: size)
         case .allToAllV: load.copied = bytes(all, own: size * Self.skew)
         case .gather, .scatter: load.copied = bytes(all, own: block)
@@ -120,7 +125,10 @@ extension CostModel {
         let block = size / n
         var load = events(rounds: n, partners: min(n - 1, 2), announces: operation != .barrier)
         switch operation {
-        case .broadcast: load.copied = Load.Bytes(members > 2 ? size : 2 * size, n * size)
+        case .broadcast:
+            // The last gets each piece when all before it have handed it on.
+            let piece = min(size, Double(Work.copyByteCount))
+            load.copied = Load.Bytes(max(2 * size, size + (n - 1) * piece), n * size)
         case .allGather, .allGatherV:
             load.copied = Load.Bytes(size, size)
             load.filled = Load.Bytes((n - 1) * block, (n - 1) * size)
@@ -150,10 +158,10 @@ extension CostModel {
             load.copied = Load.Bytes(size, size)
             load.filled = Load.Bytes(puts * size, (n - 1) * size)
         case .allGather, .allGatherV:
-            load.copied = Load.Bytes(block, size)
             let handed = isSpread ? 0 : ((count - 1) * width + (width - 1) * (n - width) - (n - width)) * block
-            let skewed = (n - 1) * block * (operation == .allGatherV ? Self.skew : 1)
-            load.filled = Load.Bytes(skewed + handed, (n - 1) * size + handed * count)
+            let most = block * (operation == .allGatherV ? Self.skew : 1)
+            load.copied = Load.Bytes(most, size)
+            load.filled = Load.Bytes((n - 1) * most + handed, (n - 1) * size + handed * count)
         case .allToAll, .allToAllV:
             let handed = isSpread ? (width - 1) * (count - 1) : (2 * width - 2) * (n - width)
             let skewed = size * (operation == .allToAllV ? Self.skew : 1)
@@ -177,7 +185,7 @@ extension CostModel {
     private func events(rounds: Double, partners: Double, announces: Bool = true) -> Load {
         var load = Load()
         guard members > 1 else { return load }
-        load.rounds = rounds + (announces ? 1 : 0) + (announces && sharesCores ? 1 : 0)
+        load.rounds = rounds + (announces ? 1 : 0)
         load.partners = announces ? partners : partners / 2
         return load
     }

@@ -2,21 +2,23 @@
 ///
 /// The time is that of the member who has most to do: what the algorithm waits for, and the bytes it moves.
 /// ```
-/// time = posts (M + n a) + meetings M + rounds H + 2 partners e          what is waited for
+/// time = posts (M + A) + n legs l + meetings M + rounds H + 2 partners e   what is waited for
 ///      + max(most / r, total / (p r)) for copies, fills, folds each      what is moved
 /// M = hop + (n - 1) 0.2 hop        up to four members with a core each: everybody's flag to everybody
 ///     2 hop + n hop / 2            more of them: a counter, then a word
 ///     2.5 turn n / p               members that share p cores: each is given the processor
 /// H = hop, or 0.75 M where cores are shared
+/// A = n a by flags, which bring what is said to each; a + n l by a board, which the last to come looks through
 /// ```
-/// *posts* are meetings at which each says where its bytes lie and compares what all say (*a* a member), *rounds* waits of a schedule
-/// one after the other, *e* the price of an event; *most* is what the busiest member moves, *total* what all move. p is the members
+/// *posts* are meetings at which each says where its bytes lie and compares what all say; *legs* is 1 where a table of
+/// partners is made of that (*l* a member); *rounds* are waits of a schedule one after the other, *e* is the price of an event;
+/// *most* is what the busiest member moves, *total* what all move. p is the members
 /// that run at once; r the near rate where what a core touches fits its cache, the far one where it is twice as much, and between
 /// them in between. A *fill* writes again what is in cache.
 ///
 /// The terms follow from the code of the algorithms, as `docs/collectives.md` counts events and bytes; they are those of Hockney's
 /// model (start-up time and rate; Parallel Computing 20, 1994) with the processor's turns in place of the start-up where cores are
-/// shared. The figures of a and e and the factors were fitted on machine C (`docs/RESULTS.md`), where they are instructions that no
+/// shared. The figures of a, l and e and the factors were fitted on machine C (`docs/RESULTS.md`), where they are instructions that no
 /// rate stands for.
 ///
 /// - Complexity: some hundred operations for each algorithm; nothing is allocated.
@@ -37,9 +39,11 @@ public struct CostModel: Sendable, Equatable {
     }
 
     /// Nanoseconds to say where one's bytes lie, and to compare what one other member says.
-    static let postNanoseconds = 200.0
+    static let postNanoseconds = 130.0
+    /// Nanoseconds to fill and to take up a line of the table of partners.
+    static let legNanoseconds = 40.0
     /// Nanoseconds to send and to look for one event.
-    static let eventNanoseconds = 170.0
+    static let eventNanoseconds = 180.0
     /// A choice is left for another that takes less than this part of its time: less is noise.
     static let margin = 0.95
     /// The size at which operations whose members share none are compared.
@@ -96,8 +100,11 @@ public struct CostModel: Sendable, Equatable {
 
     private func time(_ load: Load, _ operation: CollectiveOperation, _ byteCount: Double) -> Double {
         let round = sharesCores ? 0.75 * meeting : Double(rates[.hop])
+        let said =
+            meetsByFlags ? n * Self.postNanoseconds : Self.postNanoseconds + n * Self.legNanoseconds
         let waits =
-            load.posts * (meeting + n * Self.postNanoseconds) + load.meetings * meeting + load.rounds * round
+            load.posts * (meeting + said) + load.legs * n * Self.legNanoseconds + load.meetings * meeting + load.rounds
+            * round
             + 2 * load.partners * Self.eventNanoseconds
         // Sources and destinations, and how far what a core touches of them is beyond its cache.
         let blocks =
@@ -131,6 +138,7 @@ struct Load {
     }
 
     var posts = 0.0
+    var legs = 0.0
     var meetings = 0.0
     var rounds = 0.0
     var partners = 0.0

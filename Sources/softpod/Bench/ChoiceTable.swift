@@ -38,7 +38,8 @@ struct ChoiceTable {
             return report.line(
                 Row([
                     "summary": "choice", "rows": .integer(lines.count), "beyond115": .integer(misses),
-                    "beyond115Percent": .number((share * 1000).rounded() / 10), "beyond140": .integer(beyond(Self.limits.bad)),
+                    "beyond115Percent": .number((share * 1000).rounded() / 10),
+                    "beyond140": .integer(beyond(Self.limits.bad)),
                     "worstRatio": .number(worst.ratio), "kind": "measured",
                 ]).json)
         }

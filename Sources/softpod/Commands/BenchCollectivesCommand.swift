@@ -130,7 +130,11 @@ struct BenchCollectivesCommand: ParsableCommand {
             for limit in said.limits { writer.limit(limit) }
             for figure in said.figures {
                 figures.append(figure)
-                if gains || choice { progress.advance("\(figure.operation) \(figure.byteCount)") } else { writer.figure(figure) }
+                if gains || choice {
+                    progress.advance("\(figure.operation) \(figure.byteCount)")
+                } else {
+                    writer.figure(figure)
+                }
             }
         }
         progress.finish()

@@ -110,7 +110,7 @@ struct InfoCommand: ParsableCommand {
         let variables = AscendVariable.present(in: ProcessInfo.processInfo.environment)
         let chosen = try tuning.chosen()
         let source = try RatesSource.find()
-        let counts = [source.rates[.cores], 8, 16].filter { $0 > 1 }
+        let counts = Set([source.rates[.cores], 8, 16]).filter { $0 > 1 }
         let models = counts.sorted().map { dies in
             CostModel(source.rates, members: dies, sharesCores: dies > source.rates[.cores])
         }
@@ -144,7 +144,9 @@ struct InfoCommand: ParsableCommand {
         ])
         let report = Report(json: json)
         for kind in MachineRates.Kind.allCases where kind != .cores {
-            row.append(kind.name + (kind.unit == "MB/s" ? "MBps" : kind.unit == "ns" ? "Nanoseconds" : "Bytes"), .integer(source.rates[kind]))
+            row.append(
+                kind.name + (kind.unit == "MB/s" ? "MBps" : kind.unit == "ns" ? "Nanoseconds" : "Bytes"),
+                .integer(source.rates[kind]))
         }
         let table = chosen?.table ?? TuningTable(models.flatMap(\.table.rules))
         if json { row.append("tuningTable", .text(table.text)) }
@@ -152,7 +154,8 @@ struct InfoCommand: ParsableCommand {
         if !json {
             report.line(
                 chosen == nil
-                    ? "tuning: what is chosen for teams of \(models.map { "\($0.members)" }.joined(separator: ", ")) dies of one host"
+                    ? "tuning: what is chosen for teams of \(models.map { "\($0.members)" }.joined(separator: ", ")) dies of one "
+                        + "host"
                     : "tuning: which algorithm carries out a call; the first rule that fits decides, else the rates do")
             for line in table.text.split(separator: "\n").dropFirst() { report.line("  " + line) }
             Report(json: false).rows(

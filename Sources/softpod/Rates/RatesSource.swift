@@ -22,7 +22,7 @@ struct RatesSource {
     /// - Throws: ``InputError`` if the environment says rates that cannot be read.
     static func find() throws -> RatesSource {
         let environment = ProcessInfo.processInfo.environment
-        if let text = environment[MachineRates.variable] {
+        if let text = environment[MachineRates.variable], !text.isEmpty {
             do {
                 return RatesSource(rates: try MachineRates(text: text), place: "$\(MachineRates.variable)")
             } catch { throw InputError(.data, "\(MachineRates.variable):\(error)") }
@@ -34,7 +34,8 @@ struct RatesSource {
         let isKept = isWhole && path.map { write(rates, $0) } ?? false
         return RatesSource(
             rates: rates,
-            place: "measured now" + (isKept ? ", and kept in \(path ?? "")" : isWhole ? "" : ", disturbed by other programs"))
+            place: "measured now"
+                + (isKept ? ", and kept in \(path ?? "")" : isWhole ? "" : ", disturbed by other programs"))
     }
 
     /// Finds the rates once a process, and hands them to the ranks that are started from now on.
