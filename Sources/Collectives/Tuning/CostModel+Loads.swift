@@ -15,7 +15,8 @@ extension CostModel {
         case .barrier:
             guard form.pushes else { return meetingOnly }
             // Each waits for all, so where cores are shared it is a meeting as well.
-            load = events(rounds: sharesCores ? 0 : 1, partners: n - 1, announces: false)
+            load = events(rounds: 1, partners: n - 1, announces: false)
+            if sharesCores { load.rounds = 0 }
             load.meetings = sharesCores ? 1 : 0
         case .sendReceive:
             load = events(rounds: 2, partners: 2)
@@ -152,7 +153,7 @@ extension CostModel {
         var load = events(
             rounds: isOne ? 1 : 2, partners: width + count - 2, announces: operation != .barrier)
         switch operation {
-        case .barrier: load.rounds = isOne ? (isSpread ? 1 : 2) : isSpread ? 2 : 3
+        case .barrier: load.rounds = max(load.rounds, isSpread ? (isOne ? 1 : 2) : (isOne ? 2 : 3))
         case .broadcast:
             let puts = sharesCores ? n - 1 : width + count - 2
             load.copied = Load.Bytes(size, size)
@@ -186,6 +187,8 @@ extension CostModel {
         var load = Load()
         guard members > 1 else { return load }
         load.rounds = rounds + (announces ? 1 : 0)
+        // Where cores are shared, to see that the others are done is a turn of its own, however few hops there are.
+        if sharesCores { load.rounds = max(load.rounds, announces ? 3 : 2) }
         load.partners = announces ? partners : partners / 2
         return load
     }

@@ -91,8 +91,9 @@ enum RateMeter {
                 }
             },
         ]
-        // The second first: without a first it would never end.
+        // The second first: without a first it would never end. Without threads there is no figure, whatever the reason.
         guard let answering = try? Worker.start(name: "rates", core: second, threads[1]) else { return nil }
+        // Likewise.
         guard let asking = try? Worker.start(name: "rates", core: first, threads[0]) else {
             ping.value.store(.max, ordering: .releasing)
             answering.join()
@@ -163,9 +164,9 @@ private struct MemoryBench {
 
     /// Tile by tile; the buffers are whole tiles.
     private func fold(_ bytes: [UInt8]) {
-        let span = unsafe bytes.span.bytes
+        let span = bytes.span
         let length = ReductionTile.byteCount
-        for start in stride(from: 0, to: span.byteCount - length + 1, by: length) {
+        for start in stride(from: 0, to: span.count - length + 1, by: length) {
             let part = span.extracting(start..<start + length)
             if start == 0 { tile.load(.float32, from: part) } else { tile.accumulate(.float32, .sum, from: part) }
         }

@@ -1,6 +1,5 @@
 internal import Collectives
 internal import FoundationEssentials
-internal import Glibc
 internal import Kernels
 internal import NodeRuntime
 internal import SharedMemory
@@ -39,14 +38,11 @@ struct RatesSource {
     }
 
     /// Finds the rates once a process, and hands them to the ranks that are started from now on.
-    static func hand() throws {
-        guard unsafe !isHanded else { return }
-        ProcessControl.setVariable(MachineRates.variable, try find().rates.text)
-        unsafe isHanded = true
-    }
+    static func hand() throws { try handed.get() }
 
-    /// Only the main thread asks.
-    nonisolated(unsafe) private static var isHanded = false
+    private static let handed = Result<Void, any Error> {
+        ProcessControl.setVariable(MachineRates.variable, try find().rates.text)
+    }
 
     /// What every processor gives another file.
     private static func cachePath(_ environment: [String: String]) -> String? {
@@ -63,7 +59,8 @@ struct RatesSource {
     private static func read(_ path: String) -> MachineRates? {
         // Whatever is wrong with it, it is measured and written anew.
         guard let bytes = try? PrivateFile.read(path: path, maximumByteCount: MachineRates.textLimit),
-            let text = String(validating: bytes, as: UTF8.self), let rates = try? MachineRates(text: text),
+            let text = String(validating: bytes, as: UTF8.self),
+            let rates = try? MachineRates(text: text),  // Likewise.
             rates[.cores] == WaitPolicy.usableCores
         else { return nil }
         return rates
@@ -72,16 +69,10 @@ struct RatesSource {
     /// Replaces the file as a whole; false if that was not possible.
     private static func write(_ rates: MachineRates, _ path: String) -> Bool {
         let folder = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
-        let parent = String(folder[..<(folder.lastIndex(of: "/") ?? folder.endIndex)])
-        // Those that are there already are as good.
-        _ = unsafe mkdir(parent, 0o700)
-        _ = unsafe mkdir(folder, 0o700)
-        let draft = "\(path).\(getpid())"
-        guard ProcessControl.writeNewFile(draft, Array(rates.text.utf8)) else { return false }
-        guard unsafe rename(draft, path) == 0 else {
-            _ = unsafe unlink(draft)  // Ours a moment ago.
-            return false
-        }
-        return true
+        do {
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch { return false }
+        return ProcessControl.replaceFile(path, Array(rates.text.utf8))
     }
 }
