@@ -12,7 +12,7 @@ internal import Tensors
 /// - Counts of zero, teams of one and sizes that divide nothing are fine.
 /// - Every operation throws `.timedOut` naming the member that did not come, or `.membershipChanged`.
 ///
-/// How an operation is carried out is its `algorithm`; by default the tuning table says. Costs of each are in `docs/collectives.md`.
+/// How an operation is carried out is its `algorithm`; by default a tuning table says, or ``CostModel`` from the rates of the machine. Costs of each are in `docs/collectives.md`.
 public struct Collective {
     /// Who takes part.
     public let team: Team
@@ -30,6 +30,7 @@ public struct Collective {
 
     /// Carries out a call, after all that were started before it on this team.
     public func run(_ call: CollectiveCall) throws(FabricError) {
+        if try meets(call) { return }
         let call = call.normalised(at: team.rank)
         call.check(team, workspace)
         try settleStream()
@@ -71,16 +72,7 @@ public struct Collective {
     /// Members whose sizes differ by mistake may so come to different algorithms; what one of them throws is then
     /// `.timedOut` instead of `.mismatch`.
     public func resolve(_ call: CollectiveCall) -> CollectiveAlgorithm {
-        var algorithm = call.algorithm
-        if algorithm == .automatic, workspace.usesStandardTuning, !team.isNear {
-            algorithm = .acrossHosts(
-                call.operation, byteCount: call.sharedByteCount(team.size), group: team.hostGroup)
-        } else if algorithm == .automatic {
-            algorithm = workspace.tuning.algorithm(
-                for: call.operation, byteCount: call.sharedByteCount(team.size), members: team.size,
-                // Hosts may differ in this, and all members must come to the same.
-                sharesCores: !endpoint.spins || !team.isNear)
-        }
+        var algorithm = call.algorithm == .automatic ? choose(call) : call.algorithm
         if algorithm == .tuned {
             algorithm = .concurrent(
                 fraction: CollectiveForm.tunedFraction(
@@ -88,5 +80,20 @@ public struct Collective {
         }
         if algorithm == .cooperative, !team.isNear { algorithm = .pull }
         return algorithm.carries(call.operation) ? algorithm : .pull
+    }
+
+    /// What the table says; else what costs least, on one host by the rates of the machine, over several by what was measured there.
+    private func choose(_ call: CollectiveCall) -> CollectiveAlgorithm {
+        let byteCount = call.sharedByteCount(team.size)
+        // Hosts may differ in whether dies share cores, and all members must come to the same.
+        if let algorithm = workspace.tuning?.algorithm(
+            for: call.operation, byteCount: byteCount, members: team.size, sharesCores: !endpoint.spins || !team.isNear)
+        {
+            return algorithm
+        }
+        guard team.isNear else {
+            return .acrossHosts(call.operation, byteCount: byteCount, group: team.hostGroup)
+        }
+        return workspace.choices(members: team.size).algorithm(for: call.operation, byteCount: byteCount)
     }
 }

@@ -1,7 +1,7 @@
 /// How a collective is carried out. All give the same bits; they differ in who moves the bytes, how often each byte crosses, and how
 /// often each member waits. `docs/collectives.md` has the cost of each.
 public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
-    /// What the tuning table says for operation, bytes, team and census.
+    /// What a tuning table says for operation, bytes, team and census, or else ``CostModel`` finds cheapest.
     case automatic
     /// Each pair of partners for itself: pushed, pulled, or both at once.
     case pairwise(CollectiveForm)

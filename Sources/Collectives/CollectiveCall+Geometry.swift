@@ -65,8 +65,10 @@ extension CollectiveCall {
     func totalByteCount(_ size: Int) -> Int {
         switch operation {
         case .barrier: 0
-        case .broadcast, .gather, .scatter, .allToAll, .reduce: size * max(source.byteCount, destination.byteCount)
-        case .allGather, .allReduce, .reduceScatter: size * max(source.byteCount, destination.byteCount)
+        // The same at every member, of which one has more in rooted operations.
+        case .gather, .reduce: size * source.byteCount
+        case .broadcast, .scatter: size * destination.byteCount
+        case .allGather, .allReduce, .reduceScatter, .allToAll: size * max(source.byteCount, destination.byteCount)
         case .allGatherV: size * destination.byteCount
         case .allToAllV: size * max(source.byteCount, destination.byteCount)
         case .sendReceive: size * source.byteCount

@@ -45,10 +45,13 @@ public final class CollectiveWorkspace {
     /// Why the workspace can no longer be used, if so.
     public internal(set) var failure: FabricError?
 
-    /// Which algorithm carries out a call that does not name one; the same at every rank.
-    public let tuning: TuningTable
-    /// Whether nobody gave a table of their own.
-    let usesStandardTuning: Bool
+    /// Which algorithm carries out a call that does not name one, as far as it has rules; the same at every rank.
+    public let tuning: TuningTable?
+    /// What the choice of algorithms is made from where no rule decides: rank 0's, at every rank.
+    public let rates: MachineRates
+    /// What was chosen so far, by the size of the team.
+    private var choices: [Int: Choices] = [:]
+    private var recent: Choices?
 
     /// The longest each wait of a collective lasts, if not the endpoint's own timeout.
     public var timeout: Duration?
@@ -81,13 +84,15 @@ public final class CollectiveWorkspace {
     ///
     /// - Parameter byteCount: bytes for pushed reductions; larger operations are cut into rounds. At least 512 a rank are
     ///   taken, and 160 a rank for the words.
-    /// - Parameter tuning: which algorithms to use; the same table at every rank.
+    /// - Parameter tuning: which algorithms to use, before any that are chosen; the same table at every rank, or none at all.
+    /// - Parameter rates: rank 0's are those of all, and the others' are not looked at.
     /// - Throws: as ``Team/allocate(byteCount:alignment:)``; `.mismatch` at a rank whose table is not rank 0's.
-    public init(_ world: Team, byteCount: Int, tuning: TuningTable = .standard) throws(FabricError) {
+    public init(
+        _ world: Team, byteCount: Int, tuning: TuningTable? = nil, rates: @autoclosure () -> MachineRates = .current
+    ) throws(FabricError) {
         precondition(byteCount >= 0, "a workspace has no negative size")
         self.endpoint = world.endpoint
         self.tuning = tuning
-        usesStandardTuning = tuning == .standard
         let ranks = endpoint.rankCount
         let lineBytes =
             (ranks * (Self.lineByteCount + Self.rowByteCount) + Collective.recordByteCount + 511) / 512 * 512
@@ -106,18 +111,38 @@ public final class CollectiveWorkspace {
         var words = endpoint.mutableValues(
             UInt64.self, at: region.offset, count: lineBytes / MemoryLayout<UInt64>.size)
         for index in words.indices { words[index] = 0 }
-        // A die sends itself nothing, so its own line is free: rank 0's says which table it has. Released by the
-        // barrier, and read by each other rank before that sends anything.
-        let digest = tuning.digest
-        if endpoint.rank == 0 { words[Self.metadataOffset / MemoryLayout<UInt64>.size] = digest }
+        // A die sends itself nothing, so its own line is free: rank 0's says which table it has, and its rates. Released by
+        // the barrier, and read by each other rank before that sends anything.
+        let digest = tuning?.digest ?? 0
+        if endpoint.rank == 0 {
+            let said = [digest] + rates().words
+            for (index, word) in said.enumerated() {
+                words[Self.metadataOffset / MemoryLayout<UInt64>.size + index] = word
+            }
+        }
         // Nobody signals before all lines are clear.
         try world.barrier()
-        let first = try endpoint.load(UInt64.self, from: 0, at: line(0) + Self.metadataOffset)
-        guard endpoint.rank == 0 || first == digest else {
-            throw FabricError(
-                .mismatch, scope: .cluster, operation: .collective, rank: endpoint.rank, peers: [0],
-                context: "ranks 0 and \(endpoint.rank) have different tuning tables")
+        let said = try endpoint.get(
+            UInt64.self, count: 1 + MachineRates.Kind.allCases.count, from: 0,
+            at: region.offset + Self.metadataOffset)
+        func error(_ code: FabricError.Code, _ context: String) -> FabricError {
+            FabricError(
+                code, scope: .cluster, operation: .collective, rank: endpoint.rank, peers: [0], context: context)
         }
+        guard let rates = MachineRates(words: said.dropFirst()) else { throw error(.corrupt, "rank 0 says no rates") }
+        self.rates = rates
+        guard said[0] == digest else {
+            throw error(.mismatch, "ranks 0 and \(endpoint.rank) have different tuning tables")
+        }
+    }
+
+    /// What is chosen for near teams of one size. They lie on one host, so all members agree on whether they share cores.
+    func choices(members: Int) -> Choices {
+        if let recent, recent.model.members == members { return recent }
+        let found = choices[members] ?? Choices(CostModel(rates, members: members, sharesCores: !endpoint.spins))
+        choices[members] = found
+        recent = found
+        return found
     }
 
     /// Bytes of each window that a workspace takes, alignment included.

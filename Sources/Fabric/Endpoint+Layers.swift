@@ -1,4 +1,3 @@
-internal import Glibc
 public import SharedMemory
 
 // What algorithms above the fabric need so that they need not import the modules below it: words that only rise, counts, and
@@ -8,17 +7,6 @@ public import SharedMemory
 public typealias WaitDeadline = Deadline
 
 extension Endpoint {
-    /// Whether the environment asks, by `SOFTPOD_COMPARE_CALLS=1`, that collectives compare their calls before they act.
-    public static let comparesCalls = isAsked(by: "SOFTPOD_COMPARE_CALLS")
-
-    /// Whether the environment asks, by `SOFTPOD_COUNT_TIERS=1`, that payload is counted by tier.
-    public static let countsTiers = isAsked(by: "SOFTPOD_COUNT_TIERS")
-
-    private static func isAsked(by variable: String) -> Bool {
-        guard let value = unsafe getenv(variable) else { return false }
-        return unsafe String(cString: value) == "1"
-    }
-
     /// Notes in this die's flight recorder that an operation of a team has begun, and returns its number. Codes are the caller's.
     public func beginFlight(
         operation: UInt8, algorithm: UInt8, type: UInt8 = 0, reduction: UInt8 = 0, root: Int = 0, sourceByteCount: Int,

@@ -59,6 +59,14 @@ public final class ReductionTile {
         }
     }
 
+    /// The same for bytes of one's own, as measurements have them.
+    public func load(_ type: ElementType, from source: Span<UInt8>) { unsafe load(type, from: source.bytes) }
+
+    /// The same for bytes of one's own, as measurements have them.
+    public func accumulate(_ type: ElementType, _ reduction: Reduction, from source: Span<UInt8>) {
+        unsafe accumulate(type, reduction, from: source.bytes)
+    }
+
     /// Rounds to the element type and writes as many elements as were loaded.
     public func store(_ type: ElementType, into destination: inout MutableRawSpan) {
         check(type, destination.byteCount)

@@ -62,6 +62,21 @@ public final class ClusterUnderTest {
         try self.init(command: [try Self.executable()] + arguments, setup: setup)
     }
 
+    /// The same rates for every cluster, so that none is measured while others run.
+    private static let rates = """
+        softpod-rates 1
+        cores 2
+        cache 2097152
+        hop 140
+        turn 1000
+        copyNear 38000
+        copyFar 14000
+        fillNear 50000
+        fillFar 26000
+        foldNear 78000
+        foldFar 28000
+        """
+
     /// Starts a command that becomes `softpod`.
     init(command: [String], setup: String) throws {
         folder = NSTemporaryDirectory() + "softpod-test-" + UUID().uuidString.prefix(13)
@@ -75,7 +90,8 @@ public final class ClusterUnderTest {
         // The shell becomes the program: one process, one id. It also closes what only rank processes are to inherit.
         let script = """
             exec >\(folder)/stdout 3>&- 4>&-
-            export TMPDIR=\(folder) XDG_RUNTIME_DIR=\(folder) SOFTPOD_TEST=\(folder)
+            export TMPDIR=\(folder) XDG_RUNTIME_DIR=\(folder) XDG_CACHE_HOME=\(folder) SOFTPOD_TEST=\(folder)
+            export SOFTPOD_RATES='\(Self.rates)'
             \(setup); exec "$@"
             """
         child = try ChildProcess.start(

@@ -112,6 +112,16 @@ extension ProcessControl {
         return true
     }
 
+    /// Writes a file of mode 0600 in the place of what is there, a link itself and not what it leads to, as a whole. False if that was not
+    /// possible; what was there is then there still.
+    public static func replaceFile(_ path: String, _ bytes: [UInt8]) -> Bool {
+        let draft = "\(path).\(getpid())"
+        guard writeNewFile(draft, bytes) else { return false }
+        if unsafe rename(draft, path) == 0 { return true }
+        _ = unsafe unlink(draft)  // Ours a moment ago.
+        return false
+    }
+
     /// A signal's name, such as `SIGKILL`.
     public static func signalName(_ signal: Int32) -> String {
         let names: [Int32: String] = [

@@ -143,6 +143,22 @@ extension Commands {
             #expect(shown.contains("concurrent is faster by more than 3 % in") && shown.contains("of 2 rows"))
         }
 
+        @Test("The choice is a row for each operation and size, beside the best of the run")
+        func choice() throws {
+            let options = ["--choice", "--sweep-dies", "2", "--sweep-dies", "3", "-b", "64", "-e", "4K", "-f", "64"]
+            let rows = try objects(try run(options + ["--json"]).output)
+            let choices = rows.filter { $0["choice"] != nil }
+            #expect(choices.count == 2 * (1 + 11 * 2))
+            for row in choices {
+                #expect((row["ratio"] as? Double ?? 0) >= 1 && row["best"] is String, "\(row)")
+                #expect(row["choice"] as? String != "automatic")
+            }
+            let summary = try #require(rows.last { $0["summary"] != nil })
+            #expect(summary["rows"] as? Int == choices.count)
+            let shown = try run(options + ["--op", "scatter"]).output
+            #expect(shown.contains("Of 4 rows the choice is beyond 1.15 of the best in"), "\(shown)")
+        }
+
         @Test("A table that was measured is one that can be used, by flag and by variable")
         func tuning() throws {
             let tune = ["--tune", "tuned", "--op", "gather", "--op", "alltoallv", "--sweep-dies", "2", "-b", "1K"]

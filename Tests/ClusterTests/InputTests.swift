@@ -71,6 +71,7 @@ extension Commands {
                 (["bench", "collectives", "--json", "--format", "osu"], "contradict each other"),
                 (["bench", "collectives", "--gains", "--tune", "x"], "are two runs"),
                 (["bench", "collectives", "--gains", "--format", "osu"], "formats table and json"),
+                (["bench", "collectives", "--gains", "--choice"], "runs of their own"),
                 (["bench", "collectives", "--tune", ""], "--tune needs"),
                 (["verify", "--window", "0"], "--window"),
             ])
@@ -113,6 +114,39 @@ extension Commands {
             try refuse(
                 ["bench", "collectives", "--dies", "2"], setup: setup + "; export SOFTPOD_TUNING=table", code: code,
                 naming: text)
+        }
+
+        @Test("Rates in the environment that are none")
+        func rates() throws {
+            for (contents, text) in [
+                ("softpod-rates 1\\nhop 0", "SOFTPOD_RATES:line 2: hop is a number"),
+                ("softpod-tuning 1", "SOFTPOD_RATES:line 1: rates start with"),
+            ] {
+                let setup = "export SOFTPOD_RATES=\"$(printf '\(contents)')\""
+                try refuse(["info"], setup: setup, code: 65, naming: text)
+                try refuse(["run", "--dies", "2", "smoke"], setup: setup, code: 65, naming: text)
+            }
+        }
+
+        @Test(
+            "A cache of rates that cannot be trusted is measured anew, and one that cannot be written is done without",
+            arguments: [
+                ("printf nonsense >$file", true), ("printf 'softpod-rates 1\\nhop 1' >$file", true),
+                ("chmod 666 $file", true), ("rm $file; ln -s /dev/zero $file", true), (": >$file", true),
+                ("rm $file; mkdir $file", false), ("rm $file; mkfifo -m 600 $file", true), ("chmod 600 $file", nil),
+            ] as [(String, Bool?)])
+        func ratesCache(spoil: String, isKept: Bool?) throws {
+            let script = """
+                unset SOFTPOD_RATES; "$1" info >first; file=$(echo $XDG_CACHE_HOME/softpod/rates-*)
+                grep -q 'kept in' first || echo not kept >&2
+                \(spoil)
+                """
+            let end = try ClusterUnderTest(["info", "--json"], setup: "cd $TMPDIR; " + script).end()
+            #expect(end.code == 0, "\(end.messages)")
+            // On a busy machine something may not be measurable; then nothing is kept, and nothing to be said of that.
+            guard !end.messages.contains("not kept") else { return }
+            let place = isKept == nil ? "\"ratesFrom\":\"/" : "\"ratesFrom\":\"measured now"
+            #expect(end.output.replacing("\\/", with: "/").contains(place), "\(end.output)")
         }
 
         @Test("Tuning tables that are no files", arguments: ["/nowhere", "/", "/dev/zero"])

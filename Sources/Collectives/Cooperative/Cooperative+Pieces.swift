@@ -28,7 +28,15 @@ extension Cooperative {
             for start in stride(from: 0, to: call.source.byteCount, by: Work.copyByteCount) {
                 try spread(me, start, min(Work.copyByteCount, call.source.byteCount - start)) { _ in place }
             }
-        case .allToAll, .allToAllV:
+        case .allToAllV:
+            // Each writes what it has: where one receives most, all of them work for it.
+            for step in 0..<size {
+                let member = (me + step) % size
+                let out = call.outgoing(to: member, size, me: me)
+                let place = try posts.places(member).destination
+                try copy(from: me, source(me) + out.start, to: member, place, out.byteCount)
+            }
+        case .allToAll:
             // In rotated order, so that each window is read by one at a time.
             for step in 0..<size {
                 let member = (me + step) % size
@@ -168,11 +176,13 @@ extension Cooperative {
     private func foldPiece(_ begin: Int, _ length: Int, at target: Int, _ place: Int) throws(FabricError) {
         let endpoint = workspace.endpoint
         let tileByteCount = ReductionTile.capacity(call.type) * call.type.byteCount
+        // Looked at once a piece, and not for each tile of it.
+        for member in 0..<size { workspace.legs[member].remoteSource = try source(member) }
         var start = begin
         while start < begin + length {
             let byteCount = min(tileByteCount, begin + length - start)
             for member in 0..<size {
-                let offset = try source(member) + start
+                let offset = workspace.legs[member].remoteSource + start
                 guard let bytes = endpoint.peerBytes(team.member(member), at: offset, byteCount: byteCount) else {
                     preconditionFailure("members of a near team are mapped")
                 }

@@ -120,7 +120,7 @@ struct Cooperative {
             }
             try team.close()
             stage = .leaving
-        } else if total > Work.sharedByteCount {
+        } else if total > Work.sharedByteCount(call.operation, members: size) {
             team.setAnswer(Answer.pieces, 0)
             try team.open()
             stage = .working

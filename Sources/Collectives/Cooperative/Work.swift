@@ -26,7 +26,15 @@ struct Work {
     /// Work that moves at most this many bytes in all is done by the last arriver alone: two members would pass more lines.
     static let soloByteCount = 64 << 10
     /// Work that moves more than this is not shared: each member does its own part, and touches no pages of others but those it must.
-    static let sharedByteCount = 2 << 20
+    ///
+    /// Where the bytes are one member's, more is shared: none has a part of its own that keeps the processors busy. Even so all members
+    /// together map at most a gigabyte by it.
+    static func sharedByteCount(_ operation: CollectiveOperation, members: Int) -> Int {
+        switch operation {
+        case .broadcast, .gather, .scatter: max(2 << 20, min(32 << 20, (1 << 30) / members))
+        default: 2 << 20
+        }
+    }
 
     /// Cuts the work of a call.
     ///

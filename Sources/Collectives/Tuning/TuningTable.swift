@@ -1,8 +1,9 @@
-/// Which algorithm carries out a call that does not name one: a list of rules, of which the first that fits decides.
+/// Which algorithm carries out a call that does not name one: a list of rules, of which the first that fits decides. Where none fits,
+/// ``CostModel`` does.
 ///
 /// A pure function of what all members share: the operation, the size of the call as
 /// ``CollectiveCall/sharedByteCount(_:)`` counts it, the size of the team, and whether the cluster's dies outnumber the
-/// cores. All ranks must have the same table; ``CollectiveWorkspace/init(_:byteCount:tuning:)`` checks that.
+/// cores. All ranks must have the same table; ``CollectiveWorkspace/init(_:byteCount:tuning:rates:)`` checks that.
 ///
 /// - Complexity: a look-up reads the rules of one operation in order and allocates nothing.
 public struct TuningTable: Sendable, Equatable {
@@ -74,9 +75,10 @@ public struct TuningTable: Sendable, Equatable {
     ///   - byteCount: the size all members share; nil where there is none, and then only rules for any size fit.
     ///   - members: size of the team.
     ///   - sharesCores: whether the cluster's dies outnumber the cores.
+    /// - Returns: nil where no rule fits.
     public func algorithm(
         for operation: CollectiveOperation, byteCount: Int?, members: Int, sharesCores: Bool
-    ) -> CollectiveAlgorithm {
+    ) -> CollectiveAlgorithm? {
         let byteCount = byteCount ?? Int.max
         let raw = Int(operation.rawValue)
         for index in starts[raw]..<starts[raw + 1] {
@@ -85,12 +87,7 @@ public struct TuningTable: Sendable, Equatable {
                 return rule.algorithm
             }
         }
-        return Self.otherwise(operation)
-    }
-
-    /// What is used where no rule fits.
-    static func otherwise(_ operation: CollectiveOperation) -> CollectiveAlgorithm {
-        operation == .sendReceive ? .push : .cooperative
+        return nil
     }
 
     /// A number that tells tables apart; ranks compare it before the first collective.

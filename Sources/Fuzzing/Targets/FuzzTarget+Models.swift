@@ -80,6 +80,18 @@ extension FuzzTarget {
                 try model(input) { _ = try PromptText.parse(input, file: "fuzz") }
             }
         },
+        FuzzTarget("rates of a machine", weight: 4) {
+            FuzzSubject(examples: [Array(MachineRates(cores: 2).text.utf8)], isText: true) { input, _ in
+                do {
+                    let rates = try MachineRates(text: String(decoding: input, as: UTF8.self))
+                    try FuzzFinding.require(try MachineRates(text: rates.text) == rates, "written again they differ")
+                    return true
+                } catch let error as TuningError {
+                    try checkMessage("\(error)", input)
+                    return false
+                }
+            }
+        },
         FuzzTarget("tuning table", weight: 8) {
             FuzzSubject(examples: [Array(FuzzTexts.tuning.utf8)], isText: true) { input, _ in
                 do {

@@ -32,8 +32,8 @@ public struct ModelPlacement: Sendable, Equatable {
     public var textLimit: Int
     /// Requests a die may have to keep at the same time.
     public var requestLimit: Int
-    /// Which algorithms the collectives of the step use; the same at every die.
-    public var tuning = TuningTable.standard
+    /// Which algorithms the collectives of the step use, before any that are chosen; the same at every die.
+    public var tuning: TuningTable?
 
     /// Tokens of a split and of an attention block: part of the numerics, the same for every layout.
     public static let splitLength = 64

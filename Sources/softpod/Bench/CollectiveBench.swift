@@ -30,7 +30,7 @@ final class CollectiveBench {
         self.plan = plan
         die.setPhase("bench set-up")
         world = Team.world(die.endpoint)
-        let tuning = try plan.tuning.map { text throws(TuningError) in try TuningTable(text: text) } ?? .standard
+        let tuning = try plan.tuning.map { text throws(TuningError) in try TuningTable(text: text) }
         let workspace = try CollectiveWorkspace(
             world, byteCount: CollectivePlan.workspaceByteCount, tuning: tuning)
         if plan.lanes > 1 { workspace.lane = try Lane(die.endpoint) }
@@ -102,13 +102,21 @@ final class CollectiveBench {
             TrialData(trial, me: $0.rank, endpoint: die.endpoint, area: area, folded: folded)
         }
         try data?.fill()
-        let runs = try algorithms.map { algorithm in
-            let run = AlgorithmRun(algorithm, data: data, collective: collective)
+        var runs: [AlgorithmRun] = []
+        // The place of what automatic stands for, among those that are run.
+        var chosen: Int?
+        for algorithm in algorithms {
+            let meant = try algorithm == .automatic && algorithms.count > 1 ? choice(trial, data) : algorithm
+            if algorithm == .automatic { chosen = runs.firstIndex { $0.algorithm == meant } ?? runs.count }
+            guard !runs.contains(where: { $0.algorithm == meant }) else { continue }
+            let run = AlgorithmRun(meant, data: data, collective: collective)
             try prepare(run)
-            return run
+            runs.append(run)
         }
         for batch in 1...plan.repetitions {
-            for run in runs {
+            // Each time another is first, as what ran before is in the caches.
+            for turn in runs.indices {
+                let run = runs[(batch + turn) % runs.count]
                 // What the last batch leaves is judged; in place it leaves nothing to judge, so there one more call is
                 // made.
                 let isJudged = plan.checks && batch == plan.repetitions
@@ -122,7 +130,28 @@ final class CollectiveBench {
         if hasLimits { measured.barrierNanoseconds = min(measured.barrierNanoseconds, try limits.barrier(team)) }
         var event = CollectiveEvent()
         for run in runs { event.figures.append(figure(run, trial, cost, measured)) }
+        if let chosen, plan.showsChoice {
+            event.figures[chosen].choice = runs[chosen].algorithm.text
+            var figure = event.figures[chosen]
+            figure.algorithm = "automatic"
+            // What only automatic asked for has no row of its own.
+            if algorithms.contains(runs[chosen].algorithm) {
+                event.figures.append(figure)
+            } else {
+                event.figures[chosen] = figure
+            }
+        }
         try tell(event)
+    }
+
+    /// What automatic stands for, the same at every die, also at those outside the team.
+    private func choice(_ trial: CollectiveTrial, _ data: TrialData?) throws -> CollectiveAlgorithm {
+        guard plan.showsChoice else { return .automatic }
+        let nothing = Region(offset: 0, byteCount: 0)
+        let call = trial.call(
+            collective?.team.rank ?? 0, source: data?.source ?? nothing, destination: data?.destination ?? nothing,
+            algorithm: .automatic)
+        return collective?.resolve(call) ?? .automatic
     }
 
     /// The limits a floor needs, over the row's own working set.

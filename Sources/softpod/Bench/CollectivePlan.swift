@@ -29,6 +29,8 @@ struct CollectivePlan: Codable, Sendable {
     var team: BenchTeam
     var seed: UInt64
     var tuning: String?
+    /// Whether automatic is the algorithm that it chooses, which is named.
+    var showsChoice = false
 
     /// Bytes of slots for pushed reductions; see ``CollectiveWorkspace``.
     static let workspaceByteCount = 1 << 20
@@ -91,6 +93,8 @@ struct CollectiveFigure: Codable, Sendable {
     var operation: String
     var algorithm: String
     var fraction: Double?
+    /// What `automatic` stands for in this row.
+    var choice: String?
     /// Members of a team, and teams at once.
     var members: Int
     var teams: Int

@@ -6,7 +6,7 @@ internal import Tensors
 /// The flags that say which rows are measured and how; letters as in nccl-tests.
 struct CollectiveSweep: ParsableArguments {
     /// What the rows are for.
-    enum Mode { case rows, gains, tuning }
+    enum Mode { case rows, gains, tuning, choice }
 
     @Option(name: [.customLong("op")], help: "Operation, or all; may be given several times.")
     var operations: [String] = []
@@ -30,7 +30,7 @@ struct CollectiveSweep: ParsableArguments {
     @Option(help: "Batches of each row.") var repetitions = 11
     @Option(
         help: ArgumentHelp(
-            "About how long the batches of a row may take; longer ones have fewer calls. Default 1, with --tune 0.2.",
+            "About how long the batches of a row may take; longer ones have fewer calls. Default 1, with --tune and --choice 0.2.",
             valueName: "seconds"))
     var rowSeconds: Double?
     @Option(name: [.customShort("c"), .long], help: "1: judge the results of every row; 0: do not.") var check = 1
@@ -103,10 +103,10 @@ struct CollectiveSweep: ParsableArguments {
     func plan(_ mode: Mode, _ format: CollectiveFormat, dies: Int, seed: UInt64) throws -> CollectivePlan {
         var plan = CollectivePlan(
             groups: [], iterations: iterations, warmUp: warmUp, repetitions: repetitions,
-            rowSeconds: rowSeconds ?? (mode == .tuning ? 0.2 : 1), checks: check == 1, type: type,
+            rowSeconds: rowSeconds ?? (mode == .tuning || mode == .choice ? 0.2 : 1), checks: check == 1, type: type,
             reduction: reduction, isInPlace: inPlace, lanes: lanes, team: team, seed: seed)
         let members = team.shapes(dies: dies, seed: seed)[0].size
-        for operation in chosenOperations where mode == .rows || operation != .barrier {
+        for operation in chosenOperations where mode == .rows || mode == .choice || operation != .barrier {
             let algorithms = chosenAlgorithms(mode).filter { text in
                 text == "automatic" || CollectiveAlgorithm(text: text)?.carries(operation) == true
             }
@@ -129,14 +129,14 @@ struct CollectiveSweep: ParsableArguments {
     }
 
     private func chosenAlgorithms(_ mode: Mode) -> [String] {
-        let fractions = fraction.isEmpty && mode != .rows ? [0.25, 0.4, 0.5, 0.75] : fraction
+        let fractions = fraction.isEmpty && (mode == .gains || mode == .tuning) ? [0.25, 0.4, 0.5, 0.75] : fraction
         let isAll = algorithm.isEmpty || algorithm.contains("all")
         let names =
             mode == .gains
             ? ["pull", "push", "concurrent", "tuned"]
             : isAll ? CollectiveCatalog.algorithms.map(\.name) : algorithm
         var texts: [String] = []
-        for name in names {
+        for name in mode == .choice ? names + ["automatic"] : names {
             let isBare = name == "concurrent"
             let forms =
                 isBare && !fractions.isEmpty

@@ -5,7 +5,7 @@ internal import SharedMemory
 
 /// Turns measured rows into a tuning table, and writes it.
 enum TuningFile {
-    /// An algorithm replaces the one that ships only if it is faster by more than this: less is noise.
+    /// An algorithm replaces the one that is chosen without a table only if it is faster by more than this: less is noise.
     static let margin = 0.05
 
     /// Refuses a place that cannot be written, before an hour of measuring is lost.
@@ -32,7 +32,10 @@ enum TuningFile {
     ///
     /// Each cluster's size is the largest its rules fit, the largest of each kind of cores fits all beyond; each
     /// measured size of a call likewise. Neighbours that say the same become one rule.
-    static func table(_ figures: [(dies: Int, figure: CollectiveFigure)], cores: Int) -> TuningTable {
+    static func table(
+        _ figures: [(dies: Int, figure: CollectiveFigure)], rates: MachineRates
+    ) -> TuningTable {
+        let cores = rates[.cores]
         var rules: [TuningTable.Rule] = []
         for operation in CollectiveOperation.allCases {
             for kind in [TuningTable.Cores.own, .shared] {
@@ -42,16 +45,16 @@ enum TuningFile {
                 let clusters = Set(own.map(\.dies)).sorted()
                 for dies in clusters {
                     let rows = own.filter { $0.dies == dies }.map(\.figure)
-                    rules += bySize(operation, rows, kind, members: dies, isLast: dies == clusters.last)
+                    let model = CostModel(rates, members: dies, sharesCores: kind == .shared)
+                    rules += bySize(operation, rows, kind, model, isLast: dies == clusters.last)
                 }
             }
         }
-        // What was not measured stays as it ships.
-        return TuningTable(rules + TuningTable.standard.rules)
+        return TuningTable(rules)
     }
 
     private static func bySize(
-        _ operation: CollectiveOperation, _ rows: [CollectiveFigure], _ kind: TuningTable.Cores, members: Int,
+        _ operation: CollectiveOperation, _ rows: [CollectiveFigure], _ kind: TuningTable.Cores, _ model: CostModel,
         isLast: Bool
     ) -> [TuningTable.Rule] {
         let sizes = Set(rows.map(\.byteCount)).sorted()
@@ -60,21 +63,19 @@ enum TuningFile {
         let groups = sharesSize ? sizes.map { size in rows.filter { $0.byteCount == size } } : [rows]
         var rules: [TuningTable.Rule] = []
         for (index, group) in groups.enumerated() {
-            let standard = TuningTable.standard.algorithm(
-                for: operation, byteCount: sharesSize ? sizes[index] : nil, members: members,
-                sharesCores: kind == .shared)
-            guard let algorithm = fastest(group, standard) else { continue }
+            let usual = model.choice(operation, byteCount: sharesSize ? sizes[index] : nil)
+            guard let algorithm = fastest(group, usual) else { continue }
             if rules.last?.algorithm == algorithm { rules.removeLast() }
             rules.append(
                 TuningTable.Rule(
                     operation, byteCount: index == groups.count - 1 ? .max : sizes[index],
-                    members: isLast ? .max : members, cores: kind, algorithm))
+                    members: isLast ? .max : model.members, cores: kind, algorithm))
         }
         return rules
     }
 
-    /// The algorithm with the least product of medians over the sizes, unless the one that ships is nearly as fast.
-    private static func fastest(_ rows: [CollectiveFigure], _ standard: CollectiveAlgorithm) -> CollectiveAlgorithm? {
+    /// The algorithm with the least product of medians over the sizes, unless the usual one is nearly as fast.
+    private static func fastest(_ rows: [CollectiveFigure], _ usual: CollectiveAlgorithm) -> CollectiveAlgorithm? {
         var times: [(algorithm: CollectiveAlgorithm, time: Double)] = []
         for row in rows {
             let text = row.fraction.map { "\(row.algorithm):\($0)" } ?? row.algorithm
@@ -86,12 +87,12 @@ enum TuningFile {
             }
         }
         guard let best = times.min(by: { $0.time < $1.time }) else { return nil }
-        let shipped = times.first { $0.algorithm == standard }?.time ?? .infinity
-        return shipped <= best.time * (1 + margin) ? standard : best.algorithm
+        let time = times.first { $0.algorithm == usual }?.time ?? .infinity
+        return time <= best.time * (1 + margin) ? usual : best.algorithm
     }
 
     static func write(_ figures: [(dies: Int, figure: CollectiveFigure)], to path: String) throws {
-        let table = table(figures, cores: WaitPolicy.usableCores)
+        let table = table(figures, rates: try RatesSource.find().rates)
         do {
             try Data(table.text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {

@@ -28,6 +28,7 @@ struct AgentCommand: ParsableCommand {
                 throw InputError(
                     .usage, "softpod agent is started by softpod itself and reads an invitation from standard input")
             }
+            try RatesSource.hand()
             let identity = HostAgent.Identity(
                 tasks: firstTask..<firstTask + tasks, taskCount: taskCount, commit: RunFacts.commit,
                 topologyDigest: topologyDigest)

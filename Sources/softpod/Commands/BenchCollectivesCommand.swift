@@ -10,7 +10,7 @@ internal import Tensors
 struct BenchCollectivesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "collectives",
-        abstract: "Collectives by each algorithm, size and fraction, as ratios to a floor; gains; tuning.",
+        abstract: "Collectives by each algorithm, size and fraction, as ratios to a floor; gains; choice; tuning.",
         discussion: """
             bytes is what nccl-tests means by size: the block of one die for broadcast, reduce, allreduce and \
             sendreceive; the whole buffer of all blocks for allgather, reducescatter, alltoall, gather and scatter \
@@ -42,6 +42,8 @@ struct BenchCollectivesCommand: ParsableCommand {
     @Flag(help: "The same as --format json.") var json = false
     @Flag(help: "What concurrent push and pull gains over the better of push and pull, for each operation and size.")
     var gains = false
+    @Flag(help: "What automatic chooses beside the best algorithm of the same run, for each operation and size.")
+    var choice = false
     @Option(
         help: ArgumentHelp("Measure every algorithm and write the fastest as a tuning table.", valueName: "file"))
     var tune: String?
@@ -51,7 +53,11 @@ struct BenchCollectivesCommand: ParsableCommand {
             throw ValidationError("--json and --format \(format.rawValue) contradict each other.")
         }
         if gains, tune != nil { throw ValidationError("--gains and --tune are two runs.") }
-        if gains, chosenFormat.isBySection { throw ValidationError("--gains has the formats table and json.") }
+        if choice, gains || tune != nil { throw ValidationError("--choice, --gains and --tune are runs of their own.") }
+        if choice, sweep.team == .random { throw ValidationError("--choice has no team that leaves dies out.") }
+        if gains || choice, chosenFormat.isBySection {
+            throw ValidationError("--gains and --choice have the formats table and json.")
+        }
         if gains, !sweep.algorithm.isEmpty { throw ValidationError("--gains chooses the algorithms itself.") }
         if let seconds = sweep.rowSeconds,
             seconds / Double(max(sweep.repetitions, 1)) > (cluster.givenDeadline ?? 60) / 2
@@ -71,7 +77,7 @@ struct BenchCollectivesCommand: ParsableCommand {
                 try HostSession.requireOneHost("--tune measures a table of one host's dies, by their number")
                 try TuningFile.check(tune)
             }
-            let mode: CollectiveSweep.Mode = gains ? .gains : tune == nil ? .rows : .tuning
+            let mode: CollectiveSweep.Mode = gains ? .gains : choice ? .choice : tune == nil ? .rows : .tuning
             let seed = sweep.seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
             let tuningText = try tuning.text()
             var all: [(dies: Int, figure: CollectiveFigure)] = []
@@ -79,11 +85,13 @@ struct BenchCollectivesCommand: ParsableCommand {
             for dies in sweep.dies(cluster, mode) {
                 var plan = try sweep.plan(mode, chosenFormat, dies: dies, seed: seed)
                 plan.tuning = tuningText
+                plan.showsChoice = choice
                 let figures = try measure(plan, dies: dies)
                 wrong += figures.compactMap(\.wrong).reduce(0, +)
                 all += figures.map { (dies, $0) }
             }
             if gains { GainsTable(all).print(Report(json: chosenFormat == .json)) }
+            if choice { ChoiceTable(all).print(Report(json: chosenFormat == .json)) }
             if wrong > 0 {
                 let rows = all.filter { ($0.figure.wrong ?? 0) > 0 }.map { dies, figure in
                     "\(figure.wrong ?? 0) elements of \(figure.operation) by \(figure.algorithm), \(figure.byteCount) bytes, \(dies) dies"
@@ -122,12 +130,16 @@ struct BenchCollectivesCommand: ParsableCommand {
             for limit in said.limits { writer.limit(limit) }
             for figure in said.figures {
                 figures.append(figure)
-                if gains { progress.advance("\(figure.operation) \(figure.byteCount)") } else { writer.figure(figure) }
+                if gains || choice {
+                    progress.advance("\(figure.operation) \(figure.byteCount)")
+                } else {
+                    writer.figure(figure)
+                }
             }
         }
         progress.finish()
         try Failure.check(outcome)
-        if !gains { writer.finish() }
+        if !gains, !choice { writer.finish() }
         return figures
     }
 }

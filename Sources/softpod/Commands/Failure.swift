@@ -43,6 +43,7 @@ enum Failure {
         _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void = { _ in }
     ) throws -> ClusterOutcome {
         _ = ignoredVariables
+        try RatesSource.hand()
         let tell: (ClusterEvent) -> Void = { event in
             onEvent(event)
             if case .failed(let report) = event { Report.remark(report) }

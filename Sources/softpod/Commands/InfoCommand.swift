@@ -109,7 +109,11 @@ struct InfoCommand: ParsableCommand {
         let memory = outlook.freeByteCount
         let variables = AscendVariable.present(in: ProcessInfo.processInfo.environment)
         let chosen = try tuning.chosen()
-        let table = chosen?.table ?? .standard
+        let source = try RatesSource.find()
+        let counts = Set([source.rates[.cores], 8, 16]).filter { $0 > 1 }
+        let models = counts.sorted().map { dies in
+            CostModel(source.rates, members: dies, sharesCores: dies > source.rates[.cores])
+        }
         var row = Row([
             "version": .text(RunFacts.commit), "host": .text(ProcessControl.hostName),
             "processor": .text(ProcessControl.processorName), "cores": .integer(WaitPolicy.usableCores),
@@ -136,13 +140,24 @@ struct InfoCommand: ParsableCommand {
                 ? .absent : .text(variables.map(EnvironmentTable.short).joined(separator: "; ")),
             "comparesCalls": .text(Endpoint.comparesCalls ? "yes (SOFTPOD_COMPARE_CALLS=1)" : "no"),
             "countsTiers": .text(Endpoint.countsTiers ? "yes (SOFTPOD_COUNT_TIERS=1)" : "no"),
-            "tuning": .text(chosen.map { $0.path } ?? "the table that ships"),
+            "tuning": .text(chosen.map { $0.path } ?? "by the rates of the machine"),
+            "ratesFrom": .text(source.place),
         ])
         let report = Report(json: json)
+        for kind in MachineRates.Kind.allCases where kind != .cores {
+            row.append(
+                kind.name + (kind.unit == "MB/s" ? "MBps" : kind.unit == "ns" ? "Nanoseconds" : "Bytes"),
+                .integer(source.rates[kind]))
+        }
+        let table = chosen?.table ?? TuningTable(models.flatMap(\.table.rules))
         if json { row.append("tuningTable", .text(table.text)) }
         report.facts(row)
         if !json {
-            report.line("tuning: which algorithm carries out a call; the first rule that fits decides")
+            report.line(
+                chosen == nil
+                    ? "tuning: what is chosen for teams of \(models.map { "\($0.members)" }.joined(separator: ", ")) dies of one "
+                        + "host"
+                    : "tuning: which algorithm carries out a call; the first rule that fits decides, else the rates do")
             for line in table.text.split(separator: "\n").dropFirst() { report.line("  " + line) }
             Report(json: false).rows(
                 EnvironmentTable.rows(AscendVariable.all, ProcessInfo.processInfo.environment),

@@ -10,11 +10,11 @@ struct TuningOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Tuning table that chooses the algorithms of collectives, as bench collectives --tune writes it. By default the file \
-            that SOFTPOD_TUNING names, else the table that ships.
+            that SOFTPOD_TUNING names. Where no rule fits, or there is no table, the rates of the machine decide.
             """, valueName: "file"))
     var tuning: String?
 
-    /// The table of the file, with the file's name; nil where the one that ships is to be used.
+    /// The table of the file, with the file's name; nil where there is none.
     func chosen() throws -> (path: String, table: TuningTable)? {
         let path = tuning ?? ProcessInfo.processInfo.environment["SOFTPOD_TUNING"] ?? ""
         if path.isEmpty {

@@ -15,7 +15,7 @@ struct ModelPlan: Codable, Sendable {
     var rowLimit: Int
     var textLimit: Int
     var requestLimit: Int
-    /// The tuning table as text; nil for the one that ships.
+    /// The tuning table as text; nil for none.
     var tuning: String?
 
     /// What the plan's words stand for; the command has checked them, so a failure is another build's payload.
