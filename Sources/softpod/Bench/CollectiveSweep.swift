@@ -103,7 +103,8 @@ struct CollectiveSweep: ParsableArguments {
     func plan(_ mode: Mode, _ format: CollectiveFormat, dies: Int, seed: UInt64) throws -> CollectivePlan {
         var plan = CollectivePlan(
             groups: [], iterations: iterations, warmUp: warmUp, repetitions: repetitions,
-            rowSeconds: rowSeconds ?? (mode == .tuning ? 0.2 : mode == .choice ? 0.5 : 1), checks: check == 1, type: type,
+            rowSeconds: rowSeconds ?? (mode == .tuning ? 0.2 : mode == .choice ? 0.5 : 1), checks: check == 1,
+            type: type,
             reduction: reduction, isInPlace: inPlace, lanes: lanes, team: team, seed: seed)
         let members = team.shapes(dies: dies, seed: seed)[0].size
         for operation in chosenOperations where mode == .rows || mode == .choice || operation != .barrier {
