@@ -30,7 +30,7 @@ struct CollectiveSweep: ParsableArguments {
     @Option(help: "Batches of each row.") var repetitions = 11
     @Option(
         help: ArgumentHelp(
-            "About how long the batches of a row may take; longer ones have fewer calls. Default 1, with --tune and --choice 0.2.",
+            "About how long the batches of a row may take; longer ones have fewer calls. Default 1, with --tune 0.2, with --choice 0.5.",
             valueName: "seconds"))
     var rowSeconds: Double?
     @Option(name: [.customShort("c"), .long], help: "1: judge the results of every row; 0: do not.") var check = 1
@@ -103,7 +103,8 @@ struct CollectiveSweep: ParsableArguments {
     func plan(_ mode: Mode, _ format: CollectiveFormat, dies: Int, seed: UInt64) throws -> CollectivePlan {
         var plan = CollectivePlan(
             groups: [], iterations: iterations, warmUp: warmUp, repetitions: repetitions,
-            rowSeconds: rowSeconds ?? (mode == .tuning || mode == .choice ? 0.2 : 1), checks: check == 1, type: type,
+            rowSeconds: rowSeconds ?? (mode == .tuning ? 0.2 : mode == .choice ? 0.5 : 1), checks: check == 1,
+            type: type,
             reduction: reduction, isInPlace: inPlace, lanes: lanes, team: team, seed: seed)
         let members = team.shapes(dies: dies, seed: seed)[0].size
         for operation in chosenOperations where mode == .rows || mode == .choice || operation != .barrier {
