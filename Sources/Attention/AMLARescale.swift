@@ -1,7 +1,7 @@
 internal import Kernels
 internal import Tensors
 
-/// AMLA: the accumulator is rescaled by integer adds on exponents (`attention.md` 1.3).
+/// AMLA: the accumulator is rescaled by integer adds on exponents (arXiv 2509.25224).
 ///
 /// For a row maximum m the scale is 2^n with n = round(-m / ln 2), halves away from zero, so that the factor between two
 /// blocks is a power of two and the rescale one guarded integer add. What 2^n misses is s = 2^n e^m in [2^-1/2, 2^1/2],
@@ -36,7 +36,7 @@ public enum AMLARescale: RescalePolicy {
         public var c: Float
     }
 
-    /// n, s32, s16 and c for a row maximum (the table of `attention.md` 1.4).
+    /// n, s32, s16 and c for a row maximum (arXiv 2509.25224).
     public static func scale(maximum m: Float, precision: AttentionPrecision) -> Scale {
         let farthest: Float = 2.5e38  // Keeps n finite for every finite m.
         let n = max(-farthest, min((-m * 1.442_695_04).rounded(.toNearestOrAwayFromZero), farthest))

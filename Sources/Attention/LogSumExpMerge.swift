@@ -1,7 +1,7 @@
 public import Kernels
 internal import Tensors
 
-/// The state algebra of FlashInfer: a set of keys is its normalised output and its log-sum-exp (`attention.md` 4.2).
+/// The state algebra of FlashInfer: a set of keys is its normalised output and its log-sum-exp (arXiv 2501.01005, section 2.2).
 ///
 /// Merging is commutative and associative up to rounding, with (0, -inf) as identity. It agrees with the merge of partial
 /// states within rounding, not bit for bit; it serves outputs that come already divided.

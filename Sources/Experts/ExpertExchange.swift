@@ -15,7 +15,7 @@ public import Fabric
 /// Slots and counts are put before the flag is signalled (release); the reader waits for the flag (acquire).
 ///
 /// ## Source
-/// `cloudmatrix.md` 2.2-2.4 and 6.2, `expert-parallel.md` 1.3-1.4; see ``ExpertLayout`` for the bytes and for why two halves
+/// CloudMatrix384, arXiv 2506.12708, section 4.2.1, and DeepEP's low-latency kernels; see ``ExpertLayout`` for the bytes and for why two halves
 /// are enough. `OracleExperts` judges it.
 ///
 /// - Complexity: a dispatch puts `rows * (16 + payload)` bytes and reads as many; a combine `rows * payload`.

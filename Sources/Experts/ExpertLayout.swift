@@ -34,7 +34,8 @@
 ///
 /// ## Source
 /// Slots fixed in advance for each (local expert, source), the metadata triple, the flag that carries a count, and the two
-/// halves: `cloudmatrix.md` 2.2-2.4 and 6.2; private slots with the index counted at the sender: `expert-parallel.md` 1.3.
+/// halves: CloudMatrix384, arXiv 2506.12708, section 4.2.1; private slots with the index counted at the sender: DeepEP's
+/// low-latency kernels (github.com/deepseek-ai/DeepEP).
 /// With `slotAlignment: 512` the slots have the published sizes.
 public struct ExpertLayout: Sendable, Equatable {
     /// Routed experts in all, E.

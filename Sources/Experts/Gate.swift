@@ -8,7 +8,7 @@ internal import Kernels
 /// Every tie goes to the lowest index; a NaN counts as −∞, so that a broken row still gives distinct experts.
 ///
 /// ## Source
-/// `expert-parallel.md` 6; `Oracle/OracleGate.swift` is the slow twin.
+/// DeepSeek-V3, arXiv 2412.19437, section 2.1.2, and its public inference code; `Oracle/OracleGate.swift` is the slow twin.
 public struct Gate: Sendable, Equatable {
     /// Routed experts.
     public let expertCount: Int

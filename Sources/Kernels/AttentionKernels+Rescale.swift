@@ -55,7 +55,7 @@ public enum AttentionMath {
     public static func log(_ x: Float) -> Float { softpod_attention_log(x) }
 }
 
-/// Multiplication by a power of two as one integer add on the bits of a float (`attention.md` 1.2).
+/// Multiplication by a power of two as one integer add on the bits of a float (arXiv 2509.25224).
 ///
 /// For a normal x whose exponent stays in range, adding n * 2^23 to the bits gives exactly x * 2^n. The guard makes it
 /// total: where the resulting exponent would be 0 or less, and for zeros and denormals, the result is the zero of x's

@@ -59,7 +59,7 @@ public enum QuantisedRows {
     /// that decoding it gives NaN everywhere.
     ///
     /// ## Source
-    /// The per-token rule of the fused dispatch kernel (`cloudmatrix.md` 6.2): stored scale m / 127, q = round(x * 127 / m).
+    /// The per-token rule of the fused dispatch kernel (arXiv 2506.12708, section 4.2.1): stored scale m / 127, q = round(x * 127 / m).
     public static func encodeInt8(
         _ row: Span<Float>, into bytes: inout MutableRawSpan, portable: Bool = false
     ) -> Float {

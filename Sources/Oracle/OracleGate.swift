@@ -7,7 +7,7 @@ public enum OracleGate {
     /// divided by their sum plus 1e-20 if `normalises`, times `scale`.
     ///
     /// ## Source
-    /// `expert-parallel.md` 6, after DeepSeek's inference code: experts of other groups are out of the question (-inf).
+    /// After DeepSeek's inference code: experts of other groups are out of the question (-inf).
     public static func select(
         logits: [Double], bias: [Double], groups: Int, groupsKept: Int, expertsPerToken: Int, normalises: Bool,
         scale: Double

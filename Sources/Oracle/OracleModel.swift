@@ -4,7 +4,7 @@
 /// code it judges. Plain RoPE only.
 ///
 /// ## Source
-/// `attention.md` 6.1 (non-absorbed form), `expert-parallel.md` 6; tensor names as in the public implementation.
+/// DeepSeek-V3, arXiv 2412.19437, section 2.1 (non-absorbed form); tensor names as in the public implementation.
 public struct OracleModel {
     /// The numbers of a `config.json` the oracle needs.
     public struct Sizes: Sendable {

@@ -6,7 +6,7 @@ import Testing
 struct AMLAVectorTests {
     @Test("n, s32, s16 and c are those measured for the published kernel")
     func scales() {
-        // attention.md 1.4; s32 and c to the digits printed there.
+        // arXiv 2509.25224; s32 and c to the digits printed there.
         for (m, n, s32, s16, c): (Float, Float, Float, UInt16, Float) in [
             (1.0, -1, 1.3591409, 0x3FAE, 0.9998278),
             (-0.3, 0, 0.7408182, 0x3F3E, 0.9981551),

@@ -16,7 +16,7 @@ struct Fixture {
 
     var tokenCount: Int { keys.count / shape.width }
 
-    /// The distributions of the error table in attention.md 1.8.
+    /// The distributions of the error table of AMLA (arXiv 2509.25224).
     enum Distribution: String, CaseIterable {
         case narrowNormal, normal, wideNormal, uniform, flashMLA
 

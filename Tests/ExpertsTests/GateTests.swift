@@ -16,7 +16,7 @@ struct GateTests {
 
     @Test("the published vector gives experts 3 and 0 with its weights")
     func goldenVector() {
-        // expert-parallel.md 6.
+        // DeepSeek-V3, arXiv 2412.19437, section 2.1.2.
         let gate = Gate(
             expertCount: 8, groupCount: 4, groupsPerToken: 2, expertsPerToken: 2, normalises: true, scale: 2.5)
         let (experts, weights) = Self.select(

@@ -42,7 +42,7 @@ struct ExponentAddTests {
 
     @Test("reproduces the measured vectors of the paper's identity")
     func vectors() {
-        // attention.md 1.4: eps there is c ratio - 1, which enters the increment times 1.5.
+        // arXiv 2509.25224: eps there is c ratio - 1, which enters the increment times 1.5.
         let half = ExponentAdd.increment(exponent: -1)
         let slightly = ExponentAdd.increment(exponent: 0, compensation: 1.5 * 0.001)
         #expect(half == -8_388_608)

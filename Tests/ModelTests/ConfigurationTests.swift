@@ -41,7 +41,7 @@ struct ConfigurationTests {
 
     @Test("DeepSeek-V3's YaRN gives the published figures")
     func yarn() throws {
-        // attention.md 6.2: correction dimensions 10 and 23, softmax factor 1.8738542, cosine factor 1.
+        // YaRN (arXiv 2309.00071) with the published factors: correction dimensions 10 and 23, softmax factor 1.8738542, cosine factor 1.
         let model = try Self.parse([
             "qk_rope_head_dim": "64", "qk_nope_head_dim": "128",
             "rope_scaling": """

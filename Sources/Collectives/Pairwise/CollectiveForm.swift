@@ -12,7 +12,7 @@ public enum CollectiveForm: Sendable, Equatable, CustomStringConvertible {
     case concurrent(fraction: Double)
 
     /// The fraction that keeps both queues of the modelled die equally busy, for reads of 164 GB/s, writes of 135 GB/s and a
-    /// local leg of 0.58 of a remote read (`cloudmatrix.md` 4.3, derived).
+    /// local leg of 0.58 of a remote read (arXiv 2506.12708, table 1, derived).
     public static let balancedFraction = 0.4
 
     /// The fraction that is best where windows are mapped on one host and loads cost what stores do: no queue is left idle by moving all

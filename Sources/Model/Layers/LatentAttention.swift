@@ -11,7 +11,7 @@ internal import Tensors
 /// ```
 ///
 /// ## Source
-/// `attention.md` 6.1. The expansion (UK, UV) stays in BF16 also where projections are INT8: its scale would lie along the
+/// DeepSeek-V2, arXiv 2405.04434, section 2.1. The expansion (UK, UV) stays in BF16 also where projections are INT8: its scale would lie along the
 /// summed dimension.
 struct LatentAttention: Sendable {
     /// What the core needs of a batch.

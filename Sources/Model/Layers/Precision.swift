@@ -7,7 +7,7 @@ public enum Precision: String, CaseIterable, Sendable, CustomStringConvertible {
     /// Projections and experts in INT8, weights with a scale per output channel, activations with one per token, taken from
     /// its largest magnitude. Embedding, norms, gate, latent expansion and output layer as in ``bfloat16``; expert rows go
     /// out in INT8 with their scale and come back in BF16. Activations inside a block have a second INT8 term for what the
-    /// first leaves out. After `cloudmatrix.md` 2.10.
+    /// first leaves out. After CloudMatrix384, arXiv 2506.12708, section 4.5.
     case int8
 
     /// The name used on the command line and in tables.

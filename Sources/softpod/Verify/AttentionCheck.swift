@@ -12,7 +12,7 @@ struct AttentionCheck: Check {
     var judge: String { "error <= \(bound) of Float64; distributed bit for bit" }
 
     /// Relative Frobenius error. Float32: 4 heads, at most 200 keys, sums of rounded products of O(1). BF16: the worst cell
-    /// of the error table for AMLA is 1.9e-3 (`attention.md` 1.8), with 20 % for the draw and headroom for short sequences.
+    /// of the error table for AMLA is 1.9e-3 (arXiv 2509.25224), with 20 % for the draw and headroom for short sequences.
     private var bound: Double { precision == .float32 ? 1e-5 : 4e-3 }
 
     static var all: [any Check] {
