@@ -165,11 +165,11 @@ extension RealClusters {
         @Test("An agent of another version than its coordinator says so and goes")
         func coordinatorVersion() throws {
             var frame = HostMessage.links(run: 1, []).encoded
-            frame[4] = 3
+            frame[4] = HostMessage.version + 1
             let end = try agent(answer: frame)
             #expect(
                 end.messages == [
-                    "softpod: host here: refused: the coordinator speaks version 3 of the protocol, this build \(HostMessage.version)"
+                    "softpod: host here: refused: the coordinator speaks version \(HostMessage.version + 1) of the protocol, this build \(HostMessage.version)"
                 ])
             #expect(end.code == 76)
             expectNothingLeft(end)

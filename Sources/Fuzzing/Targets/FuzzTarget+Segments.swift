@@ -7,7 +7,7 @@ extension FuzzTarget {
     static let segments: [FuzzTarget] = [
         FuzzTarget("segment header", weight: 4) {
             let (image, byteCount) = try segmentImage()
-            return FuzzSubject(examples: [Array(image[..<128])]) { input, random in
+            return FuzzSubject(examples: [Array(image[..<192])]) { input, random in
                 // The first page is the input; the rest is as it was, or of another length.
                 var page = input.prefix(4096) + Array(repeating: 0, count: max(0, 4096 - input.count))
                 page += image[4096...]

@@ -1,5 +1,8 @@
 public import SharedMemory
 
+/// When a wait gives up.
+public typealias WaitDeadline = Deadline
+
 extension Endpoint {
     /// Waits until a word of this die's own window compares as asked, and returns its value.
     ///
@@ -33,6 +36,27 @@ extension Endpoint {
         checkWord(rank, offset, 8)
         return comparison.holds(word(at: offset).loadAcquiring(), target)
     }
+
+    /// Waits until a rising word of this die's own window is at least `target`, and returns what it then is.
+    ///
+    /// As ``wait(at:until:_:deadline:peer:operation:)``, which says how it wakes and what it acquires.
+    @inlinable
+    @discardableResult
+    public func wait(
+        at offset: Int, reaches target: UInt64, deadline: Deadline? = nil, peer: Int? = nil,
+        operation: FabricOperation
+    ) throws(FabricError) -> UInt64 {
+        try wait(
+            at: offset, until: .greaterOrEqual, target, deadline: deadline, peer: peer,
+            operation: operation)
+    }
+
+    /// Whether a rising word of this die's own window is at least `value`, without waiting. Acquires.
+    @inlinable
+    public func hasReached(_ value: UInt64, at offset: Int) -> Bool { test(at: offset, .greaterOrEqual, value) }
+
+    /// A moment some time from now.
+    public func deadline(after timeout: Duration) -> Deadline { Deadline(after: timeout) }
 
     @usableFromInline
     @inline(never)
