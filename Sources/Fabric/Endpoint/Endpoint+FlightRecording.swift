@@ -1,4 +1,4 @@
-public import SharedMemory
+internal import SharedMemory
 
 // What a die notes of its operations, for the report of a run that fails.
 
