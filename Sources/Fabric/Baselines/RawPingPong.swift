@@ -41,5 +41,6 @@ public enum RawPingPong {
 }
 
 extension Endpoint {
+    @inline(__always)
     func bareWord(_ peer: Int, at offset: Int) -> Word { unsafe Word(bareAddress(peer, offset, 8)) }
 }

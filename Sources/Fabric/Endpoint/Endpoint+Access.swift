@@ -18,8 +18,9 @@ extension Endpoint {
     func reach(_ operation: FabricOperation, _ peer: Int, _ offset: Int, _ byteCount: Int) -> Bool {
         check(peer, offset, byteCount)
         count(operation, bytes: operation.movesPayload ? byteCount : 0)
-        if observer != nil { show(operation, peer, offset, byteCount) }
-        return isNear(peer)
+        // Both said to be rare, so that the compiler spills registers there and not on the way of a store.
+        if _slowPath(unsafe isObserved) { show(operation, peer, offset, byteCount) }
+        return _fastPath(isNear(peer))
     }
 
     /// The same for a word, which is aligned to its size.
@@ -66,6 +67,7 @@ extension Endpoint {
     func fullFence() { shared.quiet() }
 
     /// A place in a mapped window past the point, for baselines alone.
+    @inlinable @inline(__always)
     func bareAddress(_ peer: Int, _ offset: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
         check(peer, offset, byteCount)
         precondition(isNear(peer), "a mapped window")

@@ -55,10 +55,17 @@ extension Endpoint {
         if reach(.store, peer, offset, MemoryLayout<Value>.size) {
             unsafe shared.address(peer, offset).assumingMemoryBound(to: Value.self).pointee = value
         } else {
-            var copy = value
-            try unsafe withUnsafeBytes(of: &copy) { (raw: UnsafeRawBufferPointer) throws(FabricError) in
-                try unsafe distant().put(RawSpan(_unsafeBytes: raw), to: peer, at: offset)
-            }
+            try storeFar(value, to: peer, at: offset)
+        }
+    }
+
+    @inlinable
+    @inline(never)
+    func storeFar<Value: BitwiseCopyable>(_ value: Value, to peer: Int, at offset: Int) throws(FabricError) {
+        var copy = value
+        // Passed by `store`, whose reach(...) said that the window is not mapped.
+        try unsafe withUnsafeBytes(of: &copy) { (raw: UnsafeRawBufferPointer) throws(FabricError) in
+            try unsafe distant().put(RawSpan(_unsafeBytes: raw), to: peer, at: offset)
         }
     }
 
@@ -71,7 +78,15 @@ extension Endpoint {
         if reach(.load, peer, offset, MemoryLayout<Value>.size) {
             return unsafe shared.address(peer, offset).assumingMemoryBound(to: Value.self).pointee
         }
-        // Filled whole by the transport before it is read.
+        return try loadFar(type, from: peer, at: offset)
+    }
+
+    @inlinable
+    @inline(never)
+    func loadFar<Value: BitwiseCopyable>(
+        _ type: Value.Type, from peer: Int, at offset: Int
+    ) throws(FabricError) -> Value {
+        // Passed by `load`, whose reach(...) said that the window is not mapped. Filled whole by the transport before it is read.
         let place = UnsafeMutableRawPointer.allocate(
             byteCount: MemoryLayout<Value>.size, alignment: MemoryLayout<Value>.alignment)
         defer { unsafe place.deallocate() }

@@ -95,7 +95,11 @@ public final class Endpoint {
         far = route.makeFar(
             FarPlace(segment: segment, rank: rank, waiter: waiter, farWaiter: farWaiter, timeout: timeout))
         freeTeamSlots = ~1  // Slot 0 is the world's.
-        if Self.countsTiers { observer = TierCounters(control) }
+        // Not by the property's observer, which an initializer does not call.
+        if Self.countsTiers {
+            observer = TierCounters(control)
+            unsafe isObserved = true
+        }
         control.state = .running
     }
 
@@ -165,7 +169,12 @@ public final class Endpoint {
     }
 
     /// What is shown each access of this die before it happens; none costs a comparison. For the die's own thread to set.
-    public var observer: (any AccessObserver)?
+    public var observer: (any AccessObserver)? {
+        didSet { unsafe isObserved = observer != nil }
+    }
+    /// Looked at by every access. Only the die's thread reads or writes it, so the exclusivity that the language would check at run time,
+    /// at three times the cost of a store, holds by itself.
+    @exclusivity(unchecked) @usableFromInline var isObserved = false
 
     /// How far each rank's window is.
     let tiers: [Tier]
