@@ -57,8 +57,7 @@ extension CollectiveWorkspace {
                 error.peers = [culprit]
                 error.context = "rank \(direct) waits for it"
             }
-            // A time-out here means that the peer has nothing to say yet.
-            let said = try? endpoint.wait(  // as said above
+            let said = try? endpoint.wait(  // a time-out: the peer has nothing to say yet
                 at: line(direct), reaches: Notification.givenUp,
                 deadline: endpoint.deadline(after: .milliseconds(pause)),
                 peer: direct, operation: .collective)

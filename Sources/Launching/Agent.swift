@@ -224,8 +224,7 @@ public final class Agent {
     private func broadcast(_ message: ControlMessage) {
         let frame = message.encoded
         for index in slots.indices where slots[index].isConnected && slots[index].end == nil {
-            // A rank that cannot be told is dying or stopped; its descriptor, or the last deadline, sees to it.
-            _ = try? socket.send([Array("p\(index)".utf8), frame])  // as said above
+            _ = try? socket.send([Array("p\(index)".utf8), frame])  // its descriptor or a deadline tells of it
         }
     }
 

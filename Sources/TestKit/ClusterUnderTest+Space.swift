@@ -80,7 +80,7 @@ extension ClusterUnderTest {
         let folder = "/proc/\(process)/fd"
         for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
             let path = folder + "/" + name
-            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path)  // It may be closed by now.
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path)  // closed meanwhile
             guard let link = target, link.hasPrefix("/dev/shm/")
             else { continue }
             let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))

@@ -229,8 +229,7 @@ extension RealClusters.KillSoakTests {
 
         /// The text of a run that was left alone; it depends neither on dies nor on hosts.
         private static let undisturbed: String? = {
-            // Without it every success is a fault, which says so.
-            let alone = try? ClusterUnderTest(generation + ["--dies", "2"]).end()  // as said above
+            let alone = try? ClusterUnderTest(generation + ["--dies", "2"]).end()  // then each success is a fault
             return alone.flatMap { text(of: $0.output) }
         }()
     }

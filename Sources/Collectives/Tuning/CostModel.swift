@@ -4,7 +4,7 @@
 /// ```
 /// time = posts (M + A) + n legs l + meetings M + rounds H + 2 partners e   what is waited for
 ///      + max(most / r, total / (p r)) for copies, fills, folds each      what is moved
-/// M = hop + (n - 1) 0.2 hop        up to four members with a core each: everybody's flag to everybody
+/// M = hop + (n - 1) 0.2 hop        up to four members with a core each: each member's flag to each
 ///     2 hop + n hop / 2            more of them: a counter, then a word
 ///     2.5 turn n / p               members that share p cores: each is given the processor
 /// H = hop, or 0.75 M where cores are shared

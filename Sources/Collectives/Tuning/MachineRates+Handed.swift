@@ -4,7 +4,7 @@ extension MachineRates {
     /// What this process was handed in the environment; nil if nothing, or nothing that can be read.
     public static let handed: MachineRates? = {
         guard let text = Endpoint.variable(variable) else { return nil }
-        return try? MachineRates(text: text)  // What is no text of rates is none.
+        return try? MachineRates(text: text)  // the command has refused bad text; else rank 0's rates hold
     }()
 
     /// What was handed, or else the reference machine's with this process's cores.

@@ -1,7 +1,7 @@
 /// What a machine does how fast: the numbers from which ``CostModel`` chooses algorithms.
 ///
 /// `softpod` measures them once a machine and keeps them in the user's cache; it hands them to the ranks in the environment
-/// (``variable``), and rank 0's become everybody's when a ``CollectiveWorkspace`` is made. All are whole numbers, so that what is
+/// (``variable``), and rank 0's become those of all ranks when a ``CollectiveWorkspace`` is made. All are whole numbers, so that what is
 /// written is what is read.
 ///
 /// Times are nanoseconds, rates are megabytes a second (bytes a microsecond) of one core.

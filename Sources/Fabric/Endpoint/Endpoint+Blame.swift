@@ -10,7 +10,7 @@ extension Endpoint {
         if segment.plan.ranks.contains(rank) {
             awaited = segment.control(of: rank).waiting?.peer
         } else {
-            awaited = try? far?.rankAwaited(by: rank)  // who cannot be asked is not to blame for what is not known
+            awaited = try? far?.rankAwaited(by: rank)  // a host that does not answer names no rank
         }
         // The record is another die's: a rank that there is not is no answer.
         return awaited.flatMap { (0..<rankCount).contains($0) ? $0 : nil }

@@ -159,7 +159,7 @@ extension Endpoint {
         if let far { try far.fence() }
     }
 
-    /// Returns when all earlier operations of this die are visible to everybody, and what its non-blocking gets and atomics asked for is
+    /// Returns when all earlier operations of this die are visible to all ranks, and what its non-blocking gets and atomics asked for is
     /// there. Acquires that.
     @inlinable
     public func quiet() throws(FabricError) {

@@ -59,8 +59,7 @@ extension HostLink {
         guard now >= max(lastHeard, oldest.at, lastConnect) + Self.silenceOfConnection else { return }
         lastConnect = now
         statistics.reconnections += 1
-        // What cannot be connected is as silent as before: the ladder ends it.
-        guard (try? socket.reconnect(address)) != nil else { return }  // as said above
+        guard (try? socket.reconnect(address)) != nil else { return }  // the link stays silent, which the ladder ends
         isRecovering = true
         repeatMessage(0)
     }

@@ -168,11 +168,11 @@ final class HostLink {
     /// What cannot be sent now counts as lost on the way: the ladder sends it again.
     private func transmit(_ head: Packet, _ attachment: Packet?) {
         guard wire != nil else {
-            _ = try? socket.send(head, attachment, to: UInt16(host))  // as said above
+            _ = try? socket.send(head, attachment, to: UInt16(host))  // the ladder repeats it
             return
         }
         for message in wire?.pass(head, attachment) ?? [] {
-            _ = try? socket.send(message.head, message.attachment, to: UInt16(host))  // as said above
+            _ = try? socket.send(message.head, message.attachment, to: UInt16(host))  // the ladder repeats it
         }
     }
 

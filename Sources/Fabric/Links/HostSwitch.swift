@@ -204,8 +204,7 @@ public final class HostSwitch: @unchecked Sendable {
         var worked = false
         for socket in sockets {
             for _ in 0..<64 where socket.mayHoldMessage {
-                // A socket that fails is a link that is silent: its ladder says so.
-                guard let message = try? socket.receive() else { break }  // as said above
+                guard let message = try? socket.receive() else { break }  // its link falls silent: the ladder
                 worked = true
                 let from = message.name.map(Int.init) ?? links.firstIndex { $0?.socket === socket } ?? host
                 guard links.indices.contains(from), let link = links[from], link.socket === socket else {

@@ -291,8 +291,7 @@ extension Team {
             for peer in 0..<size where peer != rank {
                 for half in [0, WindowLayout.recordByteCount / 2] {
                     let flag = offset(WindowLayout.flagsOffset) + rank * WindowLayout.recordByteCount + half
-                    // Unreachable members find out by their own deadlines.
-                    try? endpoint.signal(.set, Notification.givenUp, at: member(peer), flag)  // as said above
+                    try? endpoint.signal(.set, Notification.givenUp, at: member(peer), flag)  // it has its deadline
                 }
             }
         } else {

@@ -44,8 +44,7 @@ extension Team {
     /// Members that have not begun this member's current meeting.
     func notArrived() -> [Int] {
         (0..<size).filter { index in
-            // Who cannot be reached is suspect.
-            let arrived = try? endpoint.fetch(at: member(index), offset(WindowLayout.arrivedOffset))  // as said above
+            let arrived = try? endpoint.fetch(at: member(index), offset(WindowLayout.arrivedOffset))  // it is suspect
             return arrived.map { $0 < generation } ?? true
         }
     }

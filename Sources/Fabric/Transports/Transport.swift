@@ -7,7 +7,7 @@
 /// ## Order
 /// Puts and stores of any form to one peer become visible before a later `signal` or atomic to that peer (the fabric calls
 /// `fence` only where users ask for order between puts). `get` and `load` return with the data. `quiet` returns when
-/// everything issued by this die is visible to everybody, and what it asked for has landed.
+/// everything issued by this die is visible to all ranks, and what it asked for has landed.
 ///
 /// To add one: a file in `Transports/` and a line in ``TransportCatalog``; the conformance suite finds it there.
 public protocol Transport: AnyObject {
@@ -69,7 +69,7 @@ public protocol Transport: AnyObject {
     /// Returns when sources of earlier puts may be written again, and what earlier gets and atomics asked for is there.
     func completeLocally() throws(FabricError)
 
-    /// Returns when all earlier operations of this die are visible to everybody, and what they asked for is there.
+    /// Returns when all earlier operations of this die are visible to all ranks, and what they asked for is there.
     func quiet() throws(FabricError)
 }
 

@@ -207,8 +207,7 @@ public final class Coordinator {
     }
 
     func send(_ message: HostMessage, to route: [UInt8]) {
-        // An agent that cannot be told is gone or cut off; its process, its silence or a deadline sees to it.
-        _ = try? socket.send([route, message.encoded])  // as said above
+        _ = try? socket.send([route, message.encoded])  // its end, its silence or a deadline tells of such an agent
     }
 
     /// Something ends the run.

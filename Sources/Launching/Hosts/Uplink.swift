@@ -82,8 +82,7 @@ package final class Uplink {
 
     private func flush() {
         while sentCount < waiting.count {
-            // A socket that fails is a line that is lost: the monitor says so.
-            guard (try? socket.send([waiting[sentCount]])) ?? false else { break }  // as said above
+            guard (try? socket.send([waiting[sentCount]])) ?? false else { break }  // the monitor tells of it
             waitingByteCount -= waiting[sentCount].count
             waiting[sentCount] = []
             sentCount += 1

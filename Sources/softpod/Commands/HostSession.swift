@@ -100,8 +100,7 @@ enum HostSession {
             }
             try leaveLauncher()
         } catch {
-            // Whoever cannot be told must not wait: the launcher ends them, if it still hears us.
-            try? task.abort(status: 75, message: reason, deadline: deadline)  // as said above
+            try? task.abort(status: 75, message: reason, deadline: deadline)  // the launcher ends the task
         }
     }
 

@@ -75,7 +75,7 @@ struct ModelScore {
     private func readGolden(_ opened: OpenedModel) -> (text: String, perplexity: Double)? {
         // A model without golden figures, or with others, is an ordinary one: then a text must be given.
         guard let data = FileManager.default.contents(atPath: opened.folder + "/golden.json"),
-            let golden = try? JSONDecoder().decode(Golden.self, from: data)  // as said above
+            let golden = try? JSONDecoder().decode(Golden.self, from: data)  // no golden figures: a text is needed
         else { return nil }
         return (golden.perplexity.text, golden.perplexity.value)
     }

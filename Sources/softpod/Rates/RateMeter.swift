@@ -91,10 +91,11 @@ enum RateMeter {
                 }
             },
         ]
-        // The second first: without a first it would never end. Without threads there is no figure, whatever the reason.
-        guard let answering = try? Worker.start(name: "rates", core: second, threads[1]) else { return nil }
-        // Likewise.
-        guard let asking = try? Worker.start(name: "rates", core: first, threads[0]) else {
+        // The second first: without a first it would never end. No deadline: both are threads of this process, and end together.
+        let answers = try? Worker.start(name: "rates", core: second, threads[1])  // no thread, no figure: nil says so
+        guard let answering = answers else { return nil }
+        let asks = try? Worker.start(name: "rates", core: first, threads[0])  // likewise, but the other must end
+        guard let asking = asks else {
             ping.value.store(.max, ordering: .releasing)
             answering.join()
             return nil

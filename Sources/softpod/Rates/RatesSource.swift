@@ -57,10 +57,10 @@ struct RatesSource {
     }
 
     private static func read(_ path: String) -> MachineRates? {
-        // Whatever is wrong with it, it is measured and written anew.
-        guard let bytes = try? PrivateFile.read(path: path, maximumByteCount: MachineRates.textLimit),
+        let limit = MachineRates.textLimit
+        guard let bytes = try? PrivateFile.read(path: path, maximumByteCount: limit),  // none: measured anew
             let text = String(validating: bytes, as: UTF8.self),
-            let rates = try? MachineRates(text: text),  // Likewise.
+            let rates = try? MachineRates(text: text),  // damaged: measured and written anew
             rates[.cores] == WaitPolicy.usableCores
         else { return nil }
         return rates

@@ -192,8 +192,7 @@ extension LinkBench {
         let router = try BareSocket(.router, in: context)
         let bound = try router.bind(address())
         let worker = try Worker.start(name: "dealer") {
-            // A failure here leaves the router without an answer, and it says so.
-            try? Self.echo(context, bound, count)  // as said above
+            try? Self.echo(context, bound, count)  // the router then has no answer, and says so
         }
         let result = Result {
             let name = try router.receive()
