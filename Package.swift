@@ -69,6 +69,8 @@ let package = Package(
             name: "Collectives", dependencies: ["Fabric", "Kernels", "Tensors"],
             swiftSettings: house),
         .target(
+            name: "Baselines", dependencies: ["CKernels", "CLinux", "Fabric", "SharedMemory"], swiftSettings: house),
+        .target(
             name: "Experts",
             dependencies: ["Fabric", "Kernels", "Tensors"],
             swiftSettings: house),
@@ -112,14 +114,15 @@ let package = Package(
             dependencies: [
                 "Fuzzing", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives",
                 "Oracle",
-                "Kernels", "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry", "Topology", system,
+                "Kernels", "Baselines", "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry",
+                "Topology", system,
                 arguments,
             ],
             swiftSettings: house, linkerSettings: executableLinking, plugins: ["StampCommit"]),
         .plugin(name: "StampCommit", capability: .buildTool()),
         .target(
             name: "TestKit",
-            dependencies: ["Launching", "NodeRuntime", "Fabric", "Workers", "SharedMemory"],
+            dependencies: ["Launching", "NodeRuntime", "Fabric", "Messaging", "Workers", "SharedMemory"],
             swiftSettings: house),
         // Tests: one folder a target, and those that cross targets.
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
@@ -132,7 +135,10 @@ let package = Package(
         .target(name: "CCounting", path: "Tests/CCounting", cSettings: strictC),
         .testTarget(
             name: "FabricTests",
-            dependencies: ["CCounting", "Fabric", "Launching", "Messaging", "SharedMemory", "Workers", "TestKit"],
+            dependencies: [
+                "Baselines", "CCounting", "Fabric", "Fuzzing", "Launching", "Messaging", "SharedMemory", "Workers",
+                "TestKit",
+            ],
             swiftSettings: house),
         .testTarget(
             name: "KernelsTests", dependencies: ["Kernels", "Oracle", "Tensors", "TestKit"], swiftSettings: house),

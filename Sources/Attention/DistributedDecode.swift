@@ -197,7 +197,7 @@ public final class DistributedDecode {
             let rows = share(of: member, layout.rowCount)
             if rows.isEmpty { continue }
             let floats = rows.lowerBound * layout.stride..<rows.upperBound * layout.stride
-            try team.endpoint.put(states.extracting(floats), to: team.member(member), at: offset)
+            try team.endpoint.put(states.extracting(floats), to: team[member], at: offset)
             if distance > 0 { putByteCount += 4 * floats.count }
         }
     }
@@ -259,7 +259,7 @@ public final class DistributedDecode {
     /// Puts finished rows into everybody's window.
     private func publish(_ values: Span<Float>, _ sums: Span<Float>, firstRow: Int) throws(FabricError) {
         for distance in 0..<team.size {
-            let member = team.member((team.rank + distance) % team.size)
+            let member = team[(team.rank + distance) % team.size]
             try team.endpoint.put(values, to: member, at: outputOffset + 4 * firstRow * latentWidth)
             try team.endpoint.put(sums, to: member, at: outputOffset + sizes.outputs + 4 * firstRow)
             if distance > 0 { putByteCount += 4 * (values.count + sums.count) }
@@ -271,7 +271,7 @@ public final class DistributedDecode {
         _ plan: DecodePlan, into output: inout MutableSpan<Float>, _ logSumExp: inout MutableSpan<Float>
     ) throws(FabricError) {
         try team.barrier()
-        let own = team.member(team.rank)
+        let own = team[team.rank]
         try team.endpoint.get(from: own, at: outputOffset, into: &output)
         try team.endpoint.get(from: own, at: outputOffset + sizes.outputs, into: &logSumExp)
     }

@@ -6,25 +6,26 @@ extension CollectiveWorkspace {
     /// Says to a rank what this die calls and where its bytes lie: the first event of an operation between two partners.
     ///
     /// Releases the source, and everything this die did before; acquired in ``awaitAnnouncement(_:_:_:)``.
-    func announce(_ peer: Int, _ digest: UInt64, _ leg: Leg) throws(FabricError) {
+    func announce(_ peer: Rank, _ digest: UInt64, _ leg: Leg) throws(FabricError) {
         let (out, into) = (UInt64(leg.outOffset), UInt64(leg.inOffset))
         let words: [5 of UInt64] = [
-            Self.mark(digest, sent[peer] &+ 1, out, into), out, UInt64(leg.outByteCount), into, UInt64(leg.inByteCount),
+            Self.mark(digest, sent[peer.index] &+ 1, out, into), out, UInt64(leg.outByteCount), into,
+            UInt64(leg.inByteCount),
         ]
         let mine = line(endpoint.rank)
-        sent[peer] &+= 1
+        sent[peer.index] &+= 1
         try endpoint.putSignal(
-            words.span, to: peer, at: mine + Self.metadataOffset, signal: .set, endpoint.notification(sent[peer]),
+            words.span, to: peer, at: mine + Self.metadataOffset, signal: .set, endpoint.notification(sent[peer.index]),
             at: mine)
     }
 
     /// Waits for a member's announcement and takes its offsets into the leg. Does nothing the second time.
-    func awaitAnnouncement(_ member: Int, _ peer: Int, _ digest: UInt64) throws(FabricError) {
+    func awaitAnnouncement(_ member: Int, _ peer: Rank, _ digest: UInt64) throws(FabricError) {
         if legs[member].isAnnounced { return }
         try expect(peer)
         let endpoint = endpoint
         let words = endpoint.values(UInt64.self, at: line(peer) + Self.metadataOffset, count: 5)
-        guard words[0] == Self.mark(digest, seen[peer], words[1], words[3]) else { throw other(peer) }
+        guard words[0] == Self.mark(digest, seen[peer.index], words[1], words[3]) else { throw other(peer) }
         let leg = legs[member]
         guard words[2] == UInt64(leg.inByteCount), words[4] == UInt64(leg.outByteCount) else {
             throw error(
@@ -38,7 +39,7 @@ extension CollectiveWorkspace {
     }
 
     /// An offset a peer sent, if bytes of that number there are inside a window.
-    private func inWindow(_ offset: UInt64, _ byteCount: UInt64, _ peer: Int) throws(FabricError) -> Int {
+    private func inWindow(_ offset: UInt64, _ byteCount: UInt64, _ peer: Rank) throws(FabricError) -> Int {
         let window = UInt64(endpoint.windowByteCount)
         guard byteCount <= window, offset <= window - byteCount else {
             throw error(.corrupt, peer, "\(byteCount) bytes at \(offset) are outside its window")
@@ -47,16 +48,17 @@ extension CollectiveWorkspace {
     }
 
     /// One more event to a rank. Releases what this die put there, and the end of what it read there.
-    func signal(_ peer: Int) throws(FabricError) {
-        sent[peer] &+= 1
-        try endpoint.notify(sent[peer], at: peer, line(endpoint.rank))
+    func signal(_ peer: Rank) throws(FabricError) {
+        sent[peer.index] &+= 1
+        try endpoint.notify(sent[peer.index], at: peer, line(endpoint.rank))
     }
 
     /// Waits for the next event from a rank. Acquires what it released.
-    func expect(_ peer: Int) throws(FabricError) {
-        seen[peer] &+= 1
+    func expect(_ peer: Rank) throws(FabricError) {
+        seen[peer.index] &+= 1
         let reading = try endpoint.awaitNotification(
-            seen[peer], at: line(peer), from: peer, deadline: timeout.map(endpoint.deadline), operation: .collective)
+            seen[peer.index], at: line(peer), from: peer, deadline: timeout.map(endpoint.deadline),
+            operation: .collective)
         switch reading {
         case .reached: return
         case .givenUp: throw told(by: peer)
@@ -65,11 +67,11 @@ extension CollectiveWorkspace {
     }
 
     /// Whether the next event from a rank has come, so that nobody has to wait for it. A rank that has given up counts as well.
-    func hasEvent(_ peer: Int) -> Bool { hasEvents(1, peer) }
+    func hasEvent(_ peer: Rank) -> Bool { hasEvents(1, peer) }
 
     /// Whether so many have come.
-    func hasEvents(_ count: UInt64, _ peer: Int) -> Bool {
-        endpoint.isNotified(seen[peer] &+ count, at: line(peer))
+    func hasEvents(_ count: UInt64, _ peer: Rank) -> Bool {
+        endpoint.isNotified(seen[peer.index] &+ count, at: line(peer))
     }
 
     /// What an event says it is for: what is called, and the event's own number, as words of earlier operations stay where they were. It
@@ -79,21 +81,21 @@ extension CollectiveWorkspace {
     }
 
     /// One event to a rank that is for a number or its answer, which it carries.
-    func send(_ number: UInt64, _ digest: UInt64, to peer: Int, in word: Int) throws(FabricError) {
-        sent[peer] &+= 1
-        let words: [2 of UInt64] = [Self.mark(digest, sent[peer], number), number]
+    func send(_ number: UInt64, _ digest: UInt64, to peer: Rank, in word: Int) throws(FabricError) {
+        sent[peer.index] &+= 1
+        let words: [2 of UInt64] = [Self.mark(digest, sent[peer.index], number), number]
         let mine = line(endpoint.rank)
         try endpoint.putSignal(
-            words.span, to: peer, at: mine + word, signal: .set, endpoint.notification(sent[peer]), at: mine)
+            words.span, to: peer, at: mine + word, signal: .set, endpoint.notification(sent[peer.index]), at: mine)
     }
 
     /// Waits for the next event from a rank and takes its number.
     ///
     /// - Throws: `.mismatch` if the event is for something else.
-    func receive(_ digest: UInt64, from peer: Int, in word: Int) throws(FabricError) -> UInt64 {
+    func receive(_ digest: UInt64, from peer: Rank, in word: Int) throws(FabricError) -> UInt64 {
         try expect(peer)
         let number = self.word(line(peer) + word + 8)
-        guard self.word(line(peer) + word) == Self.mark(digest, seen[peer], number) else { throw other(peer) }
+        guard self.word(line(peer) + word) == Self.mark(digest, seen[peer.index], number) else { throw other(peer) }
         return number
     }
 
@@ -101,33 +103,33 @@ extension CollectiveWorkspace {
     ///
     /// A rank may be one barrier ahead of another, so its marks alternate between two words: by the number of the event, as whatever
     /// comes between two barriers of the same parity has been answered.
-    func signalBarrier(_ peer: Int) throws(FabricError) {
-        sent[peer] &+= 1
-        let words: [1 of UInt64] = [Self.mark(Self.barrierDigest, sent[peer])]
+    func signalBarrier(_ peer: Rank) throws(FabricError) {
+        sent[peer.index] &+= 1
+        let words: [1 of UInt64] = [Self.mark(Self.barrierDigest, sent[peer.index])]
         let mine = line(endpoint.rank)
         try endpoint.putSignal(
-            words.span, to: peer, at: mine + Self.barrierWord(sent[peer]), signal: .set,
-            endpoint.notification(sent[peer]), at: mine)
+            words.span, to: peer, at: mine + Self.barrierWord(sent[peer.index]), signal: .set,
+            endpoint.notification(sent[peer.index]), at: mine)
     }
 
     /// Waits for a rank's next event, which is for a barrier.
     ///
     /// - Throws: `.mismatch` if it is for something else.
-    func expectBarrier(_ peer: Int) throws(FabricError) {
+    func expectBarrier(_ peer: Rank) throws(FabricError) {
         try expect(peer)
-        let word = word(line(peer) + Self.barrierWord(seen[peer]))
-        guard word == Self.mark(Self.barrierDigest, seen[peer]) else { throw other(peer) }
+        let word = word(line(peer) + Self.barrierWord(seen[peer.index]))
+        guard word == Self.mark(Self.barrierDigest, seen[peer.index]) else { throw other(peer) }
     }
 
     private static let barrierDigest: UInt64 = 0xBA88_1E88
     private static func barrierWord(_ event: UInt64) -> Int { barrierOffset + Int(event & 1) * 8 }
 
-    private func other(_ peer: Int) -> FabricError {
+    private func other(_ peer: Rank) -> FabricError {
         error(.mismatch, peer, "rank \(peer) calls another collective, or the same with other arguments")
     }
 
     /// A word of a rank's line, in this die's window, that the rank cannot have stored.
-    func overwritten(_ peer: Int, _ word: String, _ value: UInt64) -> FabricError {
+    func overwritten(_ peer: Rank, _ word: String, _ value: UInt64) -> FabricError {
         error(
             .corrupt, peer, "the \(word) of rank \(peer) is \(value), which no rank stores: it was overwritten")
     }
@@ -145,7 +147,7 @@ extension CollectiveWorkspace {
         throw error(.mismatch, silent, "rank \(silent) calls a barrier")
     }
 
-    func error(_ code: FabricError.Code, _ peer: Int, _ context: String) -> FabricError {
+    func error(_ code: FabricError.Code, _ peer: Rank, _ context: String) -> FabricError {
         FabricError(
             code, scope: .operation, operation: .collective, rank: endpoint.rank, peers: [peer],
             epoch: endpoint.epoch, phase: endpoint.phase, context: context)

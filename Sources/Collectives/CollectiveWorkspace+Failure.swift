@@ -38,7 +38,7 @@ extension CollectiveWorkspace {
     /// has given up is believed; else the end of the longest chain seen is to blame.
     private func trace(_ error: FabricError) -> FabricError {
         guard error.code == .timedOut, error.peers.count == 1, let direct = error.peers.first else { return error }
-        let pause = 2 + endpoint.rank % 7
+        let pause = 2 + endpoint.rank.index % 7
         var error = error
         var longest = 0
         for _ in 0..<max(1, 100 / pause) {
@@ -73,7 +73,7 @@ extension CollectiveWorkspace {
         guard !error.isSeenByAll else { return }
         let why = FailureWord.word(for: error, of: endpoint.rank)
         let mine = line(endpoint.rank)
-        for peer in 0..<endpoint.rankCount where peer != endpoint.rank {
+        for peer in 0..<Rank(endpoint.rankCount) where peer != endpoint.rank {
             do {
                 try endpoint.store(why, to: peer, at: mine + Self.failureOffset)
                 try endpoint.signal(.set, Notification.givenUp, at: peer, mine)
@@ -84,7 +84,7 @@ extension CollectiveWorkspace {
     }
 
     /// What a rank said when it gave up.
-    func told(by peer: Int) -> FabricError {
+    func told(by peer: Rank) -> FabricError {
         let word = word(line(peer) + Self.failureOffset)
         // A rank says why before it says that it has given up.
         return endpoint.failure(from: word, operation: .collective, context: "rank \(peer) gave up on it")

@@ -17,7 +17,7 @@ extension CollectiveWorkspace {
     }
 
     /// What a rank's table says it sends to a member: where that starts in its source, and its length. Not checked.
-    func sent(by peer: Int, to member: Int) throws(FabricError) -> (start: Int, byteCount: Int) {
+    func sent(by peer: Rank, to member: Int) throws(FabricError) -> (start: Int, byteCount: Int) {
         (
             try endpoint.load(Int.self, from: peer, at: row(member)),
             try endpoint.load(Int.self, from: peer, at: row(member) + 8)
@@ -25,7 +25,7 @@ extension CollectiveWorkspace {
     }
 
     /// What a rank's table says it takes from a member: where that goes in its destination, and its length. Not checked.
-    func taken(by peer: Int, from member: Int) throws(FabricError) -> (start: Int, byteCount: Int) {
+    func taken(by peer: Rank, from member: Int) throws(FabricError) -> (start: Int, byteCount: Int) {
         (
             try endpoint.load(Int.self, from: peer, at: row(member) + 16),
             try endpoint.load(Int.self, from: peer, at: row(member) + 24)
@@ -33,7 +33,7 @@ extension CollectiveWorkspace {
     }
 
     /// The error of two ranks whose tables contradict each other.
-    func tableMismatch(_ producer: Int, _ sent: Int, _ consumer: Int, _ taken: Int) -> FabricError {
+    func tableMismatch(_ producer: Rank, _ sent: Int, _ consumer: Rank, _ taken: Int) -> FabricError {
         error(
             .mismatch, producer, "rank \(producer) sends \(sent) bytes to rank \(consumer), which takes \(taken)")
     }

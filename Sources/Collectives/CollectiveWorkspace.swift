@@ -161,7 +161,7 @@ public final class CollectiveWorkspace {
     static let failureOffset = 80
 
     /// The line written by a rank, in every window.
-    func line(_ rank: Int) -> Int { region.offset + rank * Self.lineByteCount }
+    func line(_ rank: Rank) -> Int { region.offset + rank.index * Self.lineByteCount }
 
     /// The row of this die's table for a member, in every window.
     func row(_ member: Int) -> Int {

@@ -23,7 +23,7 @@ public struct ExpertError: Error, CustomStringConvertible, Sendable, Equatable {
     /// What went wrong.
     public var code: Code
     /// The cluster rank that reports, where there is one.
-    public var rank: Int?
+    public var rank: Rank?
     /// The token of this rank that broke a rule.
     public var token: Int?
     /// The fabric's error, for ``Code/fabric``.
@@ -31,7 +31,7 @@ public struct ExpertError: Error, CustomStringConvertible, Sendable, Equatable {
     /// One sentence.
     public var description: String
 
-    init(_ code: Code, rank: Int? = nil, token: Int? = nil, _ description: String) {
+    init(_ code: Code, rank: Rank? = nil, token: Int? = nil, _ description: String) {
         self.code = code
         self.rank = rank
         self.token = token
@@ -46,7 +46,7 @@ public struct ExpertError: Error, CustomStringConvertible, Sendable, Equatable {
     }
 
     /// Ranks of the cluster to blame, as far as they are known.
-    public var peers: [Int] { fabric?.peers ?? [] }
+    public var peers: [Rank] { fabric?.peers ?? [] }
 }
 
 extension ExpertError: FabricCaused {

@@ -72,7 +72,7 @@ extension ExpertExchange {
         var staged = layout.maximumTokens
         for step in 0..<sources {
             let source = (team.rank + step) % sources
-            let peer = team.member(source)
+            let peer = team[source]
             var count = 0
             for expert in 0..<layout.localExpertCount {
                 let segment = expert * sources + source
@@ -93,7 +93,7 @@ extension ExpertExchange {
     ///
     /// A row that needs no encoding lies in the caller's span: the fabric copies it into its own staging, and waits for room there at most.
     /// - Parameter staged: places of this rank's staging that have been used since they were all free.
-    private func put(_ row: Span<Float>, to peer: Int, at slot: Int, _ staged: inout Int) throws(FabricError) {
+    private func put(_ row: Span<Float>, to peer: Rank, at slot: Int, _ staged: inout Int) throws(FabricError) {
         let endpoint = endpoint
         switch layout.combineFormat {
         case .float32: try endpoint.put(row, to: peer, at: slot)

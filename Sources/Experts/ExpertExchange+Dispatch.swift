@@ -75,7 +75,7 @@ extension ExpertExchange {
         let counts = plan.counts
         for step in 0..<layout.rankCount {
             let rank = (team.rank + step) % layout.rankCount
-            let peer = team.member(rank)
+            let peer = team[rank]
             for position in plan.starts[rank]..<plan.starts[rank + 1] {
                 try sendRow(Int(plan.order[position]), to: peer)
             }
@@ -105,7 +105,7 @@ extension ExpertExchange {
     }
 
     /// Sends a staged row to the expert of `entry`, which is token * choices + choice.
-    private func sendRow(_ entry: Int, to peer: Int) throws(FabricError) {
+    private func sendRow(_ entry: Int, to peer: Rank) throws(FabricError) {
         let endpoint = endpoint
         let token = entry / layout.choices
         let choice = entry - token * layout.choices

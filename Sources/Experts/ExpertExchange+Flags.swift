@@ -26,7 +26,7 @@ extension ExpertExchange {
     /// Tells member `peer` that `count` rows are there; nil refuses. Releases the rows; acquired in `collect`.
     func publish(_ phase: Phase, to peer: Int, count: Int?) throws(FabricError) {
         try endpoint.notify(
-            sequence, value: count.map { UInt64($0) } ?? ExpertLayout.refusal, at: team.member(peer),
+            sequence, value: count.map { UInt64($0) } ?? ExpertLayout.refusal, at: team[peer],
             flagOffset(phase, writer: team.rank))
     }
 
@@ -59,7 +59,7 @@ extension ExpertExchange {
                 do throws(FabricError) {
                     // What it says is read below, when the rows it should tell of are known.
                     _ = try endpoint.awaitNotification(
-                        sequence, at: offset, from: team.member(peer), deadline: deadline, operation: phase.operation)
+                        sequence, at: offset, from: team[peer], deadline: deadline, operation: phase.operation)
                 } catch {
                     throw error.code == .timedOut ? blame(error, phase) : error
                 }
@@ -89,7 +89,7 @@ extension ExpertExchange {
     /// Throws if a member has refused its own call.
     func requireNoRefusal(_ phase: Phase) throws(FabricError) {
         guard hasRefused.contains(true) else { return }
-        let peers = hasRefused.indices.filter { hasRefused[$0] }.map(team.member)
+        let peers = hasRefused.indices.filter { hasRefused[$0] }.map { team[$0] }
         throw FabricError(
             .mismatch, scope: .operation, operation: phase.operation, rank: endpoint.rank, peers: peers,
             epoch: endpoint.epoch, phase: endpoint.phase,
@@ -99,7 +99,7 @@ extension ExpertExchange {
 
     func corrupt(_ phase: Phase, _ peer: Int, _ context: String) -> FabricError {
         FabricError(
-            .corrupt, scope: .peer, operation: phase.operation, rank: endpoint.rank, peers: [team.member(peer)],
+            .corrupt, scope: .peer, operation: phase.operation, rank: endpoint.rank, peers: [team[peer]],
             epoch: endpoint.epoch, phase: endpoint.phase, context: context)
     }
 
@@ -108,7 +108,7 @@ extension ExpertExchange {
         var error = error
         error.peers = (0..<layout.rankCount)
             .filter { !endpoint.isNotified(sequence, at: flagOffset(phase, writer: $0)) }
-            .map(team.member)
+            .map { team[$0] }
         return error
     }
 

@@ -36,6 +36,12 @@ public final class Packet {
         _ = unsafe withMutableBytes { bytes in unsafe bytes.initializeMemory(as: UInt8.self, repeating: byte) }
     }
 
+    /// A packet of these bytes.
+    public convenience init(_ bytes: [UInt8]) {
+        self.init(byteCount: bytes.count)
+        unsafe withMutableBytes { packet in unsafe packet.copyBytes(from: bytes) }
+    }
+
     /// A packet of bytes that lie elsewhere and are read until the library has sent them.
     ///
     /// - Parameter keeper: kept alive as long as the library may read the bytes; released from its I/O thread.
@@ -60,6 +66,9 @@ public final class Packet {
     public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         unsafe body(UnsafeRawBufferPointer(start: zmq_msg_data(message), count: zmq_msg_size(message)))
     }
+
+    /// A copy of the bytes.
+    public var bytes: [UInt8] { unsafe withBytes { unsafe Array($0) } }
 
     /// Writes the bytes of a packet that was made with its size and not sent yet.
     public func withMutableBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) -> Result) -> Result {

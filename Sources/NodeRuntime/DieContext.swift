@@ -3,7 +3,7 @@ public import Fabric
 /// What a workload has of the process it runs in: the die's endpoint, a voice, and a flag.
 public final class DieContext {
     /// The die's rank in the cluster.
-    public let rank: Int
+    public let rank: Rank
     /// The die's door to the fabric.
     public let endpoint: Endpoint
     private let speak: @Sendable ([UInt8]) -> Void

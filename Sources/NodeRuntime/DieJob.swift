@@ -17,7 +17,7 @@ struct DieJob: Sendable {
         guard let workload else {
             return fail(ExitStatus.mismatch, status: .mismatch, text: "this build has no workload named \(name)")
         }
-        let endpoint = Endpoint(segment: segment, rank: die, timeout: timeout, route: route)
+        let endpoint = Endpoint(segment: segment, rank: Rank(die), timeout: timeout, route: route)
         let die = die
         let outbox = outbox
         let context = DieContext(endpoint: endpoint) { outbox.post(.event(die: die, bytes: $0)) }
@@ -28,7 +28,8 @@ struct DieJob: Sendable {
         } catch let error as any FabricCaused where error.fabricCause != nil {
             let cause = error.fabricCause
             let failure = ControlMessage.Failure(
-                isConsequence: cause?.code == .membershipChanged || cause?.code == .linkLost, peers: cause?.peers ?? [],
+                isConsequence: cause?.code == .membershipChanged || cause?.code == .linkLost,
+                peers: (cause?.peers ?? []).map(\.index),
                 status: ExitStatus.rankLost.rawValue, text: cause?.description ?? "\(error)")
             outbox.post(.failure(die: die, failure))
         } catch {

@@ -84,7 +84,8 @@ public enum ThreadCluster {
         let workers = try (0..<dies).map { rank in
             try Worker.start(name: "die \(rank)") {
                 let endpoint = Endpoint(
-                    segment: segments[rank], rank: rank, timeout: timeout, policy: policy, route: route, cores: cores)
+                    segment: segments[rank], rank: Rank(rank), timeout: timeout, policy: policy, route: route,
+                    cores: cores)
                 let result = Result { try body(Team.world(endpoint)) }
                 results.withLock { $0[rank] = result }
                 endpoint.leave()

@@ -51,7 +51,7 @@ struct OverlapTests {
             for _ in 0..<4 { try collective.run(call) }
             let endpoint = world.endpoint
             // The odd one comes first, then last.
-            for peer in 0..<3 { try endpoint.signal(.add, 1, at: peer, area.offset + 1024) }
+            for peer in 0..<3 { try endpoint.signal(.add, 1, at: Rank(peer), area.offset + 1024) }
             try endpoint.wait(at: area.offset + 1024, until: .equal, 3)
             if world.rank == odd {
                 for peer in 0..<3 where peer != odd {
@@ -60,7 +60,7 @@ struct OverlapTests {
                 try collective.barrier()
             } else {
                 let request = try collective.start(call)
-                try endpoint.signal(.set, 1, at: odd, area.offset + 2048 + 64 * world.rank)
+                try endpoint.signal(.set, 1, at: Rank(odd), area.offset + 2048 + 64 * world.rank)
                 try request.wait()
             }
             return true
@@ -85,7 +85,7 @@ struct OverlapTests {
                 .allReduce(
                     area.slice(0, 1 << 20), into: area.slice(1 << 20, 1 << 20), type: .float32, reduction: .sum))
             if world.rank == 1 {
-                for peer in [0, 2] { try world.endpoint.signal(.set, 1, at: peer, area.offset + (3 << 20)) }
+                for peer in [0, 2] { try world.endpoint.signal(.set, 1, at: Rank(peer), area.offset + (3 << 20)) }
                 return true
             }
             try request.wait()

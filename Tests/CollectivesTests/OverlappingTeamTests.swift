@@ -11,7 +11,7 @@ struct OverlappingTeamTests {
     static let policies = OverlapTests.policies
 
     private static func words(_ world: Team, _ offset: Int, _ count: Int) throws -> [UInt64] {
-        try world.endpoint.get(UInt64.self, count: count, from: world.rank, at: offset)
+        try world.endpoint.get(UInt64.self, count: count, from: world.endpoint.rank, at: offset)
     }
 
     @Test("Tables of operations on two teams are not mixed up", arguments: [0, 1])
@@ -32,7 +32,7 @@ struct OverlappingTeamTests {
             var right: [UInt64] = []
             for from in 0..<3 { for index in 0..<send[me] / 8 { right.append(UInt64(from * 64 + start + index)) } }
             for _ in 0..<20 {
-                try world.endpoint.put(words.span, to: me, at: area.offset)
+                try world.endpoint.put(words.span, to: Rank(me), at: area.offset)
                 try world.barrier()
                 let request = try first.start(
                     .allToAllV(

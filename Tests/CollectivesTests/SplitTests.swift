@@ -32,7 +32,7 @@ struct SplitTests {
             let area = try world.allocate(byteCount: 16 << 10)
             let endpoint = world.endpoint
             let mine = [UInt64](repeating: UInt64(1 << (8 * world.rank)), count: 64)
-            try endpoint.put(mine.span, to: world.rank, at: area.offset)
+            try endpoint.put(mine.span, to: world.endpoint.rank, at: area.offset)
             var sums: [[UInt64]] = []
             for turn in 0..<20 {
                 let requests = try [world, row, column].enumerated().map { index, team in
@@ -58,7 +58,8 @@ struct SplitTests {
                     try [sum]
                         + (0..<3).map { index in
                             try endpoint.get(
-                                UInt64.self, count: 64, from: world.rank, at: area.offset + 1024 + 512 * index)[63]
+                                UInt64.self, count: 64, from: world.endpoint.rank, at: area.offset + 1024 + 512 * index)[
+                                    63]
                         })
             }
             return sums
@@ -100,7 +101,7 @@ struct SplitTests {
             }
             while try !request.test() {}
             let got = try world.endpoint.get(
-                UInt8.self, count: destination.byteCount, from: world.rank, at: destination.offset)
+                UInt8.self, count: destination.byteCount, from: world.endpoint.rank, at: destination.offset)
             return judged.expected[world.rank].map { $0 == got } ?? true
         }
         #expect(outcome.errors.isEmpty, "seed \(seed): \(outcome.errors)")

@@ -46,7 +46,7 @@ struct StreamTests {
                 for (request, _, _) in requests.shuffled(using: &random) { try request.wait() }
                 return try requests.compactMap { (request, judged, destination) -> String? in
                     let got = try world.endpoint.get(
-                        UInt8.self, count: destination.byteCount, from: world.rank, at: destination.offset)
+                        UInt8.self, count: destination.byteCount, from: world.endpoint.rank, at: destination.offset)
                     guard request.isOver, try request.test() else { return "\(judged.trial) has not ended" }
                     guard let right = judged.expected[world.rank] else { return nil }
                     return got == right ? nil : "\(judged.trial) at \(world.rank)"
@@ -64,7 +64,7 @@ struct StreamTests {
             let area = try world.allocate(byteCount: 3 * 4096)
             var mine = area.slice(0, 1024)
             try world.endpoint.put(
-                [Float](repeating: Float(world.rank + 1), count: 256).span, to: world.rank, at: mine.offset)
+                [Float](repeating: Float(world.rank + 1), count: 256).span, to: world.endpoint.rank, at: mine.offset)
             if world.rank == 2 {
                 // Comes only after the others have started, and said so.
                 for peer in 0..<2 {
@@ -80,7 +80,7 @@ struct StreamTests {
                 if early { return [Float]() }
             }
             try request.wait()
-            return try world.endpoint.get(Float.self, count: 256, from: world.rank, at: area.offset + 4096)
+            return try world.endpoint.get(Float.self, count: 256, from: world.endpoint.rank, at: area.offset + 4096)
         }
         #expect(outcome.errors.isEmpty, "\(outcome.errors)")
         for values in outcome.values { #expect(values == [Float](repeating: 6, count: 256)) }

@@ -130,7 +130,7 @@ struct ExchangeTests {
             let exchange = try ExpertExchange(world: world, team: mine, layout: layout)
             let check = ExchangeCheck(exchange: exchange, expert: Workload.expert)
             return try (0..<10).flatMap { call in
-                try check.run(Workload(layout, seed: UInt64(100 * mine.start + call), pattern: .random))
+                try check.run(Workload(layout, seed: UInt64(100 * mine.start.index + call), pattern: .random))
             }
         }
     }

@@ -21,27 +21,28 @@ struct AccessObserverTests {
         for _ in 0..<200 {
             let peer = Int.random(in: 0..<endpoint.rankCount, using: &random)
             let length = 8 * Int.random(in: 0..<64, using: &random)
-            let place = area.offset + 1024 * endpoint.rank
+            let place = area.offset + 1024 * endpoint.rank.index
             switch Int.random(in: 0..<9, using: &random) {
-            case 0: try endpoint.put([UInt8](repeating: 7, count: length).span, to: peer, at: place)
-            case 1: try endpoint.put(from: place, byteCount: length, to: peer, at: place)
-            case 2: _ = try endpoint.get(UInt64.self, count: length / 8, from: peer, at: place)
-            case 3: try endpoint.get(from: peer, at: place, byteCount: length, to: place)
+            case 0: try endpoint.put([UInt8](repeating: 7, count: length).span, to: Rank(peer), at: place)
+            case 1: try endpoint.put(from: place, byteCount: length, to: Rank(peer), at: place)
+            case 2: _ = try endpoint.get(UInt64.self, count: length / 8, from: Rank(peer), at: place)
+            case 3: try endpoint.get(from: Rank(peer), at: place, byteCount: length, to: place)
             case 4:
-                try endpoint.store(UInt64(5), to: peer, at: place)
+                try endpoint.store(UInt64(5), to: Rank(peer), at: place)
                 bytes[peer] += 8 - length
             case 5:
-                _ = try endpoint.load(UInt32.self, from: peer, at: place)
+                _ = try endpoint.load(UInt32.self, from: Rank(peer), at: place)
                 bytes[peer] += 4 - length
             case 6:
                 try endpoint.putSignal(
-                    [UInt8](repeating: 7, count: length).span, to: peer, at: place, signal: .add, 1, at: place + 1016)
+                    [UInt8](repeating: 7, count: length).span, to: Rank(peer), at: place, signal: .add, 1,
+                    at: place + 1016)
             case 7:
-                try endpoint.fetchAdd(1, at: peer, place + 1016)
-                try endpoint.signal(.add, 1, at: peer, place + 1016)
+                try endpoint.fetchAdd(1, at: Rank(peer), place + 1016)
+                try endpoint.signal(.add, 1, at: Rank(peer), place + 1016)
                 bytes[peer] -= length
             default:
-                let isMapped = endpoint.peerBytes(peer, at: place, byteCount: length) != nil
+                let isMapped = endpoint.peerBytes(Rank(peer), at: place, byteCount: length) != nil
                 if !isMapped { bytes[peer] -= length }
             }
             bytes[peer] += length
@@ -72,7 +73,7 @@ struct AccessObserverTests {
             #expect(sums.bytesByPeer == expected, "seed \(seed)")
             #expect(sums.bytesByPeer.reduce(0, +) == counted && sums.bytesByTier.reduce(0, +) == counted)
             for tier in Tier.allCases {
-                let there = (0..<dies).filter { endpoint.tier(of: $0) == tier }
+                let there = (0..<dies).filter { endpoint.tier(of: Rank($0)) == tier }
                 #expect(sums.bytesByTier[Int(tier.rawValue)] == there.reduce(0) { $0 + expected[$1] }, "seed \(seed)")
             }
             return true
@@ -108,7 +109,7 @@ struct AccessObserverTests {
         for (rank, accesses) in outcome.values.enumerated() {
             let accesses = try #require(accesses)
             // By flags each tells each; else each counts itself in at the leader's.
-            let others = accesses.filter { $0.peer != rank }
+            let others = accesses.filter { $0.peer.index != rank }
             #expect(!others.isEmpty || rank == 0, "rank \(rank): \(accesses)")
             #expect(accesses.allSatisfy { $0.payloadByteCount == 0 && $0.byteCount > 0 })
         }

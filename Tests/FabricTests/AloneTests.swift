@@ -1,3 +1,4 @@
+import Baselines
 import Fabric
 import Launching
 import SharedMemory
@@ -10,7 +11,7 @@ struct AloneTests {
     private static func run(_ body: @escaping @Sendable (Team, Int) throws -> Void) throws -> [Int: FabricError] {
         let outcome = try ThreadCluster.run(dies: 3, timeout: .milliseconds(400), split: .oneHost(dies: 3)) { world in
             let word = try world.allocate(byteCount: 64).offset
-            try world.endpoint.signal(.set, 0, at: world.rank, word)
+            try world.endpoint.signal(.set, 0, at: world.endpoint.rank, word)
             try world.barrier()
             try body(world, word)
         }
@@ -22,14 +23,14 @@ struct AloneTests {
     func patient() throws {
         let errors = try Self.run { world, word in
             var awaited: UInt64 = 0
-            for workers in [0..<1, 0..<2, 1..<2] {
+            for workers in [0..<1, 0..<2, 1..<2] as [Range<Rank>] {
                 let end = Monotonic.now() + 600_000_000
                 let done = try world.alone(workers, word: word, awaited: &awaited) {
                     // Each signal counts as a sign of life.
                     while Monotonic.now() < end { try world.endpoint.signal(.set, 1, at: 2, word + 32) }
                     return world.rank
                 }
-                #expect(done == (workers.contains(world.rank) ? world.rank : nil))
+                #expect(done == (workers.contains(world.endpoint.rank) ? world.rank : nil))
             }
         }
         #expect(errors.isEmpty, "\(errors)")

@@ -57,8 +57,9 @@ struct ChannelLinesTests {
             let regions = [
                 try world.allocate(byteCount: plan.byteCount), try world.allocate(byteCount: plan.byteCount),
             ]
-            let sender = LineSender(endpoint, to: 1 - world.rank, region: regions[world.rank], plan: plan)
-            let receiver = LineReceiver(endpoint, from: 1 - world.rank, region: regions[1 - world.rank], plan: plan)
+            let sender = LineSender(endpoint, to: world[1 - world.rank], region: regions[world.rank], plan: plan)
+            let receiver = LineReceiver(
+                endpoint, from: world[1 - world.rank], region: regions[1 - world.rank], plan: plan)
             try world.barrier()
             var wrong = 0
             for turn in 0..<200 {

@@ -63,7 +63,7 @@ struct ChannelLossTests {
         arguments: losses)
     func told(delivery: ChannelDelivery, lost: Int) throws {
         for step in 0..<(try Self.steps(delivery, of: lost)) {
-            let trouble = Trouble(stop: (lost, step), tells: true)
+            let trouble = Trouble(stop: (Rank(lost), step), tells: true)
             let outcome = try ThreadCluster.run(dies: 2, timeout: .seconds(20), route: trouble.route) { world in
                 let region = try world.allocate(byteCount: Self.plan(delivery).byteCount)
                 try Self.traffic(world, region, Self.plan(delivery)) {
@@ -75,7 +75,7 @@ struct ChannelLossTests {
             if outcome.fabricErrors[lost] == nil { #expect(step > 0 && outcome.errors.isEmpty, "step \(step)") }
             if let error = outcome.fabricErrors[lost] { #expect(error.context == "stopped", "step \(step): \(error)") }
             if let error = outcome.fabricErrors[1 - lost] {
-                #expect(error.code == .membershipChanged && error.peers == [lost], "step \(step): \(error)")
+                #expect(error.code == .membershipChanged && error.peers == [Rank(lost)], "step \(step): \(error)")
             }
         }
     }
@@ -85,7 +85,7 @@ struct ChannelLossTests {
         arguments: losses)
     func silent(delivery: ChannelDelivery, lost: Int) throws {
         for step in 0..<(try Self.steps(delivery, of: lost)) {
-            let trouble = Trouble(stop: (lost, step))
+            let trouble = Trouble(stop: (Rank(lost), step))
             let next = Self.plan(delivery, epoch: 1)
             let outcome = try ThreadCluster.run(dies: 2, timeout: .seconds(20), route: trouble.route) {
                 world -> String in
@@ -109,7 +109,7 @@ struct ChannelLossTests {
                         // What the last life still had under way lands in its own half, during the new traffic.
                         let old = region.slice(0, next.byteCount / 2)
                         let rubbish = [UInt8](repeating: 0xA5, count: old.byteCount)
-                        try endpoint.put(rubbish.span, to: 1 - lost, at: old.offset)
+                        try endpoint.put(rubbish.span, to: Rank(1 - lost), at: old.offset)
                     }
                 }
                 try world.barrier()

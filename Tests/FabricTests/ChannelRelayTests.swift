@@ -17,7 +17,7 @@ struct ChannelRelayTests {
             let endpoint = world.endpoint
             let region = try world.allocate(byteCount: plan.byteCount)
             let area = try world.allocate(byteCount: 1 << 16)
-            try endpoint.put([UInt8](repeating: 0xEE, count: 1 << 16).span, to: world.rank, at: area.offset)
+            try endpoint.put([UInt8](repeating: 0xEE, count: 1 << 16).span, to: world.endpoint.rank, at: area.offset)
             var random = SeededGenerator(seed: seed)
             var places: [(offset: Int, count: Int)] = []
             var at = 0
@@ -95,8 +95,9 @@ struct ChannelRelayTests {
             let area = try world.allocate(byteCount: 4 * 512)
             let done = try world.allocate(byteCount: 64)
             let relay = RelayFlag(
-                endpoint, lanes: lanes, designated: designated, target: 4, region: region, start: 1 << 32 - 50)
-            try endpoint.signal(.set, 0, at: world.rank, done.offset)
+                endpoint, lanes: Rank(lanes.lowerBound)..<Rank(lanes.upperBound), designated: Rank(designated),
+                target: 4, region: region, start: 1 << 32 - 50)
+            try endpoint.signal(.set, 0, at: world.endpoint.rank, done.offset)
             try world.barrier()
             var wrong = 0
             for round in 1...rounds {
@@ -104,7 +105,7 @@ struct ChannelRelayTests {
                     try relay.wait()
                     let got = endpoint.values(UInt64.self, at: area.offset, count: 256)
                     for index in 0..<256 where got[index] != UInt64(round * 10 + index / 64) { wrong += 1 }
-                    for lane in lanes { try endpoint.signal(.set, UInt64(round), at: lane, done.offset) }
+                    for lane in lanes { try endpoint.signal(.set, UInt64(round), at: Rank(lane), done.offset) }
                 } else {
                     let values = [UInt64](repeating: UInt64(round * 10 + world.rank), count: 64)
                     try endpoint.put(values.span, to: 4, at: area.offset + 512 * world.rank)
@@ -149,14 +150,14 @@ struct ChannelRelayTests {
                 for index in 0..<count {
                     try unsafe sender.send(
                         ChannelTests.bytes(index, index * 17, 2).span.bytes, operation: UInt32(index),
-                        target: 1 + index % 3)
+                        target: Rank(1 + index % 3))
                 }
                 try sender.drain()
                 return count / 3
             case 1:
                 let relay = RelayForwarder(
                     from: ChannelReceiver(endpoint, from: 0, region: outer, plan: plan),
-                    to: (2...3).map { ChannelSender(endpoint, to: $0, region: inner[$0 - 2], plan: plan) })
+                    to: (2...3).map { ChannelSender(endpoint, to: Rank($0), region: inner[$0 - 2], plan: plan) })
                 try world.barrier()
                 var mine = 0
                 for index in 0..<count {

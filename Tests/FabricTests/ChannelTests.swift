@@ -49,8 +49,8 @@ struct ChannelTests {
                 try world.allocate(byteCount: plan.byteCount), try world.allocate(byteCount: plan.byteCount),
             ]
             let peer = 1 - world.rank
-            let sender = ChannelSender(endpoint, to: peer, region: regions[world.rank], plan: plan)
-            let receiver = ChannelReceiver(endpoint, from: peer, region: regions[peer], plan: plan)
+            let sender = ChannelSender(endpoint, to: Rank(peer), region: regions[world.rank], plan: plan)
+            let receiver = ChannelReceiver(endpoint, from: Rank(peer), region: regions[peer], plan: plan)
             try world.barrier()
             var lengths = SeededGenerator(seed: seed)  // The same at both ends.
             var own = SeededGenerator(seed: seed, UInt64(world.rank))

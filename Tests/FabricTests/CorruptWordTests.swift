@@ -113,7 +113,7 @@ struct CorruptWordTests {
 
     @Test("A wait record that names no rank blames none")
     func waitRecord() throws {
-        let outcome = try ThreadCluster.run(dies: 2, split: .oneHost(dies: 2)) { world -> Int? in
+        let outcome = try ThreadCluster.run(dies: 2, split: .oneHost(dies: 2)) { world -> Rank? in
             guard world.rank == 0 else { return nil }
             let segment = world.endpoint.segment
             for (index, word) in segment.words(.wait).prefix(5).enumerated() {

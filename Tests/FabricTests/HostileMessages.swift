@@ -1,4 +1,5 @@
 import Fabric
+import Fuzzing
 import TestKit
 
 /// Messages that another host's switch would hardly send: every operation and place and some there are not, with fields at and past their
@@ -14,28 +15,31 @@ struct HostileMessages {
     /// The next message with the number given.
     mutating func next(
         _ receiver: HostSwitch, sequence: UInt64, acknowledged: UInt64
-    ) -> (head: [UInt8], attachment: [UInt8]?) {
-        var records: [(words: [UInt64], payload: Int)] = []
+    ) -> WireMessage {
+        var records: [(words: [UInt64], payload: [UInt8])] = []
         var attached: Int?
-        for _ in 0..<Int.random(in: 1...3, using: &random) { records.append(record(&attached)) }
-        let attachment = attached.map { [UInt8](repeating: 0xA5, count: $0) }
-        var head = receiver.directMessage(
-            from: host, sequence: sequence, acknowledged: acknowledged, records: records, attachment: attachment)
+        for _ in 0..<Int.random(in: 1...3, using: &random) {
+            let record = record(&attached)
+            records.append((record.words, [UInt8](repeating: 0x5A, count: record.payload)))
+        }
+        var message = WireMessage(
+            from: host, to: receiver, sequence: sequence, acknowledged: acknowledged, records: records,
+            attachment: attached.map { [UInt8](repeating: 0xA5, count: $0) })
         switch Int.random(in: 0..<8, using: &random) {
-        case 0: head = Mutation.apply(to: head, using: &random)
+        case 0: message.head = Mutation.apply(to: message.head, using: &random)
         case 1:
             for _ in 0..<Int.random(in: 1...3, using: &random) {
-                let at = Int.random(in: 16..<head.count, using: &random)
-                head[at] = [0, 1, 7, 8, 0x7F, 0x80, 0xFF].randomElement(using: &random) ?? 0
+                let at = Int.random(in: 16..<message.head.count, using: &random)
+                message.head[at] = [0, 1, 7, 8, 0x7F, 0x80, 0xFF].randomElement(using: &random) ?? 0
             }
         case 2:
-            head = (0..<Int.random(in: 0...200, using: &random)).map { _ in
+            message.head = (0..<Int.random(in: 0...200, using: &random)).map { _ in
                 UInt8.random(in: .min ... .max, using: &random)
             }
         default: break
         }
-        HostSwitch.reseal(&head, attachment)
-        return (head, attachment)
+        message.seal()
+        return message
     }
 
     private mutating func often(_ value: Int, or others: [Int]) -> UInt64 {

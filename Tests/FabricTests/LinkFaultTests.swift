@@ -77,25 +77,27 @@ struct LinkFaultTests {
             var own = endpoint.mutableValues(UInt8.self, at: area.offset, count: length)
             for index in own.indices { own[index] = UInt8(truncatingIfNeeded: index &* 7 &+ round &* 31 &+ world.rank) }
             if round % 2 == 0 {
-                try endpoint.put(from: area.offset, byteCount: length, to: next, at: area.offset + block)
+                try endpoint.put(from: area.offset, byteCount: length, to: Rank(next), at: area.offset + block)
             } else {
                 let copy = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ round &* 31 &+ world.rank) }
-                try endpoint.put(copy.span, to: next, at: area.offset + block)
+                try endpoint.put(copy.span, to: Rank(next), at: area.offset + block)
             }
-            try endpoint.signal(.set, UInt64(round) << 32 | UInt64(length), at: next, words.offset)
+            try endpoint.signal(.set, UInt64(round) << 32 | UInt64(length), at: Rank(next), words.offset)
             let told = try endpoint.wait(
-                at: words.offset, until: .greaterOrEqual, UInt64(round) << 32, peer: previous)
+                at: words.offset, until: .greaterOrEqual, UInt64(round) << 32, peer: Rank(previous))
             let arrived = endpoint.values(UInt8.self, at: area.offset + block, count: Int(told & 0xFFFF_FFFF))
             for index in arrived.indices
             where arrived[index] != UInt8(truncatingIfNeeded: index &* 7 &+ round &* 31 &+ previous) { wrong += 1 }
-            for peer in 0..<world.size { try endpoint.fetchAdd(1, at: peer, words.offset + 128 + 64 * world.rank) }
-            let back = try endpoint.get(UInt8.self, count: length, from: next, at: area.offset + block)
+            for peer in 0..<world.size {
+                try endpoint.fetchAdd(1, at: Rank(peer), words.offset + 128 + 64 * world.rank)
+            }
+            let back = try endpoint.get(UInt8.self, count: length, from: Rank(next), at: area.offset + block)
             for index in back.indices
             where back[index] != UInt8(truncatingIfNeeded: index &* 7 &+ round &* 31 &+ world.rank) { wrong += 1 }
             try world.barrier()
         }
         for peer in 0..<world.size {
-            let seen = try endpoint.fetch(at: peer, words.offset + 128 + 64 * world.rank)
+            let seen = try endpoint.fetch(at: Rank(peer), words.offset + 128 + 64 * world.rank)
             if seen != 12 { wrong += 1 }
         }
         try world.barrier()
@@ -106,7 +108,7 @@ struct LinkFaultTests {
     func exact(damage: Int, split: [Int], carrier: HostSplit.Carrier) throws {
         let seed = UInt64.random(in: .min ... .max)
         var options = LinkOptions()
-        options.faults = Self.damages[damage].faults(seed)
+        options.wire = Self.damages[damage].faults(seed).wire
         let cluster = try SplitCluster(HostSplit(split, carrier: carrier, options: options), windowByteCount: 1 << 20)
         defer { cluster.stop() }
         let outcome = try ThreadCluster.run(cluster, timeout: .seconds(30)) { world in
@@ -131,14 +133,15 @@ struct LinkFaultTests {
     func cut(after: Int) throws {
         var options = Self.quick
         options.timing.contact = .milliseconds(1500)
-        options.faults = LinkFaults(seed: 1)
-        options.faults?.cutAfter = after
+        var faults = LinkFaults(seed: 1)
+        faults.cutAfter = after
+        options.wire = faults.wire
         let cluster = try SplitCluster(HostSplit([2, 1], carrier: .tcp, options: options), windowByteCount: 1 << 20)
         defer { cluster.stop() }
         let outcome = try ThreadCluster.run(cluster, timeout: .seconds(60)) { world in
             let words = try world.allocate(byteCount: 64)
             for round in 1...UInt64(1000) {
-                try world.endpoint.signal(.set, round, at: (world.rank + 1) % world.size, words.offset)
+                try world.endpoint.signal(.set, round, at: world[(world.rank + 1) % world.size], words.offset)
                 try world.endpoint.wait(at: words.offset, until: .greaterOrEqual, round)
                 try world.endpoint.quiet()
             }

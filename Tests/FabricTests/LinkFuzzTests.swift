@@ -1,5 +1,6 @@
 import Fabric
 import Foundation
+import Fuzzing
 import Glibc
 import Launching
 import Messaging
@@ -35,16 +36,15 @@ struct LinkFuzzTests {
         let total = Self.inputs ?? 50_000
         let start = Monotonic.now()
         for _ in 0..<total {
-            let (head, attachment) = messages.next(host, sequence: sequence, acknowledged: 1)
-            host.deliver(head, attachment, from: 1)
-            let state = host.directState(of: 1)
+            messages.next(host, sequence: sequence, acknowledged: 1).deliver(to: host, from: 1)
+            let state = host.standing(of: 1)
             // What waits for an answer is bounded by what the dies of that host may have under way.
             #expect(state.waiting <= 16, "seed \(seed)")
             if state.isLost { lost += 1 }
             if state.refused > 0 { refused += 1 }
             if state.carriedOut >= sequence { carriedOut += 1 }
             if state.isLost || state.refused > 0 || state.waiting > 12 {
-                host.renewDirect(1)
+                host.renewLink(to: 1)
                 sequence = 1
             } else {
                 sequence = state.carriedOut + 1
@@ -108,8 +108,10 @@ private struct HostilePeer {
     ) throws -> Bool {
         guard try greet(host) else { return false }
         for _ in 0..<inputs {
-            let (head, attachment) = messages.next(host, sequence: expected, acknowledged: received + 1)
-            guard try socket.send(packet(head), attachment.map(packet), to: 0) else { return false }
+            let message = messages.next(host, sequence: expected, acknowledged: received + 1)
+            guard try socket.send(Packet(message.head), message.attachment.map { Packet($0) }, to: 0) else {
+                return false
+            }
             sent += 1
             guard try greet(host) else { return false }
             if isGivenUp { return true }
@@ -119,15 +121,14 @@ private struct HostilePeer {
 
     /// Says what is always answered, and takes what comes until there is an answer.
     private mutating func greet(_ host: HostSwitch) throws -> Bool {
-        let greeting = host.directMessage(
-            from: 1, sequence: 0, acknowledged: received + 1, records: [], attachment: nil)
-        guard try socket.send(packet(greeting), nil, to: 0) else { return false }
+        let greeting = WireMessage(from: 1, to: host, sequence: 0, acknowledged: received + 1)
+        guard try socket.send(Packet(greeting.head), nil, to: 0) else { return false }
         let deadline = Deadline(after: .seconds(60))
         while deadline.remaining > 0 {
             var isAnswered = false
-            while let (_, head, attachment) = try socket.receive() {
+            while let (_, head, _) = try socket.receive() {
                 isAnswered = true
-                take(unsafe head.withBytes { unsafe Array($0) }, attachment?.byteCount ?? 0)
+                take(head.bytes)
             }
             if isAnswered { return true }
             sched_yield()
@@ -135,16 +136,10 @@ private struct HostilePeer {
         return false
     }
 
-    private mutating func take(_ head: [UInt8], _ attachmentByteCount: Int) {
-        guard let header = HostSwitch.directHeader(head, attachmentByteCount: attachmentByteCount) else { return }
+    private mutating func take(_ head: [UInt8]) {
+        guard let header = WireMessage.reading(head) else { return }
         expected = max(expected, header.acknowledged)
         received = max(received, header.sequence)
         if header.isFarewell { isGivenUp = true }
-    }
-
-    private func packet(_ bytes: [UInt8]) -> Packet {
-        let packet = Packet(byteCount: bytes.count)
-        unsafe packet.withMutableBytes { to in unsafe to.copyBytes(from: bytes) }
-        return packet
     }
 }

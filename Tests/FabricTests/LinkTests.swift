@@ -31,12 +31,12 @@ struct LinkTests {
             for peer in 0..<dies {
                 let values = (0..<16).map { UInt64(world.rank * 1000 + peer * 100 + $0) }
                 try endpoint.putSignal(
-                    values.span, to: peer, at: area.offset + world.rank * 128, signal: .set, 1,
+                    values.span, to: Rank(peer), at: area.offset + world.rank * 128, signal: .set, 1,
                     at: words.offset + world.rank * 64)
             }
             var wrong = 0
             for peer in 0..<dies {
-                try endpoint.wait(at: words.offset + peer * 64, until: .equal, 1, peer: peer)
+                try endpoint.wait(at: words.offset + peer * 64, until: .equal, 1, peer: Rank(peer))
                 let got = endpoint.values(UInt64.self, at: area.offset + peer * 128, count: 16)
                 for index in got.indices where got[index] != UInt64(peer * 1000 + world.rank * 100 + index) {
                     wrong += 1

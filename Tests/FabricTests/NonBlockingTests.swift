@@ -80,7 +80,7 @@ struct NonBlockingTests {
             let place = twin.landed[peer] + Int.random(in: 0..<9, using: &random)
             guard place + length <= Places.landingByteCount else { return }
             try endpoint.putNonBlocking(
-                from: places.source.offset + from, byteCount: length, to: peer,
+                from: places.source.offset + from, byteCount: length, to: Rank(peer),
                 at: places.landing.offset + world.rank * Places.landingByteCount + place)
             for index in 0..<length {
                 twin.landings[peer][place + index] = Places.pattern(from + index, of: world.rank)
@@ -90,7 +90,7 @@ struct NonBlockingTests {
             let place = twin.takenByteCount + Int.random(in: 0..<9, using: &random)
             guard place + length <= Places.landingByteCount else { return }
             try endpoint.getNonBlocking(
-                from: peer, at: places.source.offset + from, byteCount: length, to: places.taken.offset + place)
+                from: Rank(peer), at: places.source.offset + from, byteCount: length, to: places.taken.offset + place)
             twin.gets.append((place, peer, from, length))
             twin.takenByteCount = place + length
         default:
@@ -101,7 +101,7 @@ struct NonBlockingTests {
             let old = twin.words[peer]
             let comparand = Bool.random(using: &random) ? old : random.next()
             try endpoint.atomicNonBlocking(
-                operation, operand, comparand: comparand, at: peer, places.words.offset + 64 * world.rank,
+                operation, operand, comparand: comparand, at: Rank(peer), places.words.offset + 64 * world.rank,
                 into: wants ? places.results.offset + 8 * twin.results.count : nil)
             if wants { twin.results.append(old) }
             twin.words[peer] =
@@ -140,11 +140,11 @@ struct NonBlockingTests {
             case 2:
                 // A blocking one in between gets its own answer.
                 let peer = Int.random(in: 0..<world.size, using: &random)
-                if try endpoint.fetch(at: peer, places.words.offset + 64 * world.rank) != twin.words[peer] {
+                if try endpoint.fetch(at: Rank(peer), places.words.offset + 64 * world.rank) != twin.words[peer] {
                     twin.wrong += 1
                 }
                 let from = Int.random(in: 0..<Places.sourceByteCount, using: &random)
-                if try endpoint.load(UInt8.self, from: peer, at: places.source.offset + from)
+                if try endpoint.load(UInt8.self, from: Rank(peer), at: places.source.offset + from)
                     != Places.pattern(from, of: peer)
                 {
                     twin.wrong += 1
@@ -156,11 +156,11 @@ struct NonBlockingTests {
         twin.compare(endpoint, places)
         for peer in 0..<world.size {
             let place = places.landing.offset + world.rank * Places.landingByteCount
-            let landed = try endpoint.get(UInt8.self, count: Places.landingByteCount, from: peer, at: place)
+            let landed = try endpoint.get(UInt8.self, count: Places.landingByteCount, from: Rank(peer), at: place)
             for (index, expected) in twin.landings[peer].enumerated() {
                 if let expected, landed[index] != expected { twin.wrong += 1 }
             }
-            if try endpoint.fetch(at: peer, places.words.offset + 64 * world.rank) != twin.words[peer] {
+            if try endpoint.fetch(at: Rank(peer), places.words.offset + 64 * world.rank) != twin.words[peer] {
                 twin.wrong += 1
             }
         }
@@ -186,7 +186,7 @@ struct NonBlockingTests {
     func damaged(damage: Int, split: [Int]) throws {
         let seed = UInt64.random(in: .min ... .max)
         var options = LinkOptions()
-        options.faults = LinkFaultTests.damages[damage].faults(seed)
+        options.wire = LinkFaultTests.damages[damage].faults(seed).wire
         let cluster = try SplitCluster(HostSplit(split, carrier: .inproc, options: options), windowByteCount: 4 << 20)
         defer { cluster.stop() }
         let outcome = try ThreadCluster.run(cluster, timeout: .seconds(30)) { world in
@@ -208,7 +208,7 @@ struct NonBlockingTests {
             let counter = try world.allocate(byteCount: 64)
             var own = endpoint.mutableValues(UInt64.self, at: words.offset, count: count)
             for index in own.indices { own[index] = UInt64(index << 8 | world.rank) }
-            try endpoint.signal(.set, 0, at: world.rank, counter.offset)
+            try endpoint.signal(.set, 0, at: world.endpoint.rank, counter.offset)
             // With nothing outstanding both return.
             try endpoint.completeLocally()
             try endpoint.quiet()
@@ -217,9 +217,9 @@ struct NonBlockingTests {
             for index in 0..<count {
                 let peer = index % 2 == 0 ? next : (world.rank + world.size - 1) % world.size
                 try endpoint.getNonBlocking(
-                    from: peer, at: words.offset + 8 * index, byteCount: 8, to: taken.offset + 8 * index)
+                    from: Rank(peer), at: words.offset + 8 * index, byteCount: 8, to: taken.offset + 8 * index)
                 try endpoint.atomicNonBlocking(
-                    .add, 1, at: next, counter.offset, into: found.offset + 8 * index)
+                    .add, 1, at: Rank(next), counter.offset, into: found.offset + 8 * index)
             }
             try endpoint.completeLocally()
             var wrong = 0
@@ -251,9 +251,9 @@ struct NonBlockingTests {
             for index in own.indices { own[index] = UInt64(index &* 5 &+ world.rank) }
             let other = 1 - world.rank
             try world.barrier()
-            try endpoint.putNonBlocking(from: area.offset, byteCount: length, to: other, at: area.offset + length)
-            try endpoint.signal(.set, 1, at: other, word.offset)
-            try endpoint.wait(at: word.offset, until: .equal, 1, peer: other)
+            try endpoint.putNonBlocking(from: area.offset, byteCount: length, to: Rank(other), at: area.offset + length)
+            try endpoint.signal(.set, 1, at: Rank(other), word.offset)
+            try endpoint.wait(at: word.offset, until: .equal, 1, peer: Rank(other))
             let came = endpoint.values(UInt64.self, at: area.offset + length, count: length / 8)
             var wrong = 0
             for index in came.indices where came[index] != UInt64(index &* 5 &+ other) { wrong += 1 }
@@ -269,8 +269,9 @@ struct NonBlockingTests {
     func cut(after: Int) throws {
         var options = LinkFaultTests.quick
         options.timing.contact = .milliseconds(1500)
-        options.faults = LinkFaults(seed: 1)
-        options.faults?.cutAfter = after
+        var faults = LinkFaults(seed: 1)
+        faults.cutAfter = after
+        options.wire = faults.wire
         let cluster = try SplitCluster(HostSplit([1, 1], carrier: .tcp, options: options), windowByteCount: 4 << 20)
         defer { cluster.stop() }
         let outcome = try ThreadCluster.run(cluster, timeout: .seconds(60)) { world in
@@ -279,9 +280,11 @@ struct NonBlockingTests {
             let endpoint = world.endpoint
             let other = 1 - world.rank
             for turn in 0..<10_000 {
-                try endpoint.putNonBlocking(from: area.offset, byteCount: 100_000, to: other, at: area.offset + 500_000)
-                try endpoint.getNonBlocking(from: other, at: area.offset, byteCount: 50_000, to: area.offset + 200_000)
-                try endpoint.atomicNonBlocking(.add, 1, at: other, words.offset, into: words.offset + 64)
+                try endpoint.putNonBlocking(
+                    from: area.offset, byteCount: 100_000, to: Rank(other), at: area.offset + 500_000)
+                try endpoint.getNonBlocking(
+                    from: Rank(other), at: area.offset, byteCount: 50_000, to: area.offset + 200_000)
+                try endpoint.atomicNonBlocking(.add, 1, at: Rank(other), words.offset, into: words.offset + 64)
                 if turn % 3 == world.rank { try endpoint.completeLocally() } else { try endpoint.quiet() }
             }
         }

@@ -24,9 +24,9 @@ struct TeamTests {
             let area = try world.allocate(byteCount: 64)
             var early = 0
             for round: UInt64 in 1...100 {
-                try world.endpoint.signal(.set, round, at: world.rank, area.offset)
+                try world.endpoint.signal(.set, round, at: world.endpoint.rank, area.offset)
                 try world.barrier()
-                for peer in 0..<dies where try world.endpoint.fetch(at: peer, area.offset) < round {
+                for peer in 0..<dies where try world.endpoint.fetch(at: Rank(peer), area.offset) < round {
                     early += 1
                 }
             }
@@ -47,9 +47,9 @@ struct TeamTests {
                 #expect((team != nil) == members.contains(world.rank))
                 guard let team else { continue }
                 #expect(team.size == shape.size)
-                #expect((0..<team.size).map(team.member) == members)
-                #expect(team.member(team.rank) == world.rank)
-                #expect((0..<8).allSatisfy { team.index(of: $0) == members.firstIndex(of: $0) })
+                #expect((0..<team.size).map { team[$0].index } == members)
+                #expect(team[team.rank] == world.endpoint.rank)
+                #expect((0..<8).allSatisfy { team.index(of: Rank($0)) == members.firstIndex(of: $0) })
                 #expect(team.translate(team.rank, to: world) == world.rank)
                 for _ in 0..<5 { try team.barrier() }
                 team.destroy()
@@ -64,7 +64,7 @@ struct TeamTests {
             let odd = try world.split(start: 1, stride: 2, size: 6)
             guard let mine = even ?? odd else { return }
             let backwards = try #require(try mine.split(start: 5, stride: -1, size: 6))
-            #expect(backwards.member(0) == mine.member(5))
+            #expect(backwards[0] == mine[5])
             for _ in 0..<20 {
                 try backwards.barrier()
                 try mine.barrier()
@@ -79,9 +79,10 @@ struct TeamTests {
         _ = try Self.clean(dies) { world in
             let (row, column) = try world.split2D(width: width)
             let effective = min(width, dies)
-            #expect((0..<row.size).map(row.member) == (0..<dies).filter { $0 / effective == world.rank / effective })
-            #expect(
-                (0..<column.size).map(column.member) == (0..<dies).filter { $0 % effective == world.rank % effective })
+            let rows = (0..<row.size).map { row[$0].index }
+            #expect(rows == (0..<dies).filter { $0 / effective == world.rank / effective })
+            let columns = (0..<column.size).map { column[$0].index }
+            #expect(columns == (0..<dies).filter { $0 % effective == world.rank % effective })
             for _ in 0..<10 {
                 try row.barrier()
                 try column.barrier()
@@ -131,12 +132,12 @@ struct TeamTests {
             let odd = try world.split(start: dies - 1, stride: -1, size: dies - 1)
             var early = 0
             for round in 1...20 {
-                try world.endpoint.signal(.set, UInt64(round), at: world.rank, area.offset)
+                try world.endpoint.signal(.set, UInt64(round), at: world.endpoint.rank, area.offset)
                 let team = round % 2 == 0 ? odd ?? world : world
                 if team === world, round % 2 == 0 { continue }
                 try team.barrier()
                 for peer in 0..<team.size
-                where try world.endpoint.fetch(at: team.member(peer), area.offset) < UInt64(round) {
+                where try world.endpoint.fetch(at: team[peer], area.offset) < UInt64(round) {
                     early += 1
                 }
             }

@@ -43,14 +43,14 @@ struct TransportConformanceTests {
                 for peer in 0..<dies {
                     let place = area.offset + world.rank * 8192
                     try world.endpoint.put(
-                        [UInt8](repeating: 0xEE, count: 8192).span, to: peer, at: place)
-                    try world.endpoint.put(bytes.span, to: peer, at: place + shift)
+                        [UInt8](repeating: 0xEE, count: 8192).span, to: Rank(peer), at: place)
+                    try world.endpoint.put(bytes.span, to: Rank(peer), at: place + shift)
                 }
                 try world.barrier()
                 for peer in 0..<dies {
                     var copy = [UInt8](repeating: 0, count: 8192)
                     var span = copy.mutableSpan
-                    try world.endpoint.get(from: peer, at: area.offset + world.rank * 8192, into: &span)
+                    try world.endpoint.get(from: Rank(peer), at: area.offset + world.rank * 8192, into: &span)
                     var expected = [UInt8](repeating: 0xEE, count: 8192)
                     expected.replaceSubrange(shift..<shift + length, with: bytes)
                     if copy != expected { wrong += 1 }
@@ -69,28 +69,30 @@ struct TransportConformanceTests {
             let me = world.rank
             for peer in 0..<dies {
                 let place = area.offset + 64 * me
-                try world.endpoint.store(UInt8(truncatingIfNeeded: me + 1), to: peer, at: place)
-                try world.endpoint.store(UInt16(me + 300), to: peer, at: place + 2)
-                try world.endpoint.store(Float(me) + 0.5, to: peer, at: place + 4)
-                try world.endpoint.store(Double(me) - 0.25, to: peer, at: place + 8)
-                try world.endpoint.store(UInt64(me) << 40, to: peer, at: place + 16)
+                try world.endpoint.store(UInt8(truncatingIfNeeded: me + 1), to: Rank(peer), at: place)
+                try world.endpoint.store(UInt16(me + 300), to: Rank(peer), at: place + 2)
+                try world.endpoint.store(Float(me) + 0.5, to: Rank(peer), at: place + 4)
+                try world.endpoint.store(Double(me) - 0.25, to: Rank(peer), at: place + 8)
+                try world.endpoint.store(UInt64(me) << 40, to: Rank(peer), at: place + 16)
             }
             try world.barrier()
             var wrong = 0
             for peer in 0..<dies {
                 for source in 0..<dies {
                     let place = area.offset + 64 * source
-                    if try world.endpoint.load(UInt8.self, from: peer, at: place) != UInt8(source + 1) { wrong += 1 }
-                    if try world.endpoint.load(UInt16.self, from: peer, at: place + 2) != UInt16(source + 300) {
+                    if try world.endpoint.load(UInt8.self, from: Rank(peer), at: place) != UInt8(source + 1) {
                         wrong += 1
                     }
-                    if try world.endpoint.load(Float.self, from: peer, at: place + 4) != Float(source) + 0.5 {
+                    if try world.endpoint.load(UInt16.self, from: Rank(peer), at: place + 2) != UInt16(source + 300) {
                         wrong += 1
                     }
-                    if try world.endpoint.load(Double.self, from: peer, at: place + 8) != Double(source) - 0.25 {
+                    if try world.endpoint.load(Float.self, from: Rank(peer), at: place + 4) != Float(source) + 0.5 {
                         wrong += 1
                     }
-                    if try world.endpoint.load(UInt64.self, from: peer, at: place + 16) != UInt64(source) << 40 {
+                    if try world.endpoint.load(Double.self, from: Rank(peer), at: place + 8) != Double(source) - 0.25 {
+                        wrong += 1
+                    }
+                    if try world.endpoint.load(UInt64.self, from: Rank(peer), at: place + 16) != UInt64(source) << 40 {
                         wrong += 1
                     }
                 }
@@ -113,15 +115,15 @@ struct TransportConformanceTests {
                 let value = UInt64(round * 1000 + world.rank)
                 let block = [UInt64](repeating: value, count: 512)
                 // My successor must have read the last block before I overwrite it.
-                try world.endpoint.wait(at: words.offset + 64, until: .equal, UInt64(round - 1), peer: next)
+                try world.endpoint.wait(at: words.offset + 64, until: .equal, UInt64(round - 1), peer: Rank(next))
                 try world.endpoint.putSignal(
-                    block.span, to: next, at: payload.offset, signal: .set, UInt64(round), at: words.offset)
-                try world.endpoint.wait(at: words.offset, until: .greaterOrEqual, UInt64(round), peer: previous)
+                    block.span, to: Rank(next), at: payload.offset, signal: .set, UInt64(round), at: words.offset)
+                try world.endpoint.wait(at: words.offset, until: .greaterOrEqual, UInt64(round), peer: Rank(previous))
                 let expected = UInt64(round * 1000 + previous)
                 let endpoint = world.endpoint
                 let got = endpoint.values(UInt64.self, at: payload.offset, count: 512)
                 for index in got.indices where got[index] != expected { wrong += 1 }
-                try world.endpoint.signal(.add, 1, at: previous, words.offset + 64)
+                try world.endpoint.signal(.add, 1, at: Rank(previous), words.offset + 64)
             }
             return wrong
         }
@@ -173,8 +175,8 @@ struct TransportConformanceTests {
                     destinationStride: element + Int.random(in: 0...9, using: &random))
                 let source = (0..<1024).map { UInt8(truncatingIfNeeded: $0 &* 13 &+ world.rank) }
                 let next = (world.rank + 1) % dies
-                try world.endpoint.put([UInt8](repeating: 0, count: 1024).span, to: next, at: area.offset)
-                try unsafe world.endpoint.putStrided(source.span.bytes, shape, to: next, at: area.offset)
+                try world.endpoint.put([UInt8](repeating: 0, count: 1024).span, to: Rank(next), at: area.offset)
+                try unsafe world.endpoint.putStrided(source.span.bytes, shape, to: Rank(next), at: area.offset)
                 try world.barrier()
                 let from = (world.rank + dies - 1) % dies
                 var expected = [UInt8](repeating: 0, count: 1024)
@@ -197,7 +199,7 @@ struct TransportConformanceTests {
                 var gathered = [UInt8](repeating: 0, count: max(1, shape.count * element))
                 var span = gathered.mutableSpan
                 var raw = unsafe span.mutableBytes
-                try world.endpoint.getStrided(from: next, at: area.offset, back, into: &raw)
+                try world.endpoint.getStrided(from: Rank(next), at: area.offset, back, into: &raw)
                 for index in 0..<shape.count {
                     for byte in 0..<element
                     where gathered[index * element + byte] != source[index * shape.sourceStride + byte] {

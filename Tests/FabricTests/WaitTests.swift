@@ -109,7 +109,8 @@ struct WaitTests {
             let word = try world.allocate(byteCount: 64)
             for turn in 1...20_000 {
                 if world.rank == 0 { try world.endpoint.signal(.set, UInt64(turn), at: 1, word.offset) }
-                try world.endpoint.wait(at: word.offset, until: .greaterOrEqual, UInt64(turn), peer: 1 - world.rank)
+                try world.endpoint.wait(
+                    at: word.offset, until: .greaterOrEqual, UInt64(turn), peer: world[1 - world.rank])
                 if world.rank == 1 { try world.endpoint.signal(.set, UInt64(turn), at: 0, word.offset) }
             }
             return world.endpoint.counts.sleeps

@@ -15,7 +15,7 @@ struct LayerTests {
         "Collectives": (4, ["Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),
         "Experts": (4, ["Collectives", "Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),
         "Attention": (4, ["Collectives", "Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),
-        "Oracle": (4, ["Tensors"]),
+        "Oracle": (4, ["Tensors"]), "Baselines": (4, ["CKernels", "CLinux", "Fabric", "SharedMemory"]),
         "Model": (
             5,
             [

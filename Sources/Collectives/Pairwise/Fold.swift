@@ -181,7 +181,7 @@ struct Fold {
     }
 
     /// Waits until a partner has begun this round. Does nothing the second time.
-    private func open(_ member: Int, _ peer: Int, _ round: Int) throws(FabricError) {
+    private func open(_ member: Int, _ peer: Rank, _ round: Int) throws(FabricError) {
         if meets { return }
         if round == 0 { return try workspace.awaitAnnouncement(member, peer, digest) }
         if workspace.legs[member].openRound < round {
@@ -249,7 +249,7 @@ struct Fold {
 
     /// The partners in rotated order.
     private func forEachPartner(
-        _ body: (_ member: Int, _ peer: Int) throws(FabricError) -> Void
+        _ body: (_ member: Int, _ peer: Rank) throws(FabricError) -> Void
     ) throws(FabricError) {
         for step in 1..<max(team.size, 1) {
             let member = (team.rank + step) % team.size

@@ -3,7 +3,7 @@ internal import Fabric
 /// What one of the two queues of a lane still has to move: the write queue pushes, the read queue pulls.
 struct Transfer {
     /// The other die.
-    var peer = 0
+    var peer: Rank = 0
     /// Where the bytes lie in their producer's window, and where they go in their consumer's.
     var source = 0
     var destination = 0

@@ -1,9 +1,11 @@
+internal import Fabric
+
 /// Pieces of this member's staging that non-blocking puts to other hosts may still have to read.
 ///
 /// A schedule writes each place of a source or a destination once, so what is put out of those needs no watching until the operation ends.
 /// Staging is written again: by this member, or by another after an event that allows it. Before either, the puts are completed.
 struct LentStaging {
-    private var pieces: InlineArray<8, (start: Int, end: Int, peer: Int)> = .init(repeating: (0, 0, 0))
+    private var pieces: InlineArray<8, (start: Int, end: Int, peer: Rank)> = .init(repeating: (0, 0, 0))
     private var count = 0
 
     /// Whether there is no room to note one more.
@@ -21,7 +23,7 @@ struct LentStaging {
     }
 
     /// Whether a put goes to another rank than this: an event to this one may come before that put.
-    func goesElsewhere(than peer: Int) -> Bool { (0..<count).contains { pieces[$0].peer != peer } }
+    func goesElsewhere(than peer: Rank) -> Bool { (0..<count).contains { pieces[$0].peer != peer } }
 
     /// All have been read.
     mutating func clear() { count = 0 }

@@ -5,7 +5,8 @@ public import SharedMemory
 extension ChannelSender {
     /// Sends values through the ring; as the form with bytes.
     public func send<Value: BitwiseCopyable>(
-        _ values: Span<Value>, operation: UInt32 = 0, target: Int? = nil, origin: Int? = nil, deadline: Deadline? = nil
+        _ values: Span<Value>, operation: UInt32 = 0, target: Rank? = nil, origin: Rank? = nil,
+        deadline: Deadline? = nil
     ) throws(FabricError) {
         // SAFETY: only whole values are copied, padding included, and nobody interprets the bytes here.
         try unsafe send(values.bytes, operation: operation, target: target, origin: origin, deadline: deadline)

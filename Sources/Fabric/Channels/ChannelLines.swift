@@ -63,7 +63,7 @@ public final class LineSender {
     /// The die's door to the fabric.
     public let endpoint: Endpoint
     /// The rank that receives.
-    public let consumer: Int
+    public let consumer: Rank
     /// What both ends agreed on.
     public let plan: LinePlan
     private let base: Int
@@ -72,7 +72,7 @@ public final class LineSender {
     private var failure: FabricError?
 
     /// Makes the end and clears its own word. A barrier must follow before either end is used.
-    public init(_ endpoint: Endpoint, to consumer: Int, region: Region, plan: LinePlan) {
+    public init(_ endpoint: Endpoint, to consumer: Rank, region: Region, plan: LinePlan) {
         self.endpoint = endpoint
         self.consumer = consumer
         self.plan = plan
@@ -136,7 +136,7 @@ public final class LineReceiver {
     /// The die's door to the fabric.
     public let endpoint: Endpoint
     /// The rank that sends.
-    public let producer: Int
+    public let producer: Rank
     /// What both ends agreed on.
     public let plan: LinePlan
     private let base: Int
@@ -145,8 +145,8 @@ public final class LineReceiver {
     private var failure: FabricError?
 
     /// Makes the end and clears its own lines. A barrier must follow before either end is used.
-    public init(_ endpoint: Endpoint, from producer: Int, region: Region, plan: LinePlan) {
-        precondition(producer >= 0 && producer < endpoint.rankCount, "a producer is a rank")
+    public init(_ endpoint: Endpoint, from producer: Rank, region: Region, plan: LinePlan) {
+        precondition(producer.index >= 0 && producer.index < endpoint.rankCount, "a producer is a rank")
         self.endpoint = endpoint
         self.producer = producer
         self.plan = plan

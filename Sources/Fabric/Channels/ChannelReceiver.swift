@@ -11,9 +11,9 @@ public struct ChannelMessage: Sendable, Equatable {
     /// The producer's number for it.
     public var operation: UInt32
     /// The rank it is finally for.
-    public var target: Int
+    public var target: Rank
     /// The rank it first came from.
-    public var origin: Int
+    public var origin: Rank
 }
 
 /// The consumer's end of a channel. See ``ChannelSender`` for what both ends owe each other.
@@ -21,7 +21,7 @@ public final class ChannelReceiver {
     /// The die's door to the fabric.
     public let endpoint: Endpoint
     /// The rank that sends.
-    public let producer: Int
+    public let producer: Rank
     /// What both ends agreed on.
     public let plan: ChannelPlan
     let base: Int
@@ -36,8 +36,8 @@ public final class ChannelReceiver {
     private var failure: FabricError?
 
     /// Makes the end and clears its own words. A barrier must follow before either end is used.
-    public init(_ endpoint: Endpoint, from producer: Int, region: Region, plan: ChannelPlan) {
-        precondition(producer >= 0 && producer < endpoint.rankCount, "a producer is a rank")
+    public init(_ endpoint: Endpoint, from producer: Rank, region: Region, plan: ChannelPlan) {
+        precondition(producer.index >= 0 && producer.index < endpoint.rankCount, "a producer is a rank")
         self.endpoint = endpoint
         self.producer = producer
         self.plan = plan
@@ -167,7 +167,7 @@ public final class ChannelReceiver {
         }
         let message = ChannelMessage(
             sequence: next, offset: Int(line.destination), byteCount: Int(line.byteCount), operation: line.operation,
-            target: Int(line.target), origin: Int(line.origin))
+            target: Rank(Int(line.target)), origin: Rank(Int(line.origin)))
         return (message, Int(line.source))
     }
 }

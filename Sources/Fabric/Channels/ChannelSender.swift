@@ -9,7 +9,7 @@ public final class ChannelSender {
     /// The die's door to the fabric.
     public let endpoint: Endpoint
     /// The rank that receives.
-    public let consumer: Int
+    public let consumer: Rank
     /// What both ends agreed on.
     public let plan: ChannelPlan
     let base: Int
@@ -22,7 +22,7 @@ public final class ChannelSender {
     private var failure: FabricError?
 
     /// Makes the end and clears its own words. A barrier must follow before either end is used.
-    public init(_ endpoint: Endpoint, to consumer: Int, region: Region, plan: ChannelPlan) {
+    public init(_ endpoint: Endpoint, to consumer: Rank, region: Region, plan: ChannelPlan) {
         self.endpoint = endpoint
         self.consumer = consumer
         self.plan = plan
@@ -48,7 +48,7 @@ public final class ChannelSender {
     ///   - origin: the rank it first came from.
     /// - Throws: `.timedOut` naming the consumer, `.membershipChanged`, or `.corrupt` if the consumer counts wrong.
     public func send(
-        _ bytes: RawSpan, operation: UInt32 = 0, target: Int? = nil, origin: Int? = nil, deadline: Deadline? = nil
+        _ bytes: RawSpan, operation: UInt32 = 0, target: Rank? = nil, origin: Rank? = nil, deadline: Deadline? = nil
     ) throws(FabricError) {
         let count = bytes.byteCount
         let slot = try stage(deadline: deadline)
@@ -74,7 +74,7 @@ public final class ChannelSender {
 
     /// Sends what was written in place since ``stage(deadline:)``.
     public func commit(
-        byteCount: Int, operation: UInt32 = 0, target: Int? = nil, origin: Int? = nil
+        byteCount: Int, operation: UInt32 = 0, target: Rank? = nil, origin: Rank? = nil
     ) throws(FabricError) {
         precondition(byteCount >= 0 && byteCount <= plan.slotByteCount, "a message fits its slot")
         precondition(next - released < UInt64(plan.slotCount), "a message is staged before it is committed")
@@ -145,12 +145,12 @@ public final class ChannelSender {
 
     private func enqueue(
         _ kind: ChannelDescriptor.Kind, _ source: Int, _ destination: Int, _ byteCount: Int, _ operation: UInt32,
-        _ target: Int?, _ origin: Int?
+        _ target: Rank?, _ origin: Rank?
     ) throws(FabricError) {
         let descriptor = ChannelDescriptor(
             sequence: next, epoch: plan.epoch, source: UInt64(source), destination: UInt64(destination),
             byteCount: UInt64(byteCount), operation: operation, kind: kind.rawValue,
-            target: UInt32(target ?? consumer), origin: UInt32(origin ?? endpoint.rank))
+            target: UInt32((target ?? consumer).index), origin: UInt32((origin ?? endpoint.rank).index))
         let endpoint = endpoint
         var line = endpoint.mutableValues(ChannelDescriptor.self, at: base + plan.descriptor(next), count: 1)
         line[0] = descriptor
@@ -211,7 +211,7 @@ extension Endpoint {
     ///
     /// - Throws: `.corrupt` for more than `limit`, as ``awaitNotification(_:value:at:from:deadline:operation:)`` else.
     func awaitProgress(
-        _ number: UInt64, atMost limit: UInt64, at offset: Int, from peer: Int, deadline: Deadline?,
+        _ number: UInt64, atMost limit: UInt64, at offset: Int, from peer: Rank, deadline: Deadline?,
         operation: FabricOperation
     ) throws(FabricError) -> UInt64 {
         let reading = try awaitNotification(number, at: offset, from: peer, deadline: deadline, operation: operation)
@@ -222,7 +222,7 @@ extension Endpoint {
     }
 
     /// A peer broke the protocol.
-    func corrupt(_ peer: Int, _ operation: FabricOperation, _ context: String) -> FabricError {
+    func corrupt(_ peer: Rank, _ operation: FabricOperation, _ context: String) -> FabricError {
         FabricError(
             .corrupt, scope: .link, operation: operation, rank: rank, peers: [peer], epoch: epoch, phase: phase,
             context: context)

@@ -16,11 +16,11 @@ public final class RelayFlag {
     /// The die's door to the fabric.
     public let endpoint: Endpoint
     /// Ranks of the lanes, ascending.
-    public let lanes: Range<Int>
+    public let lanes: Range<Rank>
     /// The lane that raises the flag.
-    public let designated: Int
+    public let designated: Rank
     /// The rank that waits.
-    public let target: Int
+    public let target: Rank
     private let base: Int
     private var round: UInt64
 
@@ -29,9 +29,9 @@ public final class RelayFlag {
 
     /// Makes one rank's part, for lanes and target alike, and clears its words. A barrier must follow.
     public init(
-        _ endpoint: Endpoint, lanes: Range<Int>, designated: Int, target: Int, region: Region, start: UInt64 = 0
+        _ endpoint: Endpoint, lanes: Range<Rank>, designated: Rank, target: Rank, region: Region, start: UInt64 = 0
     ) {
-        precondition(lanes.contains(designated) && lanes.upperBound <= endpoint.rankCount, "the lanes are ranks")
+        precondition(lanes.contains(designated) && lanes.upperBound.index <= endpoint.rankCount, "the lanes are ranks")
         precondition(region.byteCount >= Self.byteCount(lanes: lanes.count), "a line for each lane")
         self.endpoint = endpoint
         self.lanes = lanes
@@ -39,12 +39,12 @@ public final class RelayFlag {
         self.target = target
         base = region.offset
         round = start
-        for word in [base] + lanes.map({ report($0 - lanes.lowerBound) }) {
+        for word in [base] + lanes.map(report) {
             endpoint.word(at: word).storeRelaxed(endpoint.notification(start))
         }
     }
 
-    private func report(_ index: Int) -> Int { base + 512 + 64 * index }
+    private func report(_ lane: Rank) -> Int { base + 512 + 64 * lanes.lowerBound.distance(to: lane) }
 
     /// Says that this lane's puts of the round are done; the designated lane waits for the others and raises the flag.
     ///
@@ -55,10 +55,10 @@ public final class RelayFlag {
         // Drains: on a network the report could overtake puts to another rank.
         try endpoint.quiet()
         if endpoint.rank != designated {
-            return try endpoint.notify(round, at: designated, report(endpoint.rank - lanes.lowerBound))
+            return try endpoint.notify(round, at: designated, report(endpoint.rank))
         }
         for lane in lanes where lane != designated {
-            try awaitRound(round, at: report(lane - lanes.lowerBound), from: lane, deadline)
+            try awaitRound(round, at: report(lane), from: lane, deadline)
         }
         try endpoint.notify(round, at: target, base)
     }
@@ -72,7 +72,7 @@ public final class RelayFlag {
     }
 
     /// A lane may be rounds ahead; how many, nothing here limits.
-    private func awaitRound(_ round: UInt64, at word: Int, from peer: Int, _ deadline: Deadline?) throws(FabricError) {
+    private func awaitRound(_ round: UInt64, at word: Int, from peer: Rank, _ deadline: Deadline?) throws(FabricError) {
         // Any number that is reached will do.
         _ = try endpoint.awaitProgress(
             round, atMost: Notification.sequenceLimit, at: word, from: peer, deadline: deadline, operation: .wait)

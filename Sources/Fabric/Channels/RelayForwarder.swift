@@ -7,12 +7,12 @@ public import SharedMemory
 public final class RelayForwarder {
     /// The channel from outside the group.
     public let incoming: ChannelReceiver
-    private let outgoing: [Int: ChannelSender]
+    private let outgoing: [Rank: ChannelSender]
 
     /// A relay from one channel to those of the group's members, each to another rank.
     public init(from incoming: ChannelReceiver, to outgoing: [ChannelSender]) {
         self.incoming = incoming
-        var table: [Int: ChannelSender] = [:]
+        var table: [Rank: ChannelSender] = [:]
         for sender in outgoing {
             precondition(table.updateValue(sender, forKey: sender.consumer) == nil, "one channel for each member")
             precondition(sender.plan.slotByteCount >= incoming.plan.slotByteCount, "what comes in fits what goes out")

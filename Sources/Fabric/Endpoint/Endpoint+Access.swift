@@ -15,7 +15,7 @@ extension Endpoint {
     ///   - offset: where it starts, in bytes.
     ///   - byteCount: bytes read or written. Outside the window is a programmer's error and stops the process.
     @inlinable @inline(__always)
-    func reach(_ operation: FabricOperation, _ peer: Int, _ offset: Int, _ byteCount: Int) -> Bool {
+    func reach(_ operation: FabricOperation, _ peer: Rank, _ offset: Int, _ byteCount: Int) -> Bool {
         check(peer, offset, byteCount)
         count(operation, bytes: operation.movesPayload ? byteCount : 0)
         // Both said to be rare, so that the compiler spills registers there and not on the way of a store.
@@ -25,62 +25,66 @@ extension Endpoint {
 
     /// The same for a word, which is aligned to its size.
     @inlinable @inline(__always)
-    func reachWord(_ operation: FabricOperation, _ peer: Int, _ offset: Int, _ byteCount: Int = 8) -> Bool {
+    func reachWord(_ operation: FabricOperation, _ peer: Rank, _ offset: Int, _ byteCount: Int = 8) -> Bool {
         precondition(offset & (byteCount &- 1) == 0, "a word is aligned to its size")
         return reach(operation, peer, offset, byteCount)
     }
 
     @usableFromInline
     @inline(never)
-    func show(_ operation: FabricOperation, _ peer: Int, _ offset: Int, _ byteCount: Int) {
+    func show(_ operation: FabricOperation, _ peer: Rank, _ offset: Int, _ byteCount: Int) {
         observer?.willAccess(
             FabricAccess(operation: operation, peer: peer, offset: offset, byteCount: byteCount, tier: tier(of: peer)))
     }
 
     /// How far a rank's window is from this die.
-    public func tier(of peer: Int) -> Tier {
-        precondition(peer >= 0 && peer < rankCount, "no such rank")
-        return tiers[peer]
+    public func tier(of peer: Rank) -> Tier {
+        precondition(peer.index >= 0 && peer.index < rankCount, "no such rank")
+        return tiers[peer.index]
     }
 
     /// The same for elements with gaps: the extent is checked, the elements are counted.
     @inlinable @inline(__always)
     func reach(
-        strided operation: FabricOperation, _ peer: Int, _ offset: Int, _ shape: StridedShape, stride: Int
+        strided operation: FabricOperation, _ peer: Rank, _ offset: Int, _ shape: StridedShape, stride: Int
     ) -> Bool {
         check(peer, offset, shape.extent(stride: stride))
         return reach(operation, peer, offset, shape.count &* shape.elementByteCount)
     }
 
     /// Adds to a word of a mapped window. Sequentially consistent.
-    func addNear(_ value: UInt64, at peer: Int, _ offset: Int) {
+    func addNear(_ value: UInt64, at peer: Rank, _ offset: Int) {
         precondition(reachWord(.atomic, peer, offset), "a word of a mapped window")
         _ = shared.atomic64(.add, value, comparand: 0, at: peer, offset)
     }
 
     /// Wakes a rank of this host if it waits for a word of its window that was stored in place; ``fullFence()`` comes between.
     @inline(__always)
-    func wake(_ peer: Int, _ offset: Int) { shared.wake(peer, offset) }
+    func wake(_ peer: Rank, _ offset: Int) { shared.wake(peer, offset) }
 
     /// Orders earlier stores before later loads.
     @inline(__always)
     func fullFence() { shared.quiet() }
 
-    /// A place in a mapped window past the point, for baselines alone.
+    /// A place in a mapped window past the point, for the baselines of benchmarks alone.
     @inlinable @inline(__always)
-    func bareAddress(_ peer: Int, _ offset: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
+    package func bareAddress(_ peer: Rank, _ offset: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
         check(peer, offset, byteCount)
         precondition(isNear(peer), "a mapped window")
         return unsafe shared.address(peer, offset)
     }
 
+    /// A word of a mapped window past the point, for the same.
+    @inlinable @inline(__always)
+    package func bareWord(_ peer: Rank, at offset: Int) -> Word { unsafe Word(bareAddress(peer, offset, 8)) }
+
     /// A word of a mapped window that barriers and meetings load and store in place.
     @inlinable @inline(__always)
-    func peerWord(_ peer: Int, at offset: Int) -> Word { peerWords(peer, at: offset, count: 1)[0] }
+    func peerWord(_ peer: Rank, at offset: Int) -> Word { peerWords(peer, at: offset, count: 1)[0] }
 
     /// Words of a mapped window that lie side by side, passed as one access.
     @inlinable @inline(__always)
-    func peerWords(_ peer: Int, at offset: Int, count: Int) -> MappedWords {
+    func peerWords(_ peer: Rank, at offset: Int, count: Int) -> MappedWords {
         guard reachWord(.word, peer, offset, 8 &* count) else { preconditionFailure("words of a mapped window") }
         return unsafe MappedWords(base: shared.address(peer, offset), count: count)
     }

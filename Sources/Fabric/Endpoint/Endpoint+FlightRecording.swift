@@ -13,7 +13,8 @@ extension Endpoint {
             flightNumber,
             FlightRecord(
                 operation: operation, algorithm: algorithm, type: type, reduction: reduction, root: root,
-                sourceByteCount: sourceByteCount, destinationByteCount: destinationByteCount, firstMember: team.start,
+                sourceByteCount: sourceByteCount, destinationByteCount: destinationByteCount,
+                firstMember: team.start.index,
                 memberCount: team.size, memberStride: team.stride, site: site))
         return flightNumber
     }

@@ -50,7 +50,7 @@ extension Endpoint {
     /// The caller must have been told (by a signal or a barrier) that the bytes are final.
     @inlinable
     @_lifetime(borrow self)
-    public func peerBytes(_ peer: Int, at offset: Int, byteCount: Int) -> RawSpan? {
+    public func peerBytes(_ peer: Rank, at offset: Int, byteCount: Int) -> RawSpan? {
         guard isNear(peer), reach(.load, peer, offset, byteCount) else { return nil }
         let span = unsafe RawSpan(_unsafeStart: shared.address(peer, offset), byteCount: byteCount)
         return unsafe _overrideLifetime(span, borrowing: self)
@@ -59,7 +59,7 @@ extension Endpoint {
     /// A peer's bytes to write in place, where they are mapped here: the store half of load/store.
     @inlinable
     @_lifetime(borrow self)
-    public func peerMutableBytes(_ peer: Int, at offset: Int, byteCount: Int) -> MutableRawSpan? {
+    public func peerMutableBytes(_ peer: Rank, at offset: Int, byteCount: Int) -> MutableRawSpan? {
         guard isNear(peer), reach(.store, peer, offset, byteCount) else { return nil }
         let span = unsafe MutableRawSpan(_unsafeStart: shared.address(peer, offset), byteCount: byteCount)
         return unsafe _overrideLifetime(span, borrowing: self)

@@ -19,7 +19,7 @@ extension Endpoint {
     /// - Throws: ``FabricError`` only where a network carries it: `.timedOut`, `.corrupt`, `.membershipChanged`, `.linkLost`.
     /// - Complexity: one copy of the bytes; over a network a descriptor for each 512 KiB, and a copy of up to 4 KiB.
     @inlinable @inline(__always)
-    public func putNonBlocking(from source: Int, byteCount: Int, to peer: Int, at offset: Int) throws(FabricError) {
+    public func putNonBlocking(from source: Int, byteCount: Int, to peer: Rank, at offset: Int) throws(FabricError) {
         check(rank, source, byteCount)
         if reach(.put, peer, offset, byteCount) {
             shared.copy(from: rank, source, to: peer, offset, byteCount: byteCount)
@@ -37,7 +37,7 @@ extension Endpoint {
     /// - Complexity: one copy of the bytes; over a network a descriptor for each 512 KiB.
     @inlinable @inline(__always)
     public func getNonBlocking(
-        from peer: Int, at offset: Int, byteCount: Int, to destination: Int
+        from peer: Rank, at offset: Int, byteCount: Int, to destination: Int
     ) throws(FabricError) {
         check(rank, destination, byteCount)
         if reach(.get, peer, offset, byteCount) {
@@ -59,7 +59,7 @@ extension Endpoint {
     /// - Complexity: one atomic instruction at the word; over a network a descriptor besides.
     @inlinable
     public func atomicNonBlocking(
-        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64 = 0, at peer: Int, _ offset: Int,
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64 = 0, at peer: Rank, _ offset: Int,
         into result: Int? = nil
     ) throws(FabricError) {
         if let result { checkWord(rank, result, 8) }
@@ -88,18 +88,18 @@ extension Endpoint {
 
 extension Transport {
     /// A transport that has no better way puts at once.
-    public func putNonBlocking(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
+    public func putNonBlocking(_ source: RawSpan, to peer: Rank, at offset: Int) throws(FabricError) {
         try put(source, to: peer, at: offset)
     }
 
     /// A transport that has no better way gets at once.
     public func getNonBlocking(
-        from peer: Int, at offset: Int, into destination: inout MutableRawSpan
+        from peer: Rank, at offset: Int, into destination: inout MutableRawSpan
     ) throws(FabricError) { try get(from: peer, at: offset, into: &destination) }
 
     /// A transport that has no better way knows the old value at once.
     public func atomic64NonBlocking(
-        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Int, _ offset: Int,
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Rank, _ offset: Int,
         into result: Int?
     ) throws(FabricError) -> UInt64? {
         try atomic64(operation, operand, comparand: comparand, at: peer, offset)
@@ -109,5 +109,5 @@ extension Transport {
     public func completeLocally() throws(FabricError) {}
 
     /// A transport between mapped windows has nothing to ask.
-    public func rankAwaited(by rank: Int) throws(FabricError) -> Int? { nil }
+    public func rankAwaited(by rank: Rank) throws(FabricError) -> Rank? { nil }
 }

@@ -7,7 +7,7 @@ extension Endpoint {
     /// - Throws: ``FabricError`` only where a network carries it.
     /// - Complexity: one copy of the bytes.
     @inlinable
-    public func put(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
+    public func put(_ source: RawSpan, to peer: Rank, at offset: Int) throws(FabricError) {
         if reach(.put, peer, offset, source.byteCount) {
             shared.put(source, to: peer, at: offset)
         } else {
@@ -17,7 +17,7 @@ extension Endpoint {
 
     /// Copies `byteCount` bytes of this die's window into a peer's. Source and destination may be the same place.
     @inlinable
-    public func put(from source: Int, byteCount: Int, to peer: Int, at offset: Int) throws(FabricError) {
+    public func put(from source: Int, byteCount: Int, to peer: Rank, at offset: Int) throws(FabricError) {
         check(rank, source, byteCount)
         if reach(.put, peer, offset, byteCount) {
             shared.copy(from: rank, source, to: peer, offset, byteCount: byteCount)
@@ -28,7 +28,7 @@ extension Endpoint {
 
     /// Copies bytes out of a peer's window. They are there on return.
     @inlinable
-    public func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError) {
+    public func get(from peer: Rank, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError) {
         if reach(.get, peer, offset, destination.byteCount) {
             shared.get(from: peer, at: offset, into: &destination)
         } else {
@@ -38,7 +38,7 @@ extension Endpoint {
 
     /// Copies `byteCount` bytes of a peer's window into this die's.
     @inlinable
-    public func get(from peer: Int, at offset: Int, byteCount: Int, to destination: Int) throws(FabricError) {
+    public func get(from peer: Rank, at offset: Int, byteCount: Int, to destination: Int) throws(FabricError) {
         check(rank, destination, byteCount)
         if reach(.get, peer, offset, byteCount) {
             shared.copy(from: peer, offset, to: rank, destination, byteCount: byteCount)
@@ -50,7 +50,7 @@ extension Endpoint {
 
     /// Stores one plain value into a peer's window (the field's `p`). Aligned to the value's own size.
     @inlinable
-    public func store<Value: BitwiseCopyable>(_ value: Value, to peer: Int, at offset: Int) throws(FabricError) {
+    public func store<Value: BitwiseCopyable>(_ value: Value, to peer: Rank, at offset: Int) throws(FabricError) {
         precondition(offset & (MemoryLayout<Value>.alignment &- 1) == 0, "a store is aligned to its type")
         if reach(.store, peer, offset, MemoryLayout<Value>.size) {
             unsafe shared.address(peer, offset).assumingMemoryBound(to: Value.self).pointee = value
@@ -61,7 +61,7 @@ extension Endpoint {
 
     @inlinable
     @inline(never)
-    func storeFar<Value: BitwiseCopyable>(_ value: Value, to peer: Int, at offset: Int) throws(FabricError) {
+    func storeFar<Value: BitwiseCopyable>(_ value: Value, to peer: Rank, at offset: Int) throws(FabricError) {
         var copy = value
         // Passed by `store`, whose reach(...) said that the window is not mapped.
         try unsafe withUnsafeBytes(of: &copy) { (raw: UnsafeRawBufferPointer) throws(FabricError) in
@@ -72,7 +72,7 @@ extension Endpoint {
     /// Loads one plain value from a peer's window (the field's `g`). Aligned to the value's own size.
     @inlinable
     public func load<Value: BitwiseCopyable>(
-        _ type: Value.Type, from peer: Int, at offset: Int
+        _ type: Value.Type, from peer: Rank, at offset: Int
     ) throws(FabricError) -> Value {
         precondition(offset & (MemoryLayout<Value>.alignment &- 1) == 0, "a load is aligned to its type")
         if reach(.load, peer, offset, MemoryLayout<Value>.size) {
@@ -84,7 +84,7 @@ extension Endpoint {
     @inlinable
     @inline(never)
     func loadFar<Value: BitwiseCopyable>(
-        _ type: Value.Type, from peer: Int, at offset: Int
+        _ type: Value.Type, from peer: Rank, at offset: Int
     ) throws(FabricError) -> Value {
         // Passed by `load`, whose reach(...) said that the window is not mapped. Filled whole by the transport before it is read.
         let place = UnsafeMutableRawPointer.allocate(
@@ -98,7 +98,7 @@ extension Endpoint {
     /// Copies elements with gaps into a peer's window; strides in bytes.
     @inlinable
     public func putStrided(
-        _ source: RawSpan, _ shape: StridedShape, to peer: Int, at offset: Int
+        _ source: RawSpan, _ shape: StridedShape, to peer: Rank, at offset: Int
     ) throws(FabricError) {
         precondition(source.byteCount >= shape.extent(stride: shape.sourceStride), "the source is too short")
         if reach(strided: .put, peer, offset, shape, stride: shape.destinationStride) {
@@ -111,7 +111,7 @@ extension Endpoint {
     /// Copies elements with gaps out of a peer's window; `sourceStride` is in the peer's window.
     @inlinable
     public func getStrided(
-        from peer: Int, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
+        from peer: Rank, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
     ) throws(FabricError) {
         precondition(
             destination.byteCount >= shape.extent(stride: shape.destinationStride), "the destination is too short")
@@ -127,7 +127,7 @@ extension Endpoint {
     /// Releases everything this die put to that peer before; the waiter acquires.
     @inlinable
     public func signal(
-        _ operation: SignalOperation, _ value: UInt64, at peer: Int, _ offset: Int
+        _ operation: SignalOperation, _ value: UInt64, at peer: Rank, _ offset: Int
     ) throws(FabricError) {
         if reachWord(.signal, peer, offset) {
             shared.signal(operation, value, at: peer, offset)
@@ -139,7 +139,7 @@ extension Endpoint {
     /// A put and a signal: who sees the signal sees the bytes.
     @inlinable
     public func putSignal(
-        _ source: RawSpan, to peer: Int, at offset: Int, signal: SignalOperation, _ value: UInt64, at wordOffset: Int
+        _ source: RawSpan, to peer: Rank, at offset: Int, signal: SignalOperation, _ value: UInt64, at wordOffset: Int
     ) throws(FabricError) {
         checkWord(peer, wordOffset, 8)
         if reach(.putSignal, peer, offset, source.byteCount) {
@@ -169,7 +169,7 @@ extension Endpoint {
     }
 
     @inlinable @inline(__always)
-    func checkWord(_ peer: Int, _ offset: Int, _ byteCount: Int) {
+    func checkWord(_ peer: Rank, _ offset: Int, _ byteCount: Int) {
         check(peer, offset, byteCount)
         precondition(offset & (byteCount &- 1) == 0, "a word is aligned to its size")
     }

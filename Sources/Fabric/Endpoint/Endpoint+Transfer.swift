@@ -5,7 +5,7 @@ extension Endpoint {
     ///
     /// The caller must have been told that the source is final and that the destination may be written.
     @inlinable
-    public func copy(from peer: Int, at offset: Int, byteCount: Int, to target: Int, at destination: Int) {
+    public func copy(from peer: Rank, at offset: Int, byteCount: Int, to target: Rank, at destination: Int) {
         check(peer, offset, byteCount)
         precondition(
             isNear(peer) && reach(.put, target, destination, byteCount), "only mapped windows are copied between")

@@ -4,7 +4,7 @@ extension Endpoint {
     /// Copies values into a peer's window, at a byte offset.
     @inlinable
     public func put<Value: BitwiseCopyable>(
-        _ values: Span<Value>, to peer: Int, at offset: Int
+        _ values: Span<Value>, to peer: Rank, at offset: Int
     ) throws(FabricError) {
         // SAFETY: only whole values are copied, padding included, and nobody interprets the bytes here.
         try unsafe put(values.bytes, to: peer, at: offset)
@@ -13,7 +13,7 @@ extension Endpoint {
     /// Copies values out of a peer's window, from a byte offset.
     @inlinable
     public func get<Value: BitwiseCopyable>(
-        from peer: Int, at offset: Int, into values: inout MutableSpan<Value>
+        from peer: Rank, at offset: Int, into values: inout MutableSpan<Value>
     ) throws(FabricError) {
         // SAFETY: any bytes are a valid plain value of the types the fabric carries.
         var bytes = unsafe values.mutableBytes
@@ -22,7 +22,7 @@ extension Endpoint {
 
     /// Copies `count` values out of a peer's window into a new array.
     public func get<Value: BitwiseCopyable>(
-        _ type: Value.Type, count: Int, from peer: Int, at offset: Int
+        _ type: Value.Type, count: Int, from peer: Rank, at offset: Int
     ) throws(FabricError) -> [Value] {
         precondition(count >= 0, "a get has no negative count")
         let byteCount = count * MemoryLayout<Value>.stride
@@ -46,7 +46,7 @@ extension Endpoint {
     /// A put of values and a signal: who sees the signal sees the values.
     @inlinable
     public func putSignal<Value: BitwiseCopyable>(
-        _ values: Span<Value>, to peer: Int, at offset: Int, signal: SignalOperation, _ value: UInt64,
+        _ values: Span<Value>, to peer: Rank, at offset: Int, signal: SignalOperation, _ value: UInt64,
         at wordOffset: Int
     ) throws(FabricError) {
         // SAFETY: as in put.

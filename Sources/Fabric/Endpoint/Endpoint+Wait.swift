@@ -1,6 +1,6 @@
 public import SharedMemory
 
-/// When a wait gives up.
+/// When a wait gives up; for algorithms, which do not import what owns the clock.
 public typealias WaitDeadline = Deadline
 
 extension Endpoint {
@@ -20,7 +20,7 @@ extension Endpoint {
     @inlinable
     @discardableResult
     public func wait(
-        at offset: Int, until comparison: Comparison, _ target: UInt64, deadline: Deadline? = nil, peer: Int? = nil,
+        at offset: Int, until comparison: Comparison, _ target: UInt64, deadline: Deadline? = nil, peer: Rank? = nil,
         operation: FabricOperation = .wait
     ) throws(FabricError) -> UInt64 {
         checkWord(rank, offset, 8)
@@ -43,7 +43,7 @@ extension Endpoint {
     @inlinable
     @discardableResult
     public func wait(
-        at offset: Int, reaches target: UInt64, deadline: Deadline? = nil, peer: Int? = nil,
+        at offset: Int, reaches target: UInt64, deadline: Deadline? = nil, peer: Rank? = nil,
         operation: FabricOperation
     ) throws(FabricError) -> UInt64 {
         try wait(
@@ -61,15 +61,15 @@ extension Endpoint {
     @usableFromInline
     @inline(never)
     func waitSlowly(
-        _ offset: Int, _ comparison: Comparison, _ target: UInt64, _ deadline: Deadline?, _ peer: Int?,
+        _ offset: Int, _ comparison: Comparison, _ target: UInt64, _ deadline: Deadline?, _ peer: Rank?,
         _ operation: FabricOperation
     ) throws(FabricError) -> UInt64 {
         // What comes from another host needs switches to run, which may want this core: who waits for it soon sleeps.
-        let isFar = peer.map { !segment.plan.ranks.contains($0) } ?? false
+        let isFar = peer.map { !segment.plan.ranks.contains($0.index) } ?? false
         let outcome = (isFar ? farWaiter : waiter).wait(
             word(at: offset), at: offset, until: comparison, target, epoch: epoch,
             deadline: deadline, timeout: timeout,
-            operation: operation.rawValue, peer: peer)
+            operation: operation.rawValue, peer: peer?.index)
         switch outcome {
         case .satisfied(let value): return value
         case .timedOut(let elapsed):

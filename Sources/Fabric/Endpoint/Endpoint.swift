@@ -8,7 +8,7 @@ public import SharedMemory
 @safe
 public final class Endpoint {
     /// This die's rank in the cluster.
-    public let rank: Int
+    public let rank: Rank
     /// Dies in the cluster.
     public let rankCount: Int
     /// Bytes of each window.
@@ -51,11 +51,11 @@ public final class Endpoint {
     ///   - cores: cores that dies of this host run on; a test may claim others.
     ///   - route: which transport carries operations; a test may send even near ones through the protocol.
     public init(
-        segment: Segment, rank: Int, timeout: Duration, policy: WaitPolicy? = nil,
+        segment: Segment, rank: Rank, timeout: Duration, policy: WaitPolicy? = nil,
         route: TransportCatalog.Entry = TransportCatalog.standard, cores: Int = WaitPolicy.usableCores
     ) {
         let plan = segment.plan
-        precondition(plan.ranks.contains(rank), "no such die in the segment")
+        precondition(plan.ranks.contains(rank.index), "no such die in the segment")
         precondition(
             plan.windowByteCount >= Self.reservedByteCount(dies: plan.rankCount),
             "a window holds at least its team slots and boards")
@@ -64,20 +64,20 @@ public final class Endpoint {
         self.timeout = timeout
         rankCount = plan.rankCount
         windowByteCount = plan.windowByteCount
-        control = segment.control(of: rank)
+        control = segment.control(of: rank.index)
         epoch = plan.firstEpoch
-        tiers = (0..<plan.rankCount).map { Self.tier(from: rank, to: $0, plan) }
+        tiers = (0..<plan.rankCount).map { Self.tier(from: rank.index, to: $0, plan) }
         shared = SharedMemoryTransport(segment: segment)
         nearStart = plan.firstRank
         nearEnd = route.carriesNear ? plan.firstRank : plan.firstRank + plan.dieCount
         unsafe counters = control.counters.assumingMemoryBound(to: UInt64.self)
-        unsafe ownBase = segment.window(of: rank).base
+        unsafe ownBase = segment.window(of: rank.index).base
         // The switch and the I/O thread of its sockets need a core as well.
         let policy = policy ?? .census(dies: plan.dieCount + (plan.hasFarRanks ? 2 : 0))
         spins = policy.spinCount >= 100
         hasManyCores = cores > 8
         waiter = Waiter(
-            segment: segment, rank: rank, policy: policy,
+            segment: segment, rank: rank.index, policy: policy,
             slowWaits: control.counter(OperationCounts.slowWaitIndex),
             sleeps: control.counter(OperationCounts.sleepIndex))
         let reserved = Self.reservedByteCount(dies: plan.rankCount)
@@ -89,7 +89,7 @@ public final class Endpoint {
         let patience = WaitPolicy(
             spinCount: policy.spinCount, yieldNanoseconds: min(policy.yieldNanoseconds, turns))
         farWaiter = Waiter(
-            segment: segment, rank: rank, policy: patience,
+            segment: segment, rank: rank.index, policy: patience,
             slowWaits: control.counter(OperationCounts.slowWaitIndex),
             sleeps: control.counter(OperationCounts.sleepIndex))
         far = route.makeFar(
@@ -145,12 +145,13 @@ public final class Endpoint {
 
     /// Whether a rank's window is mapped here, so that operations on it are plain loads and stores.
     @inlinable @inline(__always)
-    public func isNear(_ peer: Int) -> Bool { peer >= nearStart && peer < nearEnd }
+    public func isNear(_ peer: Rank) -> Bool { peer.index >= nearStart && peer.index < nearEnd }
 
     @inlinable @inline(__always)
-    func check(_ peer: Int, _ offset: Int, _ byteCount: Int) {
+    func check(_ peer: Rank, _ offset: Int, _ byteCount: Int) {
         precondition(
-            peer >= 0 && peer < rankCount && byteCount >= 0 && offset >= 0 && offset <= windowByteCount - byteCount,
+            peer.index >= 0 && peer.index < rankCount && byteCount >= 0 && offset >= 0
+                && offset <= windowByteCount - byteCount,
             "an operation outside the peer's window")
     }
 

@@ -30,7 +30,7 @@ public struct FabricAccess: Sendable, Equatable {
     /// What is done.
     public var operation: FabricOperation
     /// The rank whose window it is.
-    public var peer: Int
+    public var peer: Rank
     /// Where in the window it starts, in bytes.
     public var offset: Int
     /// Bytes that are read or written.
@@ -79,7 +79,7 @@ public final class AccessSums: AccessObserver {
 
     /// Adds one access.
     public func willAccess(_ access: FabricAccess) {
-        bytesByPeer[access.peer] += access.payloadByteCount
+        bytesByPeer[access.peer.index] += access.payloadByteCount
         bytesByTier[Int(access.tier.rawValue)] += access.payloadByteCount
         accessesByTier[Int(access.tier.rawValue)] += 1
     }

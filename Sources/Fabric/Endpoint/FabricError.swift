@@ -38,9 +38,9 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
     /// The operation that failed.
     public var operation: FabricOperation
     /// The rank that reports.
-    public var rank: Int
+    public var rank: Rank
     /// The ranks to blame, as far as they are known.
-    public var peers: [Int]
+    public var peers: [Rank]
     /// Offset of the word waited for, if it was a wait.
     public var wordOffset: Int?
     /// Nanoseconds the operation had taken.
@@ -55,7 +55,7 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
     public var context: String
 
     package init(
-        _ code: Code, scope: Scope, operation: FabricOperation, rank: Int, peers: [Int] = [], wordOffset: Int? = nil,
+        _ code: Code, scope: Scope, operation: FabricOperation, rank: Rank, peers: [Rank] = [], wordOffset: Int? = nil,
         elapsedNanoseconds: UInt64 = 0, epoch: UInt64 = 0, phase: String = "", errno: Int32? = nil, context: String = ""
     ) {
         self.code = code
@@ -94,12 +94,12 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
         }
     }
 
-    private static func name(_ peers: [Int]) -> String {
+    private static func name(_ peers: [Rank]) -> String {
         switch peers.count {
         case 0: return "nobody known"
         case 1: return "rank \(peers[0])"
-        case ...8: return "ranks " + peers.map(String.init).joined(separator: ", ")
-        default: return "\(peers.count) ranks, first " + peers.prefix(8).map(String.init).joined(separator: ", ")
+        case ...8: return "ranks " + peers.map(\.description).joined(separator: ", ")
+        default: return "\(peers.count) ranks, first " + peers.prefix(8).map(\.description).joined(separator: ", ")
         }
     }
 }
@@ -114,21 +114,21 @@ extension FabricError {
     ///
     /// A verdict is there before the epoch moves. An epoch without one was moved by a store that no die makes: a cause of its own.
     init(
-        membershipOf segment: Segment, _ operation: FabricOperation, rank: Int, wordOffset: Int?, _ elapsed: UInt64
+        membershipOf segment: Segment, _ operation: FabricOperation, rank: Rank, wordOffset: Int?, _ elapsed: UInt64
     ) {
         let epoch = segment.cluster.epoch.loadAcquiring()
         guard let verdict = segment.cluster.verdict else {
             self.init(
                 .corrupt, scope: .cluster, operation: operation, rank: rank, wordOffset: wordOffset,
-                elapsedNanoseconds: elapsed, epoch: epoch, phase: segment.control(of: rank).phase,
+                elapsedNanoseconds: elapsed, epoch: epoch, phase: segment.control(of: rank.index).phase,
                 context: "the epoch moved to \(epoch) without a verdict: its word was overwritten")
             return
         }
         let isLink = verdict.code == .linkLost
         self.init(
             isLink ? .linkLost : .membershipChanged, scope: isLink ? .link : .cluster, operation: operation, rank: rank,
-            peers: verdict.rank.map { [$0] } ?? [], wordOffset: wordOffset, elapsedNanoseconds: elapsed,
-            epoch: epoch, phase: segment.control(of: rank).phase,
+            peers: verdict.rank.map { [Rank($0)] } ?? [], wordOffset: wordOffset, elapsedNanoseconds: elapsed,
+            epoch: epoch, phase: segment.control(of: rank.index).phase,
             context: verdict.text)
     }
 }

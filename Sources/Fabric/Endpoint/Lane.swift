@@ -62,14 +62,14 @@ public final class Lane {
     }
 
     /// Lets the lane copy bytes from one mapped window into another. The copy before it must have been finished.
-    public func begin(from peer: Int, at offset: Int, byteCount: Int, to target: Int, at destination: Int) {
+    public func begin(from peer: Rank, at offset: Int, byteCount: Int, to target: Rank, at destination: Int) {
         endpoint.check(peer, offset, byteCount)
         endpoint.check(target, destination, byteCount)
         precondition(
             endpoint.isNear(target) && endpoint.reach(.get, peer, offset, byteCount),
             "a lane copies between mapped windows")
         requests &+= 1
-        for (index, value) in [peer, offset, byteCount, target, destination].enumerated() {
+        for (index, value) in [peer.index, offset, byteCount, target.index, destination].enumerated() {
             mailbox.argument(index).storeRelaxed(UInt64(value))
         }
         send(requests)
@@ -117,7 +117,7 @@ public final class Lane {
             seen = next
             func value(_ index: Int) -> Int { Int(mailbox.argument(index).loadRelaxed()) }
             mailbox.transport.copy(
-                from: value(0), value(1), to: value(3), value(4), byteCount: value(2))
+                from: Rank(value(0)), value(1), to: Rank(value(3)), value(4), byteCount: value(2))
             // Releases what was copied.
             mailbox.done.storeReleasing(seen)
         }

@@ -28,7 +28,7 @@ final class HostLink {
     let clock: LinkClock
     /// Where this end connects; nil for the end that is connected to, and where the carrier is no network.
     let address: String?
-    var wire: FaultyWire?
+    private var wire: (any LinkWire)?
     var state = State.waiting
     var statistics = LinkStatistics()
 
@@ -74,7 +74,7 @@ final class HostLink {
         self.address = address.flatMap { $0.hasPrefix("tcp://") ? $0 : nil }
         self.clock = clock
         timing = options.timing
-        wire = options.faults.map { FaultyWire($0, link: own << 16 | host) }
+        wire = options.wire?(own << 16 | host)
         let now = clock.now()
         deadline = now
         lastHeard = now
@@ -152,7 +152,7 @@ final class HostLink {
     /// Sends a message that only acknowledges.
     func acknowledge() {
         let head = Packet(byteCount: LinkHeader.byteCount)
-        let header = header(sequence: 0)
+        var header = header(sequence: 0)
         unsafe head.withMutableBytes { bytes in unsafe header.write(to: bytes, attachment: nil) }
         statistics.acknowledgements += 1
         acknowledgementLeft()

@@ -33,10 +33,10 @@ extension HostSwitch {
         }
         // Checked when it came.
         let count = Int(record.byteCount)
-        var reply = LinkRecord(.bytesReply, target: Int(record.source), byteCount: count)
+        var reply = LinkRecord(.bytesReply, target: record.sourceRank, byteCount: count)
         reply.source = record.target
         reply.token = record.token
-        let source = unsafe shared.address(Int(record.target), Int(record.offset))
+        let source = unsafe shared.address(record.targetRank, Int(record.offset))
         if operation == .getStrided {
             guard link.hasRoom(payload: count) else { return false }
             let place = unsafe link.batch.append(reply, payload: count)
@@ -87,7 +87,8 @@ extension HostSwitch {
             link.hasToldVerdict = true
             guard verdict.code != .finished else { continue }
             let text = Array(verdict.text.utf8.prefix(152))
-            var record = LinkRecord(.verdict, target: plan.hosts[link.host].ranks.lowerBound, byteCount: text.count)
+            var record = LinkRecord(
+                .verdict, target: Rank(plan.hosts[link.host].ranks.lowerBound), byteCount: text.count)
             record.operand = verdict.code.rawValue
             record.comparand = UInt64(bitPattern: Int64(verdict.rank ?? -1))
             record.token = UInt64(bitPattern: Int64(verdict.detail))

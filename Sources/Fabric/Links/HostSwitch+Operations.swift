@@ -11,9 +11,8 @@ extension HostSwitch {
             let place = LinkRecord.Place(rawValue: record.place), place != .staging, place != .window
         else { throw LinkBreach("an unknown operation") }
         if operation == .verdict { return unsafe hear(record, payload) }
-        let source = Int(record.source)
-        let target = Int(record.target)
-        guard plan.hosts[link.host].ranks.contains(source), segment.plan.ranks.contains(target) else {
+        let (source, target) = (record.sourceRank, record.targetRank)
+        guard plan.hosts[link.host].ranks.contains(source.index), segment.plan.ranks.contains(target.index) else {
             throw LinkBreach("an operation of rank \(source) on rank \(target), which are not these hosts'")
         }
         switch operation {
@@ -33,7 +32,7 @@ extension HostSwitch {
         case .awaited:
             var reply = LinkRecord(.valueReply, target: source)
             reply.source = record.target
-            let peer = segment.control(of: target).waiting?.peer
+            let peer = segment.control(of: target.index).waiting?.peer
             reply.operand = peer.map { UInt64(clamping: $0) } ?? .max
             try answerLater(reply, link)
         case .bytesReply, .valueReply, .verdict: break
@@ -45,7 +44,7 @@ extension HostSwitch {
         _ record: LinkRecord, _ payload: UnsafeRawBufferPointer, _ place: LinkRecord.Place
     ) throws(LinkBreach) {
         let count = Int(record.byteCount)
-        let address = unsafe shared.address(Int(record.target), Int(record.offset))
+        let address = unsafe shared.address(record.targetRank, Int(record.offset))
         guard place == .operands else {
             guard let start = payload.baseAddress, payload.count == count else {
                 if count == 0 { return }
@@ -72,7 +71,7 @@ extension HostSwitch {
         guard let start = payload.baseAddress, payload.count == count * element else {
             throw LinkBreach("a strided put without its payload")
         }
-        let address = unsafe shared.address(Int(record.target), Int(record.offset))
+        let address = unsafe shared.address(record.targetRank, Int(record.offset))
         for index in 0..<count {
             unsafe shared.copyBytes(start + index * element, address + index * Int(record.stride), element)
         }
@@ -80,8 +79,8 @@ extension HostSwitch {
 
     private func change(_ record: LinkRecord, _ operation: LinkOperation, _ link: HostLink) throws(LinkBreach) {
         let atomic = AtomicOperation(rawValue: record.detail) ?? .fetch
-        let target = Int(record.target)
-        var reply = LinkRecord(.valueReply, target: Int(record.source))
+        let target = record.targetRank
+        var reply = LinkRecord(.valueReply, target: record.sourceRank)
         if operation == .atomic64 {
             reply.operand = shared.atomic64(
                 atomic, record.operand, comparand: record.comparand, at: target, Int(record.offset))
@@ -102,16 +101,17 @@ extension HostSwitch {
         guard record.hasPlaceForValue(windowByteCount: segment.plan.windowByteCount) else {
             throw LinkBreach("an old value that fits nowhere")
         }
-        let target = Int(record.target)
+        let target = record.targetRank
         answered(target)
         let place = record.token == 0 ? wordsOffset + LinkWords.value : Int(record.token & ~ReplyPlace.word)
-        // Released by the signal behind it, acquired in ZeroMQTransport.settle.
+        // Released by the signal behind it, acquired in DescriptorRing.awaitWord.
         shared.word(target, place).storeRelaxed(record.operand)
         shared.signal(.add, 1, at: target, wordsOffset + LinkWords.replies)
     }
 
-    private func answered(_ rank: Int) {
-        asked[rank - segment.plan.firstRank] = max(asked[rank - segment.plan.firstRank] - 1, 0)
+    private func answered(_ rank: Rank) {
+        let index = rank.index - segment.plan.firstRank
+        rings[index].asked = max(rings[index].asked - 1, 0)
     }
 
     private func answerLater(_ record: LinkRecord, _ link: HostLink) throws(LinkBreach) {
@@ -123,7 +123,7 @@ extension HostSwitch {
 
     @unsafe
     private func bytesReply(_ record: LinkRecord, _ payload: UnsafeRawBufferPointer) throws(LinkBreach) {
-        let target = Int(record.target)
+        let target = record.targetRank
         guard payload.count == Int(record.byteCount),
             record.hasPlaceForReply(payload.count, windowByteCount: segment.plan.windowByteCount)
         else { throw LinkBreach("an answer that fits nowhere") }
@@ -131,10 +131,10 @@ extension HostSwitch {
         let place = record.token & ~ReplyPlace.staging
         let address =
             unsafe isStaging
-            ? segment.port(of: target).staging + Int(place) : shared.address(target, Int(place))
+            ? segment.port(of: target.index).staging + Int(place) : shared.address(target, Int(place))
         if let start = payload.baseAddress { unsafe shared.copyBytes(start, address, payload.count) }
         answered(target)
-        // Releases the bytes to the die, which acquires in ZeroMQTransport.settle.
+        // Releases the bytes to the die, which acquires in DescriptorRing.awaitWord.
         shared.signal(.add, 1, at: target, wordsOffset + LinkWords.replies)
     }
 }

@@ -1,4 +1,4 @@
-internal import Messaging
+package import Messaging
 internal import SharedMemory
 
 // From the links into this host's windows. Everything is checked before it is used; what breaks the protocol ends the link.
@@ -11,8 +11,10 @@ struct LinkBreach: Error {
 
 extension HostSwitch {
     /// Takes a message of a link's other end: what it acknowledges, and, if it is the next one, what it carries.
-    func receive(_ head: Packet, _ attachment: Packet?, on link: HostLink) {
-        guard link.state != .lost else { return }
+    ///
+    /// Belongs to the switch's thread; before that runs, whoever plays the other host may call it.
+    package func receive(_ head: Packet, _ attachment: Packet?, from other: Int) {
+        guard let link = links[other], link.state != .lost else { return }
         guard let header = check(head, attachment, link) else {
             link.statistics.refused += 1
             // A damaged message may have been one that is now missing.

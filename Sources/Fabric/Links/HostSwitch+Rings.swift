@@ -13,11 +13,11 @@ extension HostSwitch {
         for rank in segment.plan.ranks {
             let index = rank - segment.plan.firstRank
             let port = segment.port(of: rank)
-            // Acquires what the die wrote before it counted the descriptor in (ZeroMQTransport.post).
+            // Acquires what the die wrote before it counted the descriptor in (DescriptorRing.post).
             let posted = port.posted.loadAcquiring()
-            var next = consumed[index]
-            isBlocked[index] = isRuined[index]
-            if isRuined[index] { continue }
+            var next = rings[index].consumed
+            rings[index].isBlocked = rings[index].isRuined
+            if rings[index].isRuined { continue }
             guard posted &- next <= UInt64(PortLayout.entryCount) else {
                 ruin(rank)
                 continue
@@ -25,16 +25,16 @@ extension HostSwitch {
             let end = min(posted, next &+ Self.turn)
             while next < end {
                 guard take(next, before: posted, of: rank, port) else {
-                    isBlocked[index] = true
+                    rings[index].isBlocked = true
                     break
                 }
                 next += 1
             }
-            guard next != consumed[index], !isRuined[index] else { continue }
+            guard next != rings[index].consumed, !rings[index].isRuined else { continue }
             worked = true
-            consumed[index] = next
-            // Releases entries and staging to the die, which acquires in ZeroMQTransport.settle.
-            shared.signal(.set, next, at: rank, wordsOffset + LinkWords.consumed)
+            rings[index].consumed = next
+            // Releases entries and staging to the die, which acquires in DescriptorRing.awaitWord.
+            shared.signal(.set, next, at: Rank(rank), wordsOffset + LinkWords.consumed)
         }
         return worked
     }
@@ -67,7 +67,7 @@ extension HostSwitch {
             guard payload <= LinkLimits.attachmentByteCount, payload <= window, isPut(record),
                 record.token <= UInt64(window - payload)
             else { return refuse(rank) }
-            let source = unsafe UnsafeRawPointer(shared.address(rank, Int(record.token)))
+            let source = unsafe UnsafeRawPointer(shared.address(Rank(rank), Int(record.token)))
             if payload <= LinkLimits.inlineByteCount { return unsafe copy(record, from: source, to: link) }
             let hasMore = unsafe number + 1 < posted && isLong(LinkRecord(from: port.entry(number + 1)), to: link)
             return unsafe lend(
@@ -81,8 +81,10 @@ extension HostSwitch {
             else { return refuse(rank) }
             // The other end would take more for a breach of the protocol: the rest stays in the ring until answers have come.
             let index = rank - segment.plan.firstRank
-            guard !asks || asked[index] < LinkLimits.requestsPerDie, link.hasRoom(payload: 0) else { return false }
-            if asks { asked[index] += 1 }
+            guard !asks || rings[index].asked < LinkLimits.requestsPerDie, link.hasRoom(payload: 0) else {
+                return false
+            }
+            if asks { rings[index].asked += 1 }
             _ = unsafe link.batch.append(record, payload: 0)
             return sent(rank, link)
         case .attachment, nil: return refuse(rank)
@@ -110,10 +112,10 @@ extension HostSwitch {
     /// Nothing is taken from it again, and the die finds more taken and acknowledged than it has posted.
     private func ruin(_ rank: Int) {
         otherStatistics.refused += 1
-        isRuined[rank - segment.plan.firstRank] = true
-        isBlocked[rank - segment.plan.firstRank] = true
+        rings[rank - segment.plan.firstRank].isRuined = true
+        rings[rank - segment.plan.firstRank].isBlocked = true
         for word in [LinkWords.consumed, LinkWords.acknowledged, LinkWords.replies] {
-            shared.signal(.set, LinkWords.ruined, at: rank, wordsOffset + word)
+            shared.signal(.set, LinkWords.ruined, at: Rank(rank), wordsOffset + word)
         }
     }
 
@@ -154,6 +156,6 @@ extension HostSwitch {
 
     /// Tells a die that its descriptors are carried out, or never will be.
     func acknowledge(_ rank: Int, _ count: UInt64) {
-        shared.signal(.add, count, at: rank, wordsOffset + LinkWords.acknowledged)
+        shared.signal(.add, count, at: Rank(rank), wordsOffset + LinkWords.acknowledged)
     }
 }

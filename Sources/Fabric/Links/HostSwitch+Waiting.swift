@@ -61,7 +61,7 @@ extension HostSwitch {
     private var hasPosted: Bool {
         segment.plan.ranks.contains { rank in
             let index = rank - segment.plan.firstRank
-            return !isBlocked[index] && segment.port(of: rank).posted.loadSequentially() != consumed[index]
+            return !rings[index].isBlocked && segment.port(of: rank).posted.loadSequentially() != rings[index].consumed
         }
     }
 }

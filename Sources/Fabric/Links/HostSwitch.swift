@@ -19,8 +19,8 @@ public final class HostSwitch: @unchecked Sendable {
     let shared: SharedMemoryTransport
     let options: LinkOptions
     private let context: MessageContext
-    private let digest: UInt64
-    var linkDigest: UInt64 { digest }
+    /// What both ends of each link must agree on; every message brings it.
+    package let linkDigest: UInt64
     let bell: SwitchBell
     let clock = LinkClock()
     private var router: LinkSocket?
@@ -33,14 +33,8 @@ public final class HostSwitch: @unchecked Sendable {
     var patience = Patience(isAllowed: false)
     /// By host; nil for this one.
     var links: [HostLink?]
-    /// Descriptors taken from each die's ring.
-    var consumed: [UInt64]
-    /// Dies whose next descriptor has no room on its link: only an acknowledgement changes that.
-    var isBlocked: [Bool]
-    /// Dies whose ring makes no sense: see ``ruin(_:)``.
-    var isRuined: [Bool]
-    /// Requests of each die that have not been answered.
-    var asked: [Int]
+    /// How far each die's ring has been read.
+    var rings: [RingProgress]
     let wordsOffset: Int
     var otherStatistics = LinkStatistics()
     private let phase: UnsafeMutablePointer<Atomic<UInt32>>
@@ -69,12 +63,9 @@ public final class HostSwitch: @unchecked Sendable {
         self.context = context
         self.bell = bell
         shared = SharedMemoryTransport(segment: segment)
-        digest = plan.digest(segment.plan)
+        linkDigest = plan.digest(segment.plan)
         links = Array(repeating: nil, count: plan.hosts.count)
-        consumed = Array(repeating: 0, count: segment.plan.dieCount)
-        isBlocked = Array(repeating: false, count: segment.plan.dieCount)
-        isRuined = Array(repeating: false, count: segment.plan.dieCount)
-        asked = Array(repeating: 0, count: segment.plan.dieCount)
+        rings = Array(repeating: RingProgress(), count: segment.plan.dieCount)
         wordsOffset = WindowLayout.linkWordsOffset(dies: plan.rankCount)
         unsafe phase = .allocate(capacity: 1)
         unsafe phase.initialize(to: Atomic(Phase.running))
@@ -111,9 +102,10 @@ public final class HostSwitch: @unchecked Sendable {
         links[other] = link(to: other, socket, address)
     }
 
-    func link(to other: Int, _ socket: LinkSocket, _ address: String?) -> HostLink {
+    private func link(to other: Int, _ socket: LinkSocket, _ address: String?) -> HostLink {
         HostLink(
-            host: other, own: host, digest: digest, socket: socket, address: address, clock: clock, options: options)
+            host: other, own: host, digest: linkDigest, socket: socket, address: address, clock: clock, options: options
+        )
     }
 
     /// Runs until told to stop. Call once, on the thread that is the switch.
@@ -131,9 +123,9 @@ public final class HostSwitch: @unchecked Sendable {
             var worked = drainRings()
             for link in links { if let link, link.state != .lost { link.flushUnlessBusy() } }
             if receiveAll() { worked = true }
-            for link in links { if let link, link.state != .lost { answer(link) } }
+            let now = clock.now()
+            for link in links.indices { serve(link, now) }
             tellVerdict()
-            tickAll()
             if worked { continue }
             if asked == Phase.draining, links.allSatisfy({ $0?.isIdle ?? true }) {
                 advance(from: Phase.draining, to: Phase.drained)
@@ -142,7 +134,7 @@ public final class HostSwitch: @unchecked Sendable {
             acknowledgeDeferred()
             if links.contains(where: { $0?.isHolding ?? false }) { nap() } else { sleep() }
         }
-        for index in links.indices { links[index].map { add($0.statistics) } }
+        for link in links { if let link { otherStatistics.add(link.statistics) } }
         links = Array(repeating: nil, count: plan.hosts.count)
         router = nil
         sockets = []
@@ -188,18 +180,6 @@ public final class HostSwitch: @unchecked Sendable {
     /// What the switch has done. Read it when the switch has stopped.
     public var statistics: LinkStatistics { otherStatistics }
 
-    private func add(_ other: LinkStatistics) {
-        otherStatistics.messages += other.messages
-        otherStatistics.records += other.records
-        otherStatistics.acknowledgements += other.acknowledgements
-        otherStatistics.borrowedBytes += other.borrowedBytes
-        otherStatistics.retransmissions += other.retransmissions
-        otherStatistics.duplicates += other.duplicates
-        otherStatistics.gaps += other.gaps
-        otherStatistics.reconnections += other.reconnections
-        otherStatistics.refused += other.refused
-    }
-
     private func receiveAll() -> Bool {
         var worked = false
         for socket in sockets {
@@ -207,21 +187,45 @@ public final class HostSwitch: @unchecked Sendable {
                 guard let message = try? socket.receive() else { break }  // its link falls silent: the ladder
                 worked = true
                 let from = message.name.map(Int.init) ?? links.firstIndex { $0?.socket === socket } ?? host
-                guard links.indices.contains(from), let link = links[from], link.socket === socket else {
+                guard links.indices.contains(from), links[from]?.socket === socket else {
                     otherStatistics.refused += 1
                     continue
                 }
-                receive(message.head, message.attachment, on: link)
+                receive(message.head, message.attachment, from: from)
             }
         }
         return worked
     }
 
-    private func tickAll() {
-        let now = clock.now()
-        for link in links {
-            guard let link, let reason = link.tick(now) else { continue }
-            lose(link, reason)
-        }
+    /// What a link is owed between messages: answers and acknowledgements leave, and its clock is looked at.
+    ///
+    /// Belongs to the switch's thread; before that runs, whoever plays the other host may call it.
+    package func serve(_ other: Int, _ now: UInt64) {
+        guard let link = links[other], link.state != .lost else { return }
+        answer(link)
+        if let reason = link.tick(now) { lose(link, reason) }
     }
+
+    /// How a link stands: messages of the other host carried out and refused, requests of its dies that wait, and whether it was given up.
+    package func standing(of other: Int) -> (carriedOut: UInt64, refused: Int, waiting: Int, isLost: Bool) {
+        guard let link = links[other] else { return (0, 0, 0, true) }
+        return (link.expected - 1, link.statistics.refused, link.answers.count, link.state == .lost)
+    }
+
+    /// Starts a link anew, as if nothing had come. The switch must not be running.
+    package func renewLink(to other: Int) {
+        if let old = links[other] { links[other] = link(to: other, old.socket, old.address) }
+    }
+}
+
+/// How far a switch has read a die's ring.
+struct RingProgress {
+    /// Descriptors taken.
+    var consumed: UInt64 = 0
+    /// Whether the next one has no room on its link: only an acknowledgement changes that.
+    var isBlocked = false
+    /// Whether the ring makes no sense: see ``HostSwitch/ruin(_:)``.
+    var isRuined = false
+    /// Requests that have not been answered.
+    var asked = 0
 }

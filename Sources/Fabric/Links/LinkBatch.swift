@@ -53,13 +53,13 @@ struct LinkBatch {
     mutating func finish(_ header: LinkHeader, attachment: Packet?) -> (head: Packet, completions: [LinkCompletion]) {
         var header = header
         header.recordCount = UInt16(recordCount)
-        func seal(_ head: UnsafeMutableRawBufferPointer) {
-            guard let attachment else { return unsafe header.write(to: head, attachment: nil) }
-            unsafe attachment.withBytes { bytes in unsafe header.write(to: head, attachment: bytes) }
-        }
         let whole = unsafe UnsafeMutableRawBufferPointer(start: buffer.base, count: used)
+        if let attachment {
+            unsafe attachment.withBytes { bytes in unsafe header.write(to: whole, attachment: bytes) }
+        } else {
+            unsafe header.write(to: whole, attachment: nil)
+        }
         let head: Packet
-        unsafe seal(whole)
         if used <= Self.copiedByteCount {
             head = Packet(byteCount: used)
             unsafe head.withMutableBytes { bytes in

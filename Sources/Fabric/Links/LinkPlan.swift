@@ -1,3 +1,4 @@
+package import Messaging
 internal import SharedMemory
 
 /// Who holds which ranks: what the switches of a cluster agree on before they start.
@@ -42,6 +43,9 @@ public struct LinkPlan: Sendable, Equatable {
         hostOfRank = owners
     }
 
+    /// The version of records and headers between switches.
+    private static let protocolVersion: UInt64 = 3
+
     /// Dies of the host that has the most of them.
     public var widestHostDieCount: Int { hosts.reduce(0) { max($0, $1.ranks.count) } }
 
@@ -57,7 +61,7 @@ public struct LinkPlan: Sendable, Equatable {
         func add(_ value: UInt64) {
             for byte in 0..<8 { hash = (hash ^ (value >> UInt64(8 * byte)) & 0xFF) &* 0x100_0000_01B3 }
         }
-        add(3)  // The version of the protocol between switches.
+        add(Self.protocolVersion)
         add(SegmentLayout.abiDigest)
         add(plan.nonce.0)
         add(plan.nonce.1)
@@ -94,9 +98,12 @@ public struct LinkTiming: Sendable, Equatable {
         for _ in 0..<number { step = min(step.multipliedReportingOverflow(by: factor).partialValue, 1 << 40) }
         return step
     }
+}
 
-    /// From the first sending to giving up, in nanoseconds: all steps, the last of them twice over for the last retry's answer.
-    func wholeLadder() -> UInt64 { (0..<retries).reduce(0) { $0 + step($1) } + step(max(retries - 2, 0)) }
+/// Stands between a link and its socket: a network that loses, repeats, delays or damages messages.
+package protocol LinkWire {
+    /// What is to be sent now instead of a message.
+    mutating func pass(_ head: Packet, _ attachment: Packet?) -> [(head: Packet, attachment: Packet?)]
 }
 
 /// What a switch may be told to do differently.
@@ -105,8 +112,8 @@ public struct LinkOptions: Sendable {
     public var timing = LinkTiming()
     /// Whether small operations share messages; without it each has its own, for measurements.
     public var batches = true
-    /// Damage done to messages on their way out, for tests.
-    public var faults: LinkFaults?
+    /// What a link's messages pass on their way to its socket; nil for nothing. By the link: this host << 16 | the other one.
+    package var wire: (@Sendable (_ link: Int) -> any LinkWire)?
     /// Called on the switch's thread when it has given a link up and published why.
     public var onLoss: (@Sendable () -> Void)?
 
@@ -139,4 +146,16 @@ public struct LinkStatistics: Sendable, Equatable {
 
     /// Nothing done.
     public init() {}
+
+    /// Adds what a link has done.
+    mutating func add(_ other: LinkStatistics) {
+        for count in Self.counts { self[keyPath: count] += other[keyPath: count] }
+    }
+
+    private static var counts: [WritableKeyPath<LinkStatistics, Int>] {
+        [
+            \.messages, \.records, \.acknowledgements, \.borrowedBytes, \.retransmissions, \.duplicates, \.gaps,
+            \.reconnections, \.refused, \.sleeps,
+        ]
+    }
 }

@@ -1,3 +1,5 @@
+internal import SharedMemory
+
 /// What a record asks the switch of the target's host to do.
 enum LinkOperation: UInt8, Sendable, CaseIterable {
     /// Copies the payload to the offset.
@@ -24,6 +26,10 @@ enum LinkOperation: UInt8, Sendable, CaseIterable {
     case awaited
 }
 
+#if _endian(big)
+    #error("records and headers between hosts are the memory of little-endian machines")
+#endif
+
 /// One operation on its way: a descriptor in a die's ring, and, with a source, a record between hosts.
 ///
 /// 64 bytes, little-endian, of fixed size; on the wire an inline payload follows, filled up to a multiple of 8:
@@ -38,7 +44,7 @@ enum LinkOperation: UInt8, Sendable, CaseIterable {
 /// 40  token u64          ring: where the payload lies or the answer goes; wire: where the answer goes (ReplyPlace)
 /// 48  count u32, elementByteCount u32, stride u64    of strided copies
 /// ```
-struct LinkRecord: Equatable, Sendable {
+struct LinkRecord: BitwiseCopyable, Sendable {
     static let byteCount = 64
 
     /// Where a payload is.
@@ -70,9 +76,9 @@ struct LinkRecord: Equatable, Sendable {
     var elementByteCount: UInt32 = 0
     var stride: UInt64 = 0
 
-    init(_ operation: LinkOperation, target: Int, offset: Int = 0, byteCount: Int = 0, place: Place = .inline) {
+    init(_ operation: LinkOperation, target: Rank, offset: Int = 0, byteCount: Int = 0, place: Place = .inline) {
         self.operation = operation.rawValue
-        self.target = UInt32(truncatingIfNeeded: target)
+        self.target = UInt32(truncatingIfNeeded: target.index)
         self.offset = UInt64(truncatingIfNeeded: offset)
         self.byteCount = UInt32(truncatingIfNeeded: byteCount)
         self.place = place.rawValue
@@ -80,50 +86,14 @@ struct LinkRecord: Equatable, Sendable {
 
     /// Reads 64 bytes, wherever they lie.
     @unsafe
-    init(from bytes: UnsafeRawPointer) {
-        func word64(_ offset: Int) -> UInt64 {
-            unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-        }
-        func word32(_ offset: Int) -> UInt32 {
-            unsafe UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-        }
-        unsafe operation = bytes.load(as: UInt8.self)
-        unsafe detail = bytes.load(fromByteOffset: 1, as: UInt8.self)
-        unsafe place = bytes.load(fromByteOffset: 2, as: UInt8.self)
-        unsafe check = bytes.load(fromByteOffset: 3, as: UInt8.self)
-        byteCount = word32(4)
-        source = word32(8)
-        target = word32(12)
-        offset = word64(16)
-        operand = word64(24)
-        comparand = word64(32)
-        token = word64(40)
-        count = word32(48)
-        elementByteCount = word32(52)
-        stride = word64(56)
-    }
+    init(from bytes: UnsafeRawPointer) { unsafe self = bytes.loadUnaligned(as: LinkRecord.self) }
 
     /// Writes 64 bytes.
     @unsafe
-    func write(to bytes: UnsafeMutableRawPointer) {
-        func store64(_ value: UInt64, _ offset: Int) {
-            unsafe bytes.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt64.self)
-        }
-        func store32(_ value: UInt32, _ offset: Int) {
-            unsafe bytes.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt32.self)
-        }
-        store32(UInt32(operation) | UInt32(detail) << 8 | UInt32(place) << 16 | UInt32(check) << 24, 0)
-        store32(byteCount, 4)
-        store32(source, 8)
-        store32(target, 12)
-        store64(offset, 16)
-        store64(operand, 24)
-        store64(comparand, 32)
-        store64(token, 40)
-        store32(count, 48)
-        store32(elementByteCount, 52)
-        store64(stride, 56)
-    }
+    func write(to bytes: UnsafeMutableRawPointer) { unsafe bytes.storeBytes(of: self, as: LinkRecord.self) }
+
+    var sourceRank: Rank { Rank(Int(source)) }
+    var targetRank: Rank { Rank(Int(target)) }
 
     /// What the die writes into the n-th entry's check: an entry of an earlier lap, or one that was overwritten, has another, but for one
     /// in 256.
@@ -170,20 +140,66 @@ enum ReplyPlace {
     static func staging(_ offset: Int) -> UInt64 { staging | UInt64(truncatingIfNeeded: offset) }
 }
 
-/// Sizes of what travels.
-enum LinkLimits {
-    /// The longest payload copied into a message of several records.
-    static let inlineByteCount = 16 << 10
-    /// The longest payload that has a message to itself.
-    static let attachmentByteCount = 512 << 10
-    /// Bytes of a head: header, records and their payloads.
-    static let headByteCount = 48 << 10
-    /// Requests a die may have under way; more from a peer is a breach of the protocol.
-    static let requestsPerDie = 8
-    /// Long messages in a row that are acknowledged with the one after them; well below what fills the window.
-    static let deferredAcknowledgements = 3
-    /// Messages under way on a link without being acknowledged.
-    static let windowMessageCount = 128
-    /// Bytes under way on a link without being acknowledged.
-    static let windowByteCount = 8 << 20
+// What must be true of a request before it is sent or carried out. The switch that takes it from a ring and the one that carries it
+// out use the same rules, so that a die that posts nonsense does not look like a host that breaks the protocol.
+
+extension LinkRecord {
+    /// Why a request on a window of this size cannot be; nil if it can.
+    func fault(windowByteCount window: Int) -> String? {
+        let length = Int(byteCount)
+        switch LinkOperation(rawValue: operation) {
+        case .put:
+            let limit = place == Place.operands.rawValue ? 16 : LinkLimits.attachmentByteCount
+            guard length <= limit else { return "a put of \(length) bytes" }
+            return lies(length, in: window) ? nil : outside(length)
+        case .get:
+            guard length <= LinkLimits.attachmentByteCount else { return "a get of \(length) bytes" }
+            return lies(length, in: window) ? nil : outside(length)
+        case .putStrided where place == Place.operands.rawValue: return "a strided put without a payload"
+        case .putStrided, .getStrided: return strideFault(window)
+        case .signal:
+            guard SignalOperation(rawValue: detail) != nil else { return "an unknown signal" }
+            return lies(8, in: window, alignment: 8) ? nil : outside(8)
+        case .atomic64, .atomic32:
+            guard AtomicOperation(rawValue: detail) != nil else { return "an unknown atomic" }
+            let width = operation == LinkOperation.atomic64.rawValue ? 8 : 4
+            guard hasPlaceForValue(windowByteCount: window) || width == 8 && token == ReplyPlace.nowhere else {
+                return "an atomic whose answer fits nowhere"
+            }
+            return lies(width, in: window, alignment: UInt64(width)) ? nil : outside(width)
+        case .awaited: return token == 0 ? nil : "a question whose answer fits nowhere"
+        case .bytesReply, .valueReply, .verdict, nil: return "no request"
+        }
+    }
+
+    /// Elements lie in the window, do not overlap, and fit one message. Written so that nothing overflows.
+    private func strideFault(_ window: Int) -> String? {
+        let count = Int(count)
+        let element = Int(elementByteCount)
+        guard element > 0, count > 0, stride >= UInt64(element), stride <= UInt64(window),
+            element <= LinkLimits.inlineByteCount, count <= LinkLimits.inlineByteCount / element,
+            Int(byteCount) == count * element, count - 1 <= window / Int(stride)
+        else { return "strided elements that cannot be" }
+        let extent = (count - 1) * Int(stride) + element
+        return lies(extent, in: window) ? nil : outside(extent)
+    }
+
+    private func lies(_ length: Int, in window: Int, alignment: UInt64 = 1) -> Bool {
+        length <= window && offset <= UInt64(window - length) && offset % alignment == 0
+    }
+
+    private func outside(_ length: Int) -> String { "an operation outside the window: \(length) bytes at \(offset)" }
+
+    /// Whether the place that the token names holds an old value: the switch's line, or a whole word of the window.
+    func hasPlaceForValue(windowByteCount: Int) -> Bool {
+        let offset = token & ~ReplyPlace.word
+        return token == 0
+            || token & ReplyPlace.word != 0 && offset % 8 == 0 && offset <= UInt64(windowByteCount - 8)
+    }
+
+    /// Whether the place that the token names holds so many bytes of an answer.
+    func hasPlaceForReply(_ length: Int, windowByteCount: Int) -> Bool {
+        let room = token & ReplyPlace.staging != 0 ? PortLayout.stagingByteCount : windowByteCount
+        return length <= room && token & ~ReplyPlace.staging <= UInt64(room - length)
+    }
 }

@@ -7,14 +7,14 @@
 /// ```
 public enum FailureWord {
     /// The word for an error of a rank; a rank that knows no culprit names itself.
-    public static func word(for error: FabricError, of rank: Int) -> UInt64 {
+    public static func word(for error: FabricError, of rank: Rank) -> UInt64 {
         let code: UInt64 =
             switch error.code {
             case .timedOut: 1
             case .mismatch: 2
             default: 3
             }
-        let blamed = UInt64(truncatingIfNeeded: (error.peers.first ?? rank) &+ 1) & 0xFF_FFFF
+        let blamed = UInt64(truncatingIfNeeded: (error.peers.first ?? rank).index &+ 1) & 0xFF_FFFF
         return code << 56 | blamed << 32 | min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
     }
 }
@@ -31,8 +31,8 @@ extension Endpoint {
         case 3: code = .corrupt
         default: return nil
         }
-        let blamed = Int(word >> 32 & 0xFF_FFFF) - 1
-        guard (0..<rankCount).contains(blamed) else { return nil }
+        let blamed = Rank(Int(word >> 32 & 0xFF_FFFF) - 1)
+        guard (0..<rankCount).contains(blamed.index) else { return nil }
         return FabricError(
             code, scope: code == .timedOut ? .peer : .operation, operation: operation, rank: rank, peers: [blamed],
             elapsedNanoseconds: (word & 0xFFFF_FFFF) * 1_000_000, epoch: epoch, phase: phase, context: context)

@@ -68,7 +68,7 @@ extension Endpoint {
 
     /// Tells a peer that `sequence` has been reached. Releases everything this die put there before; wakes the peer if it waits.
     @inlinable
-    public func notify(_ sequence: UInt64, value: UInt64 = 0, at peer: Int, _ offset: Int) throws(FabricError) {
+    public func notify(_ sequence: UInt64, value: UInt64 = 0, at peer: Rank, _ offset: Int) throws(FabricError) {
         try signal(.set, notification(sequence, value: value), at: peer, offset)
     }
 
@@ -87,7 +87,7 @@ extension Endpoint {
     /// - Throws: `.timedOut` or `.membershipChanged`, as ``wait(at:until:_:deadline:peer:operation:)``.
     @inlinable
     public func awaitNotification(
-        _ sequence: UInt64, value: UInt64 = 0, at offset: Int, from peer: Int?, deadline: Deadline? = nil,
+        _ sequence: UInt64, value: UInt64 = 0, at offset: Int, from peer: Rank?, deadline: Deadline? = nil,
         operation: FabricOperation
     ) throws(FabricError) -> Notification.Reading {
         let word = try wait(

@@ -39,7 +39,7 @@ extension Team {
         let odd = isNear ? try oddOneOnBoard(digest) : try oddOne(digest)
         guard odd == 0 else {
             throw FabricError(
-                .mismatch, scope: .cluster, operation: .allocate, rank: endpoint.rank, peers: [0, odd],
+                .mismatch, scope: .cluster, operation: .allocate, rank: endpoint.rank, peers: [0, self[odd]],
                 context: "ranks 0 and \(odd) allocated or freed something else; all must make the same calls")
         }
     }
@@ -56,7 +56,7 @@ extension Team {
         try sync(operation: .allocate)
         if rank == 0 {
             var odd: UInt64 = 0
-            for index in 1..<max(size, 1) where try endpoint.fetch(at: member(index), exchange(0)) != digest {
+            for index in 1..<max(size, 1) where try endpoint.fetch(at: self[index], exchange(0)) != digest {
                 odd = UInt64(index)
                 break
             }
@@ -65,8 +65,8 @@ extension Team {
             endpoint.word(at: exchange(2)).storeReleasing(odd)
         }
         try sync(operation: .allocate)
-        let odd = Int(clamping: try endpoint.fetch(at: member(0), exchange(2)))
-        guard odd < size else { throw corrupt(.allocate, in: member(0), "finding of an allocation", UInt64(odd)) }
+        let odd = Int(clamping: try endpoint.fetch(at: self[0], exchange(2)))
+        guard odd < size else { throw corrupt(.allocate, in: self[0], "finding of an allocation", UInt64(odd)) }
         return odd
     }
 }

@@ -6,7 +6,7 @@ internal import SharedMemory
 extension Team {
     /// A word in a rank's window that no member of the team can have stored.
     @inline(never)
-    func corrupt(_ operation: FabricOperation, in rank: Int, _ word: String, _ value: UInt64) -> FabricError {
+    func corrupt(_ operation: FabricOperation, in rank: Rank, _ word: String, _ value: UInt64) -> FabricError {
         FabricError(
             .corrupt, scope: .operation, operation: operation, rank: endpoint.rank, peers: [rank],
             epoch: endpoint.epoch, phase: endpoint.phase,
@@ -18,7 +18,7 @@ extension Team {
     ///
     /// A count that no arrivals can give is seen at the latest by the member that arrives last.
     @inline(__always)
-    func isLast(_ arrivals: UInt64, of count: Int, in rank: Int) throws(FabricError) -> Bool {
+    func isLast(_ arrivals: UInt64, of count: Int, in rank: Rank) throws(FabricError) -> Bool {
         let left = generation &* UInt64(count) &- arrivals
         guard left < UInt64(count) else { throw corrupt(.barrier, in: rank, "counter of arrivals", arrivals) }
         return left == 0
@@ -27,13 +27,13 @@ extension Team {
     /// What the member that gave up first said.
     ///
     /// - Parameter member: whose flag said so, where members meet by flags.
-    func givenUp(_ operation: FabricOperation, by member: Int? = nil) -> FabricError {
+    func givenUp(_ operation: FabricOperation, by member: MemberIndex? = nil) -> FabricError {
         let word = endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).loadSequentially()
         if let told = endpoint.failure(from: word, operation: operation, context: "another member gave up on it") {
             return told
         }
         if word == 0, let member {
-            return corrupt(operation, in: endpoint.rank, "flag of rank \(self.member(member))", Notification.givenUp)
+            return corrupt(operation, in: endpoint.rank, "flag of rank \(self[member])", Notification.givenUp)
         }
         return corrupt(
             operation, in: start, word == 0 ? "phase" : "fault word", word == 0 ? Notification.givenUp : word)
@@ -55,7 +55,7 @@ extension Team {
 
     /// What a flag says that has reached this round: that the member has arrived, that it has given up, or nonsense.
     func checkFlag(
-        _ reading: Notification.Reading, of member: Int, _ operation: FabricOperation
+        _ reading: Notification.Reading, of member: MemberIndex, _ operation: FabricOperation
     ) throws(FabricError) {
         switch reading {
         // A half of a record is written again only after this member's next round.
@@ -68,17 +68,17 @@ extension Team {
         }
     }
 
-    private func impossibleFlag(_ flag: UInt64, of member: Int, _ operation: FabricOperation) -> FabricError {
-        corrupt(operation, in: endpoint.rank, "flag of rank \(self.member(member))", flag)
+    private func impossibleFlag(_ flag: UInt64, of member: MemberIndex, _ operation: FabricOperation) -> FabricError {
+        corrupt(operation, in: endpoint.rank, "flag of rank \(self[member])", flag)
     }
 
     /// Whether a member had arrived at this round before it gave up.
     private func hadArrived(_ index: Int) -> Bool {
-        endpoint.peerWord(member(index), at: offset(WindowLayout.faultOffset) + 16).loadSequentially() >= flagRound
+        endpoint.peerWord(self[index], at: offset(WindowLayout.faultOffset) + 16).loadSequentially() >= flagRound
     }
 
     /// Where the board of a new team lies in its leader's window, by the leader's word for it; 0 if it had no room.
-    static func checkBoard(_ word: UInt64, leader: Int, size: Int, on endpoint: Endpoint) throws(FabricError) -> Int {
+    static func checkBoard(_ word: UInt64, leader: Rank, size: Int, on endpoint: Endpoint) throws(FabricError) -> Int {
         guard word != 0 else { return 0 }
         let first = UInt64(WindowLayout.boardsOffset)
         let record = UInt64(WindowLayout.recordByteCount)

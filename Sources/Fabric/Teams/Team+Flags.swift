@@ -18,7 +18,7 @@ extension Team {
     public var meetsByFlags: Bool { isNear && size <= Self.flagTeamSize && endpoint.spins }
 
     /// Where a member's record of the current round lies in every window.
-    func flagRecord(_ member: Int) -> Int {
+    func flagRecord(_ member: MemberIndex) -> Int {
         offset(WindowLayout.flagsOffset) + member * WindowLayout.recordByteCount
             + (flagRound & 1 == 0 ? 0 : WindowLayout.recordByteCount / 2)
     }
@@ -31,7 +31,7 @@ extension Team {
         // Each releases everything put before; acquired below, at each other member. A plain store, so that it travels while this
         // member looks for the others' flags; a sleeper is looked for behind a fence, which by then has little to wait for.
         for step in 1..<size {
-            endpoint.peerWord(member((rank + step) % size), at: mine).storeReleasing(round)
+            endpoint.peerWord(self[(rank + step) % size], at: mine).storeReleasing(round)
         }
         var isLate = false
         for step in 1..<size where !isLate {
@@ -46,7 +46,7 @@ extension Team {
         }
         // The sleeper stores its doorbell and then reads the flag; this member stored the flag and now reads the doorbells.
         endpoint.fullFence()
-        for step in 1..<size { endpoint.wake(member((rank + step) % size), mine) }
+        for step in 1..<size { endpoint.wake(self[(rank + step) % size], mine) }
         if isLate { try awaitFlags(deadline, operation) }
     }
 
@@ -71,7 +71,7 @@ extension Team {
         isMeeting = true
         let record = flagRecord(rank)
         for step in 0..<size {
-            let peer = member((rank + step) % size)
+            let peer = self[(rank + step) % size]
             if let payload, payload.byteCount > 0 {
                 precondition(payload.byteCount <= 64, "a record holds 64 bytes of payload")
                 try endpoint.put(payload, to: peer, at: record + 64)
@@ -129,7 +129,7 @@ extension Team {
     private func sendFlags() throws(FabricError) {
         let record = flagRecord(rank)
         for step in 1..<max(size, 1) {
-            try endpoint.notify(flagRound, at: member((rank + step) % size), record)
+            try endpoint.notify(flagRound, at: self[(rank + step) % size], record)
         }
     }
 
@@ -139,7 +139,7 @@ extension Team {
             let reading: Notification.Reading
             do {
                 reading = try endpoint.awaitNotification(
-                    flagRound, at: flagRecord(other), from: member(other), deadline: deadline, operation: operation)
+                    flagRound, at: flagRecord(other), from: self[other], deadline: deadline, operation: operation)
             } catch {
                 guard error.code == .timedOut else { throw error }
                 throw blame(

@@ -29,12 +29,12 @@ extension Team {
     private var crowd: Crowd {
         Crowd(
             sleepers: endpoint.peerWord(start, at: offset(WindowLayout.sleepersOffset)),
-            number: start * WindowLayout.teamSlotCount + slot)
+            number: start.index * WindowLayout.teamSlotCount + slot)
     }
 
     /// Where a member's record of the current meeting lies, and in whose window.
-    private var recordHolder: Int { meetsByFlags ? endpoint.rank : start }
-    private func record(_ member: Int) -> Int {
+    private var recordHolder: Rank { meetsByFlags ? endpoint.rank : start }
+    private func record(_ member: MemberIndex) -> Int {
         if meetsByFlags { return flagRecord(member) }
         return board + member * WindowLayout.recordByteCount
             + (generation & 1 == 0 ? 0 : WindowLayout.recordByteCount / 2)
@@ -78,7 +78,7 @@ extension Team {
             let members = min(Self.groupSize, size - group * Self.groupSize)
             let groups = (size + Self.groupSize - 1) / Self.groupSize
             // Sequentially consistent, each acquiring what earlier arrivers released: the last of a group passes it on.
-            let first = member(group * Self.groupSize)
+            let first = self[group * Self.groupSize]
             let here = try endpoint.fetchAdd(1, at: first, offset(WindowLayout.groupOffset))
             guard try isLast(here &+ 1, of: members, in: first) else { return false }
             return try isLast(
@@ -89,7 +89,7 @@ extension Team {
     }
 
     /// Whether a member posted for this meeting; else what is on the board is from a meeting before. Valid as ``posted(by:_:)``.
-    public func hasPosted(_ member: Int) -> Bool {
+    public func hasPosted(_ member: MemberIndex) -> Bool {
         precondition(member >= 0 && member < size, "no such member")
         if meetsByFlags { return posted(by: member, Self.roundWord) == flagRound }
         return endpoint.peerWord(start, at: record(member)).loadRelaxed() == generation
@@ -102,20 +102,20 @@ extension Team {
     }
 
     /// What a member posted for this meeting. Valid at the last arriver, and at everybody once the meeting is open or over.
-    public func posted(by member: Int, _ index: Int) -> UInt64 {
+    public func posted(by member: MemberIndex, _ index: Int) -> UInt64 {
         precondition(member >= 0 && member < size && index >= 0 && index < 7, "no such word on the board")
         return endpoint.peerWord(recordHolder, at: record(member) + 8 + 8 * index).loadRelaxed()
     }
 
     /// The bytes a member posted for this meeting; `byteCount` of at most 64. Valid as ``posted(by:_:)``.
     @_lifetime(borrow self)
-    public func payload(of member: Int, byteCount: Int) -> RawSpan {
+    public func payload(of member: MemberIndex, byteCount: Int) -> RawSpan {
         precondition(member >= 0 && member < size && byteCount <= 64, "no such payload on the board")
         return boardBytes(recordHolder, at: record(member) + 64, byteCount)
     }
 
     @_lifetime(borrow self)
-    private func boardBytes(_ holder: Int, at offset: Int, _ byteCount: Int) -> RawSpan {
+    private func boardBytes(_ holder: Rank, at offset: Int, _ byteCount: Int) -> RawSpan {
         let endpoint = endpoint
         guard let bytes = endpoint.peerBytes(holder, at: offset, byteCount: byteCount) else {
             preconditionFailure("the board of a near team")
@@ -244,13 +244,13 @@ extension Team {
         let missing = notArrived()
         if !missing.isEmpty { return blame(error, missing) }
         let working = offset(WindowLayout.arrivedOffset) + 8
-        let busy = (0..<size).filter { $0 != rank && endpoint.peerWord(member($0), at: working).loadRelaxed() != 0 }
+        let busy = (0..<size).filter { $0 != rank && endpoint.peerWord(self[$0], at: working).loadRelaxed() != 0 }
         if !busy.isEmpty { return blame(error, busy) }
         // Work of which each has a part of its own is not taken, only finished.
         return blame(
             error,
             (0..<size).filter {
-                $0 != rank && endpoint.peerWord(member($0), at: working + 8).loadRelaxed() != generation
+                $0 != rank && endpoint.peerWord(self[$0], at: working + 8).loadRelaxed() != generation
             })
     }
 
@@ -269,7 +269,7 @@ extension Team {
         let crowd = crowd
         guard crowd.mayBeAsleep, crowd.wakeAll(phaseWord) else { return }
         for index in 0..<size where index != rank {
-            endpoint.segment.control(of: member(index)).wakeIfWaiting(in: crowd)
+            endpoint.segment.control(of: self[index].index).wakeIfWaiting(in: crowd)
         }
     }
 
@@ -291,7 +291,7 @@ extension Team {
             for peer in 0..<size where peer != rank {
                 for half in [0, WindowLayout.recordByteCount / 2] {
                     let flag = offset(WindowLayout.flagsOffset) + rank * WindowLayout.recordByteCount + half
-                    try? endpoint.signal(.set, Notification.givenUp, at: member(peer), flag)  // it has its deadline
+                    try? endpoint.signal(.set, Notification.givenUp, at: self[peer], flag)  // it has its deadline
                 }
             }
         } else {

@@ -28,7 +28,7 @@ extension Team {
         }
         guard let index else { return nil }
         return try found(
-            start: member(start), stride: (size == 1 ? 1 : stride) * self.stride, size: size, rank: index, slot: slot)
+            start: self[start], stride: (size == 1 ? 1 : stride) * self.stride, size: size, rank: index, slot: slot)
     }
 
     /// Rows and columns of this team laid out row-major in rows of `width`; the last row may be short.
@@ -50,17 +50,17 @@ extension Team {
         // Who has no board for its row still takes part in the agreement about columns.
         let row: Result<Team, FabricError>
         do throws(FabricError) {
-            row = .success(try found(start: member(y * width), stride: stride, size: rowSize, rank: x, slot: rowSlot))
+            row = .success(try found(start: self[y * width], stride: stride, size: rowSize, rank: x, slot: rowSlot))
         } catch {
             row = .failure(error)
         }
         let columnSlot = try agreeOnSlot(digest: Self.digest([3, width]), leads: y == 0 ? columnSize : nil)
-        let column = try found(start: member(x), stride: width * stride, size: columnSize, rank: y, slot: columnSlot)
+        let column = try found(start: self[x], stride: width * stride, size: columnSize, rank: y, slot: columnSlot)
         return (try row.get(), column)
     }
 
     /// Takes the slot and the board that were agreed on.
-    private func found(start: Int, stride: Int, size: Int, rank: Int, slot: Int) throws(FabricError) -> Team {
+    private func found(start: Rank, stride: Int, size: Int, rank: MemberIndex, slot: Int) throws(FabricError) -> Team {
         let word = WindowLayout.slot(slot) + WindowLayout.boardWordOffset
         let board = try Self.checkBoard(
             endpoint.isNear(start) ? try endpoint.fetch(at: start, word) : 0, leader: start, size: size, on: endpoint)
@@ -108,24 +108,24 @@ extension Team {
     }
 
     /// The bits that all members have, and a member whose digest differs from another's, if there is one.
-    private func intersect(_ bits: UInt64, _ digest: UInt64) throws(FabricError) -> (bits: UInt64, odd: Int?) {
+    private func intersect(_ bits: UInt64, _ digest: UInt64) throws(FabricError) -> (bits: UInt64, odd: Rank?) {
         var all = bits
-        var odd: Int?
+        var odd: Rank?
         guard isNear else {
             endpoint.word(at: exchange(0)).storeReleasing(bits)
             endpoint.word(at: exchange(1)).storeReleasing(digest)
             try sync(operation: .split)
             for index in 0..<size where index != rank {
                 // Atomic reads: acquire what each member stored before it arrived.
-                all &= try endpoint.fetch(at: member(index), exchange(0))
-                if try endpoint.fetch(at: member(index), exchange(1)) != digest { odd = odd ?? member(index) }
+                all &= try endpoint.fetch(at: self[index], exchange(0))
+                if try endpoint.fetch(at: self[index], exchange(1)) != digest { odd = odd ?? self[index] }
             }
             return (all, odd)
         }
         try meet([bits, digest, 0, 0, 0, 0, 0], .split)
         for index in 0..<size {
             all &= posted(by: index, 0)
-            if posted(by: index, 1) != posted(by: 0, 1) { odd = odd ?? member(index) }
+            if posted(by: index, 1) != posted(by: 0, 1) { odd = odd ?? self[index] }
         }
         return (all, odd)
     }

@@ -15,8 +15,8 @@ extension Team {
         generation &+= 1
         endpoint.word(at: offset(WindowLayout.arrivedOffset)).storeReleasing(generation)
         // Both sequentially consistent: each acquires what earlier arrivers released, and releases that and ours to the last.
-        let here = try endpoint.fetchAdd(1, at: member(nearMembers.first), offset(WindowLayout.groupOffset)) &+ 1
-        var isLast = try isLast(here, of: nearMembers.count, in: member(nearMembers.first))
+        let here = try endpoint.fetchAdd(1, at: self[nearMembers.first], offset(WindowLayout.groupOffset)) &+ 1
+        var isLast = try isLast(here, of: nearMembers.count, in: self[nearMembers.first])
         if isLast {
             let count = UInt64(nearMembers.count)
             let arrivals = try endpoint.fetchAdd(count, at: start, offset(WindowLayout.arrivalsOffset)) &+ count
@@ -24,7 +24,7 @@ extension Team {
         }
         let release = offset(WindowLayout.releaseOffset)
         if isLast {
-            for step in 1..<size { try endpoint.notify(generation, at: member((rank + step) % size), release) }
+            for step in 1..<size { try endpoint.notify(generation, at: self[(rank + step) % size], release) }
             return
         }
         let reading: Notification.Reading
@@ -44,7 +44,7 @@ extension Team {
     /// Members that have not begun this member's current meeting.
     func notArrived() -> [Int] {
         (0..<size).filter { index in
-            let arrived = try? endpoint.fetch(at: member(index), offset(WindowLayout.arrivedOffset))  // it is suspect
+            let arrived = try? endpoint.fetch(at: self[index], offset(WindowLayout.arrivedOffset))  // it is suspect
             return arrived.map { $0 < generation } ?? true
         }
     }
@@ -52,7 +52,7 @@ extension Team {
     /// Puts the members that are missing into a time-out error.
     func blame(_ error: FabricError, _ missing: [Int]) -> FabricError {
         var error = error
-        error.peers = missing.map(member)
+        error.peers = missing.map { self[$0] }
         return error
     }
 

@@ -2,17 +2,17 @@ public import SharedMemory
 
 /// An ordered subset of the cluster's ranks that acts together.
 ///
-/// Members are numbered 0 ..< size in the team; ``member(_:)`` gives the rank in the cluster. A team belongs to its endpoint
+/// Members are numbered 0 ..< size in the team; ``self[_:]`` gives the rank in the cluster. A team belongs to its endpoint
 /// and its thread. All members make the same calls in the same order.
 public final class Team {
     /// The die this team object belongs to.
     public let endpoint: Endpoint
     /// This die's number in the team.
-    public let rank: Int
+    public let rank: MemberIndex
     /// Members.
     public let size: Int
     /// First member, and the distance between neighbours, in ranks of the cluster.
-    public let start: Int
+    public let start: Rank
     /// Distance between neighbours; may be negative.
     public let stride: Int
     /// Which of the 64 slots of sync words the team uses.
@@ -35,7 +35,7 @@ public final class Team {
     /// Why the team can no longer synchronise, if so.
     var failure: FabricError?
 
-    init(endpoint: Endpoint, start: Int, stride: Int, size: Int, rank: Int, slot: Int, board: Int) {
+    init(endpoint: Endpoint, start: Rank, stride: Int, size: Int, rank: MemberIndex, slot: Int, board: Int) {
         self.endpoint = endpoint
         self.start = start
         self.stride = stride
@@ -44,9 +44,9 @@ public final class Team {
         self.slot = slot
         self.board = board
         // Near ranks are neighbours, so the ends tell.
-        isNear = endpoint.isNear(start) && endpoint.isNear(start + (size - 1) * stride)
+        isNear = endpoint.isNear(start) && endpoint.isNear(start.advanced(by: (size - 1) * stride))
         // Likewise; the member itself is near.
-        let near = isNear ? [] : (0..<size).filter { endpoint.isNear(start + $0 * stride) }
+        let near = isNear ? [] : (0..<size).filter { endpoint.isNear(start.advanced(by: $0 * stride)) }
         nearMembers = isNear ? (0, size) : (near.first ?? rank, max(near.count, 1))
     }
 
@@ -56,24 +56,28 @@ public final class Team {
     /// The team of all ranks. Make it once per endpoint, before any other team.
     public static func world(_ endpoint: Endpoint) -> Team {
         Team(
-            endpoint: endpoint, start: 0, stride: 1, size: endpoint.rankCount, rank: endpoint.rank, slot: 0,
+            endpoint: endpoint, start: 0, stride: 1, size: endpoint.rankCount, rank: endpoint.rank.index, slot: 0,
             board: WindowLayout.boardsOffset)
     }
 
-    /// The cluster rank of a member.
+    /// The rank of a member.
     @inlinable @inline(__always)
-    public func member(_ index: Int) -> Int {
-        precondition(index >= 0 && index < size, "no such member")
-        return start &+ index &* stride
+    public subscript(member: MemberIndex) -> Rank {
+        precondition(member >= 0 && member < size, "no such member")
+        return Rank(start.index &+ member &* stride)
     }
 
-    /// The number in this team of a cluster rank, or nil if it is not a member.
-    public func index(of rank: Int) -> Int? {
-        Self.index(of: rank, start: start, stride: stride, size: size)
+    /// The same by a name.
+    @inlinable @inline(__always)
+    public func member(_ member: MemberIndex) -> Rank { self[member] }
+
+    /// The number in this team of a rank, or nil if it is not a member.
+    public func index(of rank: Rank) -> MemberIndex? {
+        Self.index(of: rank.index, start: start.index, stride: stride, size: size)
     }
 
     /// The number in `other` of a member of this team, or nil.
-    public func translate(_ index: Int, to other: Team) -> Int? { other.index(of: member(index)) }
+    public func translate(_ member: MemberIndex, to other: Team) -> MemberIndex? { other.index(of: self[member]) }
 
     static func index(of rank: Int, start: Int, stride: Int, size: Int) -> Int? {
         let distance = rank - start

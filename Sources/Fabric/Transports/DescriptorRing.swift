@@ -7,7 +7,7 @@ internal import SharedMemory
 @safe
 final class DescriptorRing {
     private let place: FarPlace
-    private let rank: Int
+    private let rank: Rank
     private let port: Port
     private let bell: SwitchBell
     private let window: Window
@@ -29,16 +29,16 @@ final class DescriptorRing {
         self.place = place
         self.bell = bell
         rank = place.rank
-        port = place.segment.port(of: place.rank)
-        window = place.segment.window(of: place.rank)
+        port = place.segment.port(of: place.rank.index)
+        window = place.segment.window(of: place.rank.index)
         words = WindowLayout.linkWordsOffset(dies: place.segment.plan.rankCount)
     }
 
     private func word(_ offset: Int) -> Word { unsafe Word(window.base + words + offset) }
 
     /// Waits for one of the switch's words. Acquires what the switch did before it.
-    private func settle(
-        _ offset: Int, _ target: UInt64, _ operation: FabricOperation, _ peer: Int?
+    private func awaitWord(
+        _ offset: Int, _ target: UInt64, _ operation: FabricOperation, _ peer: Rank?
     ) throws(FabricError) -> UInt64 {
         let value = word(offset).loadAcquiring()
         if value >= target { return try believable(value, offset, operation) }
@@ -46,13 +46,14 @@ final class DescriptorRing {
         let waiter = offset == LinkWords.consumed ? place.waiter : place.farWaiter
         let outcome = waiter.wait(
             word(offset), at: words + offset, until: .greaterOrEqual, target, epoch: place.segment.plan.firstEpoch,
-            deadline: nil, timeout: place.timeout, operation: operation.rawValue, peer: peer)
+            deadline: nil, timeout: place.timeout, operation: operation.rawValue, peer: peer?.index)
         switch outcome {
         case .satisfied(let value): return try believable(value, offset, operation)
         case .timedOut(let elapsed):
             throw FabricError(
                 .timedOut, scope: .link, operation: operation, rank: rank, peers: peer.map { [$0] } ?? [],
-                wordOffset: words + offset, elapsedNanoseconds: elapsed, phase: place.segment.control(of: rank).phase,
+                wordOffset: words + offset, elapsedNanoseconds: elapsed,
+                phase: place.segment.control(of: rank.index).phase,
                 context: "the switch of this host does not answer")
         case .epochMoved(let elapsed):
             throw FabricError(
@@ -68,16 +69,16 @@ final class DescriptorRing {
         guard value > limit else { return value }
         throw FabricError(
             .corrupt, scope: .link, operation: operation, rank: rank, peers: [rank], wordOffset: words + offset,
-            phase: place.segment.control(of: rank).phase,
+            phase: place.segment.control(of: rank.index).phase,
             context: value >= LinkWords.ruined
                 ? "the switch of this host cannot read this rank's ring, or does not count right: a word of either was overwritten"
                 : "the switch of this host says \(value) where at most \(limit) can be: its word was overwritten")
     }
 
     /// Waits until the switch has taken the first `target` descriptors, and so has copied what they name in staging, or short in the window.
-    func awaitConsumed(_ target: UInt64, _ operation: FabricOperation, _ peer: Int?) throws(FabricError) {
+    func awaitConsumed(_ target: UInt64, _ operation: FabricOperation, _ peer: Rank?) throws(FabricError) {
         if consumed >= target { return }
-        consumed = try settle(LinkWords.consumed, target, operation, peer)
+        consumed = try awaitWord(LinkWords.consumed, target, operation, peer)
         if consumed > 0 { freedTotal = stagedAfter[Int((consumed - 1) % UInt64(PortLayout.entryCount))] }
     }
 
@@ -88,7 +89,7 @@ final class DescriptorRing {
         }
         if posted - consumed >= UInt64(PortLayout.entryCount) {
             // Until half of it is free: who is woken for each entry does nothing but wake and sleep.
-            try awaitConsumed(posted - UInt64(PortLayout.entryCount / 2), operation, Int(record.target))
+            try awaitConsumed(posted - UInt64(PortLayout.entryCount / 2), operation, record.targetRank)
         }
         var record = record
         record.check = record.ringCheck(posted)
@@ -109,7 +110,7 @@ final class DescriptorRing {
     }
 
     /// Bytes of staging in one piece, free to be written.
-    func stage(_ byteCount: Int, _ operation: FabricOperation, _ peer: Int) throws(FabricError) -> Int {
+    func stage(_ byteCount: Int, _ operation: FabricOperation, _ peer: Rank) throws(FabricError) -> Int {
         let size = UInt64(PortLayout.stagingByteCount)
         let whole = UInt64((byteCount + 63) & ~63)
         var start = stagedTotal
@@ -133,13 +134,13 @@ final class DescriptorRing {
 
     /// Waits until the other hosts have carried out everything posted. All of it, as hosts acknowledge in any order: the first n
     /// acknowledged need not be the first n posted.
-    func awaitAcknowledged(_ operation: FabricOperation, _ peer: Int?) throws(FabricError) {
-        _ = try settle(LinkWords.acknowledged, posted, operation, peer)
+    func awaitAcknowledged(_ operation: FabricOperation, _ peer: Rank?) throws(FabricError) {
+        _ = try awaitWord(LinkWords.acknowledged, posted, operation, peer)
     }
 
     /// Waits for the first `target` answers; by default for all that have been asked for. Acquires what they brought.
-    func awaitReplies(_ operation: FabricOperation, _ peer: Int?, upTo target: UInt64? = nil) throws(FabricError) {
-        _ = try settle(LinkWords.replies, target ?? asked, operation, peer)
+    func awaitReplies(_ operation: FabricOperation, _ peer: Rank?, upTo target: UInt64? = nil) throws(FabricError) {
+        _ = try awaitWord(LinkWords.replies, target ?? asked, operation, peer)
     }
 
     /// What the last atomic whose answer the die waits for found.

@@ -33,16 +33,16 @@ public final class SharedMemoryTransport: Transport {
     }
 
     @inlinable @inline(__always)
-    func address(_ peer: Int, _ offset: Int) -> UnsafeMutableRawPointer {
-        unsafe windows + (peer &* stride &+ offset)
+    func address(_ peer: Rank, _ offset: Int) -> UnsafeMutableRawPointer {
+        unsafe windows + (peer.index &* stride &+ offset)
     }
 
     /// A word of a mapped window, for those who answer a die through it.
-    func word(_ peer: Int, _ offset: Int) -> Word { unsafe Word(address(peer, offset)) }
+    func word(_ peer: Rank, _ offset: Int) -> Word { unsafe Word(address(peer, offset)) }
 
     @inlinable @inline(__always)
-    func wake(_ peer: Int, _ offset: Int) {
-        unsafe ControlBlock(address: controls + peer &* controlStride).wakeIfWaiting(wordOffset: offset)
+    func wake(_ peer: Rank, _ offset: Int) {
+        unsafe ControlBlock(address: controls + peer.index &* controlStride).wakeIfWaiting(wordOffset: offset)
     }
 
     /// ``FabricCopy``, so that a copy of constant small size is a load and a store.
@@ -65,7 +65,7 @@ public final class SharedMemoryTransport: Transport {
 
     /// Copies as ``CopyPolicy`` says; complete, and ordered before later flags, on return.
     @inlinable @inline(__always)
-    public func put(_ source: RawSpan, to peer: Int, at offset: Int) {
+    public func put(_ source: RawSpan, to peer: Rank, at offset: Int) {
         unsafe source.withUnsafeBytes { bytes in
             guard let start = bytes.baseAddress else { return }
             unsafe copyBytes(start, address(peer, offset), bytes.count)
@@ -74,7 +74,7 @@ public final class SharedMemoryTransport: Transport {
 
     /// Copies as ``CopyPolicy`` says; complete, and ordered before later flags, on return.
     @inlinable @inline(__always)
-    public func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) {
+    public func get(from peer: Rank, at offset: Int, into destination: inout MutableRawSpan) {
         unsafe destination.withUnsafeMutableBytes { bytes in
             guard let start = bytes.baseAddress else { return }
             unsafe copyBytes(address(peer, offset), start, bytes.count)
@@ -83,13 +83,13 @@ public final class SharedMemoryTransport: Transport {
 
     /// Copies between two windows; they may be of the same die, and may overlap.
     @inlinable @inline(__always)
-    func copy(from source: Int, _ sourceOffset: Int, to peer: Int, _ offset: Int, byteCount: Int) {
+    func copy(from source: Rank, _ sourceOffset: Int, to peer: Rank, _ offset: Int, byteCount: Int) {
         unsafe copyBytes(address(source, sourceOffset), address(peer, offset), byteCount)
     }
 
     /// One copy an element.
     @inlinable
-    public func putStrided(_ source: RawSpan, _ shape: StridedShape, to peer: Int, at offset: Int) {
+    public func putStrided(_ source: RawSpan, _ shape: StridedShape, to peer: Rank, at offset: Int) {
         unsafe source.withUnsafeBytes { bytes in
             guard var from = bytes.baseAddress else { return }
             var to = unsafe address(peer, offset)
@@ -104,7 +104,7 @@ public final class SharedMemoryTransport: Transport {
     /// One copy an element.
     @inlinable
     public func getStrided(
-        from peer: Int, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
+        from peer: Rank, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
     ) {
         unsafe destination.withUnsafeMutableBytes { bytes in
             guard var to = bytes.baseAddress else { return }
@@ -120,7 +120,7 @@ public final class SharedMemoryTransport: Transport {
     /// One locked instruction, sequentially consistent; pairs with the waiter's acquire.
     @inlinable
     public func atomic64(
-        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Int, _ offset: Int
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Rank, _ offset: Int
     ) -> UInt64 {
         let cell = unsafe address(peer, offset).assumingMemoryBound(to: Atomic<UInt64>.self)
         let old: UInt64
@@ -143,7 +143,7 @@ public final class SharedMemoryTransport: Transport {
     /// One locked instruction, sequentially consistent.
     @inlinable
     public func atomic32(
-        _ operation: AtomicOperation, _ operand: UInt32, comparand: UInt32, at peer: Int, _ offset: Int
+        _ operation: AtomicOperation, _ operand: UInt32, comparand: UInt32, at peer: Rank, _ offset: Int
     ) -> UInt32 {
         let cell = unsafe address(peer, offset).assumingMemoryBound(to: Atomic<UInt32>.self)
         switch operation {
@@ -162,7 +162,7 @@ public final class SharedMemoryTransport: Transport {
 
     /// Store or add, sequentially consistent, so that it releases the payload and is ordered before the look at the doorbell.
     @inlinable @inline(__always)
-    public func signal(_ operation: SignalOperation, _ value: UInt64, at peer: Int, _ offset: Int) {
+    public func signal(_ operation: SignalOperation, _ value: UInt64, at peer: Rank, _ offset: Int) {
         let cell = unsafe address(peer, offset).assumingMemoryBound(to: Atomic<UInt64>.self)
         switch operation {
         case .set: unsafe cell.pointee.store(value, ordering: .sequentiallyConsistent)

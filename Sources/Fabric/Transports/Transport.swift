@@ -15,31 +15,31 @@ public protocol Transport: AnyObject {
     static var name: String { get }
 
     /// Copies bytes into a peer's window. The source may be reused on return.
-    func put(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError)
+    func put(_ source: RawSpan, to peer: Rank, at offset: Int) throws(FabricError)
 
     /// Copies bytes of the die's own window into a peer's without waiting for the far side, at the latest by the next `quiet`. The source
     /// stays as it is until `completeLocally`, `quiet`, or a proof by the peer.
-    func putNonBlocking(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError)
+    func putNonBlocking(_ source: RawSpan, to peer: Rank, at offset: Int) throws(FabricError)
 
     /// Copies bytes out of a peer's window; they are there on return.
-    func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError)
+    func get(from peer: Rank, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError)
 
     /// Copies bytes out of a peer's window into the die's own, to be there by the next `completeLocally` or `quiet`.
     func getNonBlocking(
-        from peer: Int, at offset: Int, into destination: inout MutableRawSpan
+        from peer: Rank, at offset: Int, into destination: inout MutableRawSpan
     ) throws(FabricError)
 
     /// Copies `count` elements of `elementByteCount` bytes; strides are in bytes between element starts.
-    func putStrided(_ source: RawSpan, _ shape: StridedShape, to peer: Int, at offset: Int) throws(FabricError)
+    func putStrided(_ source: RawSpan, _ shape: StridedShape, to peer: Rank, at offset: Int) throws(FabricError)
 
     /// The reverse of `putStrided`: `shape.sourceStride` is the stride in the peer's window.
     func getStrided(
-        from peer: Int, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
+        from peer: Rank, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
     ) throws(FabricError)
 
     /// Changes an aligned 64-bit word atomically, wakes its waiter, and returns the old value.
     func atomic64(
-        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Int, _ offset: Int
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Rank, _ offset: Int
     ) throws(FabricError) -> UInt64
 
     /// Changes an aligned 64-bit word atomically and wakes its waiter, without waiting for its old value.
@@ -48,20 +48,20 @@ public protocol Transport: AnyObject {
     /// - Returns: the old value where it is known already, and then the caller stores it; nil if it lands at `result` by the next
     ///   `completeLocally` or `quiet`.
     func atomic64NonBlocking(
-        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Int, _ offset: Int,
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Rank, _ offset: Int,
         into result: Int?
     ) throws(FabricError) -> UInt64?
 
     /// Changes an aligned 32-bit word atomically and returns the old value. Nobody can wait on 32 bits.
     func atomic32(
-        _ operation: AtomicOperation, _ operand: UInt32, comparand: UInt32, at peer: Int, _ offset: Int
+        _ operation: AtomicOperation, _ operand: UInt32, comparand: UInt32, at peer: Rank, _ offset: Int
     ) throws(FabricError) -> UInt32
 
     /// Releases everything put before to the same peer, then sets or adds to the word, then wakes its waiter.
-    func signal(_ operation: SignalOperation, _ value: UInt64, at peer: Int, _ offset: Int) throws(FabricError)
+    func signal(_ operation: SignalOperation, _ value: UInt64, at peer: Rank, _ offset: Int) throws(FabricError)
 
     /// The rank that a rank of another host waits for at this moment, if it waits for one.
-    func rankAwaited(by rank: Int) throws(FabricError) -> Int?
+    func rankAwaited(by rank: Rank) throws(FabricError) -> Rank?
 
     /// Orders earlier puts, signals and atomics before later ones, for each peer.
     func fence() throws(FabricError)

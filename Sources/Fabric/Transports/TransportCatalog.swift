@@ -28,7 +28,7 @@ public enum TransportCatalog {
 
         /// A transport of a test's own, which carries everything of one host.
         package init(
-            name: String, summary: String, makeFar: @escaping @Sendable (Segment, Int) -> (any Transport)?
+            name: String, summary: String, makeFar: @escaping @Sendable (Segment, Rank) -> (any Transport)?
         ) {
             self.init(name: name, summary: summary, carriesNear: true, crossesHosts: false) { place in
                 makeFar(place.segment, place.rank)
@@ -66,7 +66,7 @@ struct FarPlace {
     /// This host's segment.
     let segment: Segment
     /// The die it serves.
-    let rank: Int
+    let rank: Rank
     /// How that die waits for the switch of this host, and for answers of others.
     let waiter: Waiter
     let farWaiter: Waiter

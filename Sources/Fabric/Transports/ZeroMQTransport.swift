@@ -21,22 +21,12 @@ final class ZeroMQTransport: Transport {
 
     init(_ place: FarPlace) {
         ring = DescriptorRing(place)
-        window = place.segment.window(of: place.rank)
-    }
-
-    /// Posts eight words as they are, whatever they say, to the second host at most: how the switch's reading of rings is tested.
-    func postDirect(_ words: [UInt64]) throws(FabricError) {
-        precondition(words.count == 8, "a descriptor has eight words")
-        var record = LinkRecord(.put, target: 0)
-        unsafe words.withUnsafeBytes { bytes in
-            if let start = bytes.baseAddress { unsafe record = LinkRecord(from: start) }
-        }
-        try ring.post(record, .put)
+        window = place.segment.window(of: place.rank.index)
     }
 
     // MARK: Puts
 
-    func put(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
+    func put(_ source: RawSpan, to peer: Rank, at offset: Int) throws(FabricError) {
         if source.byteCount > LinkLimits.inlineByteCount, let place = placeInWindow(source) {
             try putFromWindow(place, source.byteCount, to: peer, at: offset)
             try ring.awaitAcknowledged(.put, peer)
@@ -46,7 +36,7 @@ final class ZeroMQTransport: Transport {
         }
     }
 
-    func putNonBlocking(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
+    func putNonBlocking(_ source: RawSpan, to peer: Rank, at offset: Int) throws(FabricError) {
         guard source.byteCount > Self.stagedByteCount, let place = placeInWindow(source) else {
             return try putCopied(source, to: peer, at: offset)
         }
@@ -67,7 +57,7 @@ final class ZeroMQTransport: Transport {
     }
 
     /// Posts what carries the bytes, which are copied before.
-    private func putCopied(_ source: RawSpan, to peer: Int, at offset: Int) throws(FabricError) {
+    private func putCopied(_ source: RawSpan, to peer: Rank, at offset: Int) throws(FabricError) {
         try unsafe source.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(FabricError) in
             guard let start = bytes.baseAddress, bytes.count > 0 else { return }
             if bytes.count <= 16 { return try unsafe putShort(bytes, to: peer, at: offset) }
@@ -86,7 +76,7 @@ final class ZeroMQTransport: Transport {
 
     /// A payload of up to 16 bytes travels in the descriptor itself.
     @unsafe
-    private func putShort(_ bytes: UnsafeRawBufferPointer, to peer: Int, at offset: Int) throws(FabricError) {
+    private func putShort(_ bytes: UnsafeRawBufferPointer, to peer: Rank, at offset: Int) throws(FabricError) {
         var words: (UInt64, UInt64) = (0, 0)
         unsafe withUnsafeMutableBytes(of: &words) { unsafe $0.copyMemory(from: bytes) }
         var record = LinkRecord(.put, target: peer, offset: offset, byteCount: bytes.count, place: .operands)
@@ -96,7 +86,7 @@ final class ZeroMQTransport: Transport {
     }
 
     /// Long payloads leave from the window, which must stay as it is until they have been carried out.
-    private func putFromWindow(_ source: Int, _ byteCount: Int, to peer: Int, at offset: Int) throws(FabricError) {
+    private func putFromWindow(_ source: Int, _ byteCount: Int, to peer: Rank, at offset: Int) throws(FabricError) {
         var done = 0
         while done < byteCount {
             let count = min(byteCount - done, LinkLimits.attachmentByteCount)
@@ -107,7 +97,7 @@ final class ZeroMQTransport: Transport {
         }
     }
 
-    func putStrided(_ source: RawSpan, _ shape: StridedShape, to peer: Int, at offset: Int) throws(FabricError) {
+    func putStrided(_ source: RawSpan, _ shape: StridedShape, to peer: Rank, at offset: Int) throws(FabricError) {
         guard shape.count > 0 else { return }
         let element = shape.elementByteCount
         guard element <= LinkLimits.inlineByteCount, shape.destinationStride <= window.byteCount else {
@@ -146,7 +136,7 @@ final class ZeroMQTransport: Transport {
 
     /// Asks for bytes and waits for them, piece by piece with some pieces under way; `land` takes each from staging.
     private func fetch(
-        _ pieces: Int, peer: Int, _ request: (Int) -> (record: LinkRecord, inWindow: Bool),
+        _ pieces: Int, peer: Rank, _ request: (Int) -> (record: LinkRecord, inWindow: Bool),
         _ land: (Int, UnsafeRawPointer) -> Void
     ) throws(FabricError) {
         let inFlight = LinkLimits.requestsPerDie / 2
@@ -174,7 +164,7 @@ final class ZeroMQTransport: Transport {
         }
     }
 
-    func get(from peer: Int, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError) {
+    func get(from peer: Rank, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError) {
         try unsafe destination.withUnsafeMutableBytes { (bytes: UnsafeMutableRawBufferPointer) throws(FabricError) in
             guard let start = bytes.baseAddress, bytes.count > 0 else { return }
             let distance = unsafe start - window.base
@@ -194,7 +184,7 @@ final class ZeroMQTransport: Transport {
     }
 
     func getNonBlocking(
-        from peer: Int, at offset: Int, into destination: inout MutableRawSpan
+        from peer: Rank, at offset: Int, into destination: inout MutableRawSpan
     ) throws(FabricError) {
         guard destination.byteCount > 0 else { return }
         guard let place = placeInWindow(destination.bytes) else {
@@ -211,7 +201,7 @@ final class ZeroMQTransport: Transport {
     }
 
     func getStrided(
-        from peer: Int, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
+        from peer: Rank, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
     ) throws(FabricError) {
         guard shape.count > 0 else { return }
         let element = shape.elementByteCount
@@ -247,14 +237,14 @@ final class ZeroMQTransport: Transport {
     // MARK: Words
 
     /// Asks for a value and waits for it, and so for the answers to everything asked before.
-    private func change(_ record: LinkRecord, peer: Int) throws(FabricError) -> UInt64 {
+    private func change(_ record: LinkRecord, peer: Rank) throws(FabricError) -> UInt64 {
         try ring.ask(record, .atomic)
         try ring.awaitReplies(.atomic, peer)
         return ring.value
     }
 
     func atomic64(
-        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Int, _ offset: Int
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Rank, _ offset: Int
     ) throws(FabricError) -> UInt64 {
         var record = LinkRecord(.atomic64, target: peer, offset: offset)
         record.detail = operation.rawValue
@@ -264,7 +254,7 @@ final class ZeroMQTransport: Transport {
     }
 
     func atomic64NonBlocking(
-        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Int, _ offset: Int,
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Rank, _ offset: Int,
         into result: Int?
     ) throws(FabricError) -> UInt64? {
         var record = LinkRecord(.atomic64, target: peer, offset: offset)
@@ -277,7 +267,7 @@ final class ZeroMQTransport: Transport {
     }
 
     func atomic32(
-        _ operation: AtomicOperation, _ operand: UInt32, comparand: UInt32, at peer: Int, _ offset: Int
+        _ operation: AtomicOperation, _ operand: UInt32, comparand: UInt32, at peer: Rank, _ offset: Int
     ) throws(FabricError) -> UInt32 {
         var record = LinkRecord(.atomic32, target: peer, offset: offset)
         record.detail = operation.rawValue
@@ -286,12 +276,12 @@ final class ZeroMQTransport: Transport {
         return UInt32(truncatingIfNeeded: try change(record, peer: peer))
     }
 
-    func rankAwaited(by rank: Int) throws(FabricError) -> Int? {
+    func rankAwaited(by rank: Rank) throws(FabricError) -> Rank? {
         let answer = try change(LinkRecord(.awaited, target: rank), peer: rank)
-        return answer == .max ? nil : Int(clamping: answer)
+        return answer == .max ? nil : Rank(Int(clamping: answer))
     }
 
-    func signal(_ operation: SignalOperation, _ value: UInt64, at peer: Int, _ offset: Int) throws(FabricError) {
+    func signal(_ operation: SignalOperation, _ value: UInt64, at peer: Rank, _ offset: Int) throws(FabricError) {
         var record = LinkRecord(.signal, target: peer, offset: offset)
         record.detail = operation.rawValue
         record.operand = value

@@ -38,7 +38,7 @@ private final class LinkFuzz {
             SegmentPlan(dieCount: Self.dies, windowByteCount: reserved + 65_536, rankCount: Self.dies + 1))
         self.plan = plan
         host = try Self.makeSwitch(segment, plan)
-        canary = Endpoint(segment: segment, rank: Self.dies - 1, timeout: .seconds(1))
+        canary = Endpoint(segment: segment, rank: Rank(Self.dies - 1), timeout: .seconds(1))
         place = reserved + 4096
         word = reserved
         sum = Self.sum(canary)
@@ -68,20 +68,20 @@ private final class LinkFuzz {
 
     /// The input is the payload; what is wrong with the message around it comes from the generator.
     func take(_ input: [UInt8], _ random: inout FuzzRandom) throws -> Bool {
-        let carriedOut = host.directState(of: 1).carriedOut
+        let carriedOut = host.standing(of: 1).carriedOut
         let isNext = random.oneIn(2)
         let sequence =
             isNext ? carriedOut + 1 : [0, 1, carriedOut, carriedOut + 2, .max, random.next()][random.below(6)]
-        var (head, attachment) = host.directMessage(
-            from: 1, sequence: sequence, put: Array(input.prefix(2000)), at: place, word: word,
-            attached: random.oneIn(2))
-        damage(&head, &attachment, &random)
-        HostSwitch.reseal(&head, attachment)
-        host.deliver(head, attachment, from: 1)
+        var message = WireMessage(
+            from: 1, to: host, sequence: sequence, source: Self.dies, put: Array(input.prefix(2000)), at: place,
+            word: word, attached: random.oneIn(2))
+        damage(&message, &random)
+        message.seal()
+        message.deliver(to: host, from: 1)
         // Answers leave, and the clocks are looked at, as when the switch runs.
-        host.turnDirect(1)
-        let state = host.directState(of: 1)
-        if head.contains(UInt8(Self.dies - 1)) || attachment?.contains(UInt8(Self.dies - 1)) ?? false {
+        host.serve(1, Monotonic.now())
+        let state = host.standing(of: 1)
+        if message.head.contains(UInt8(Self.dies - 1)) || message.attachment?.contains(UInt8(Self.dies - 1)) ?? false {
             // It may have been meant for the canary's window, which is as good as any other to who may put into it.
             sum = Self.sum(canary)
         } else {
@@ -92,31 +92,30 @@ private final class LinkFuzz {
             lossCount += 1
             try FuzzFinding.require(segment.cluster.verdict?.code != nil, "a link was lost without a word")
             // Now and then a new switch, as after a new start; else the link alone begins anew.
-            if lossCount % 1024 == 0 { host = try Self.makeSwitch(segment, plan) } else { host.renewDirect(1) }
+            if lossCount % 1024 == 0 { host = try Self.makeSwitch(segment, plan) } else { host.renewLink(to: 1) }
         }
         return !state.isLost && state.carriedOut > carriedOut
     }
 
-    private func damage(_ head: inout [UInt8], _ attachment: inout [UInt8]?, _ random: inout FuzzRandom) {
+    private func damage(_ message: inout WireMessage, _ random: inout FuzzRandom) {
         switch random.below(8) {
         case 0: break
-        case 1: head.removeLast(random.below(head.count + 1))
-        case 2: head += (0..<random.below(200)).map { _ in random.byte() }
-        case 3: attachment = attachment == nil ? [1, 2, 3] : random.oneIn(2) ? nil : attachment?.dropLast(1)
+        case 1: message.head.removeLast(random.below(message.head.count + 1))
+        case 2: message.head += (0..<random.below(200)).map { _ in random.byte() }
+        case 3:
+            let cut = message.attachment.map { Array($0.dropLast(1)) }
+            message.attachment = message.attachment == nil ? [1, 2, 3] : random.oneIn(2) ? nil : cut
         case 4:
             // The header's own fields behind the digest.
-            set(&head, at: 16 + random.below(48), &random)
+            set(&message.head, at: 16 + random.below(48), &random)
         default:
             // Fields of records.
-            for _ in 0...random.below(4) where head.count > 64 {
-                set(&head, at: 64 + random.below(head.count - 64), &random)
+            for _ in 0...random.below(4) where message.head.count > 64 {
+                set(&message.head, at: 64 + random.below(message.head.count - 64), &random)
             }
         }
         // A head of another length than it says is noise to the reader: mostly it should say the truth.
-        guard head.count >= 64, !random.oneIn(8) else { return }
-        for (value, at) in [(head.count, 48), (attachment?.count ?? 0, 52)] {
-            for index in 0..<4 { head[at + index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
-        }
+        if !random.oneIn(8) { message.setLengths() }
     }
 
     private func set(_ head: inout [UInt8], at place: Int, _ random: inout FuzzRandom) {

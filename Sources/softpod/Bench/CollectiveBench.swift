@@ -47,7 +47,7 @@ final class CollectiveBench {
     private var members: Int { plan.team.shapes(dies: world.size, seed: plan.seed)[0].size }
 
     /// Bare loops need every window mapped: over several hosts rows have no limits and no floor.
-    private var hasLimits: Bool { (0..<world.size).allSatisfy { die.endpoint.isNear($0) } }
+    private var hasLimits: Bool { (0..<world.size).allSatisfy { die.endpoint.isNear(world[$0]) } }
 
     private func tell(_ event: CollectiveEvent) throws {
         if world.rank == 0 { die.report(Array(try JSONEncoder().encode(event))) }
@@ -220,7 +220,7 @@ final class CollectiveBench {
         try collective.run(call)
         try endpoint.signal(.set, 1, at: endpoint.rank, area.offset)
         try collective.run(call)
-        let early = try (0..<team.size).filter { try endpoint.fetch(at: team.member($0), area.offset) != 1 }.count
+        let early = try (0..<team.size).filter { try endpoint.fetch(at: team[$0], area.offset) != 1 }.count
         try collective.run(call)
         return early
     }

@@ -1,3 +1,4 @@
+internal import Baselines
 internal import Collectives
 internal import Fabric
 internal import Kernels
@@ -50,7 +51,9 @@ struct LimitBench {
         self.type = type
         self.reduction = reduction
         let endpoint = world.endpoint
-        let near = world.rank == 0 ? (0..<world.size).count { endpoint.isNear($0) } : 0
+        // The team by itself, as this object is not whole yet.
+        let team = world
+        let near = team.rank == 0 ? (0..<team.size).count { endpoint.isNear(team[$0]) } : 0
         local = Int(try agreement.allReduce(Double(near), .sum))
         scratch = try world.allocate(byteCount: Self.blockByteCount + 5 * 128, alignment: 4096)
         var words = endpoint.mutableValues(UInt64.self, at: scratch.offset, count: scratch.byteCount / 8)
@@ -74,10 +77,11 @@ struct LimitBench {
             var rounds = Self.probeRounds
             for batch in 0..<Self.batches {
                 // Both start from zero: clear, then agree that both are clear.
-                try endpoint.signal(.set, 0, at: world.rank, lines(0).offset)
+                try endpoint.signal(.set, 0, at: endpoint.rank, lines(0).offset)
                 try meet(2)
                 let time = try RawPingPong.run(
-                    endpoint: endpoint, peer: 1 - world.rank, words: lines(0), rounds: rounds, first: world.rank == 0)
+                    endpoint: endpoint, peer: world[1 - world.rank], words: lines(0), rounds: rounds,
+                    first: world.rank == 0)
                 let each = Double(time) / Double(2 * rounds)
                 best = batch == 0 ? each : min(best, each)
                 // Two that came to share a core spin for a time slice a turn; rank 0 sees that, and both keep it short.
@@ -182,15 +186,15 @@ struct LimitBench {
                 let half = part.byteCount / 2
                 for start in stride(from: 0, to: half, by: min(chunk, half)) {
                     RawMove.copy(
-                        endpoint: endpoint, from: part.window, at: part.offset + start,
-                        to: (part.window + 1) % local, at: part.offset + half + start,
+                        endpoint: endpoint, from: world[part.window], at: part.offset + start,
+                        to: world[(part.window + 1) % local], at: part.offset + half + start,
                         byteCount: min(chunk, half - start))
                 }
                 bytes += half
             case .fill:
                 for start in stride(from: 0, to: part.byteCount, by: Self.blockByteCount) {
                     RawMove.copy(
-                        endpoint: endpoint, from: world.rank, at: scratch.offset, to: part.window,
+                        endpoint: endpoint, from: endpoint.rank, at: scratch.offset, to: world[part.window],
                         at: part.offset + start, byteCount: min(Self.blockByteCount, part.byteCount - start))
                 }
                 bytes += part.byteCount
@@ -207,7 +211,7 @@ struct LimitBench {
         var first = 0
         for start in stride(from: 0, to: part.byteCount, by: chunk) {
             let length = min(chunk, part.byteCount - start)
-            guard let bytes = endpoint.peerBytes(part.window, at: part.offset + start, byteCount: length) else {
+            guard let bytes = endpoint.peerBytes(world[part.window], at: part.offset + start, byteCount: length) else {
                 return 0
             }
             // The last piece is shorter than the tile, so it begins another.

@@ -1,3 +1,4 @@
+internal import Baselines
 internal import Collectives
 internal import Fabric
 internal import Glibc

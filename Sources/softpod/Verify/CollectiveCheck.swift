@@ -42,7 +42,7 @@ struct CollectiveCheck: Check {
                 try trial.run(
                     on: bench.collective, source: source, destination: destination, algorithm: entry.algorithm)
                 let got = try bench.world.endpoint.get(
-                    UInt8.self, count: destination.byteCount, from: me, at: destination.offset)
+                    UInt8.self, count: destination.byteCount, from: bench.world[me], at: destination.offset)
                 // A member that gets nothing has nothing to compare.
                 guard let expected = Self.expected(trial)[me] else { return }
                 finding.digest.add(got)
@@ -57,13 +57,13 @@ struct CollectiveCheck: Check {
         let world = bench.world
         return try bench.withMemory(64) { word in
             var finding = Finding()
-            try world.endpoint.signal(.set, 0, at: world.rank, word.offset)
+            try world.endpoint.signal(.set, 0, at: world.endpoint.rank, word.offset)
             try world.barrier()
             for round in 1...10 {
-                try world.endpoint.signal(.set, UInt64(round), at: world.rank, word.offset)
+                try world.endpoint.signal(.set, UInt64(round), at: world.endpoint.rank, word.offset)
                 try bench.collective.barrier(algorithm: entry.algorithm)
                 for peer in 0..<world.size {
-                    let seen = try world.endpoint.fetch(at: peer, word.offset)
+                    let seen = try world.endpoint.fetch(at: world[peer], word.offset)
                     finding.compare(seen >= UInt64(round), "rank \(world.rank): left \(round) before \(peer) came")
                 }
             }

@@ -36,7 +36,7 @@ struct OneSidedCheck: Check {
         let mine = (0..<count).map { byte(keys[world.rank], $0) }
         for step in 0..<world.size {
             let peer = (world.rank + step) % world.size
-            try endpoint.put(mine.span, to: peer, at: area.offset + world.rank * 4096 + shift)
+            try endpoint.put(mine.span, to: world[peer], at: area.offset + world.rank * 4096 + shift)
         }
         try world.barrier()
         for source in 0..<world.size {
@@ -46,7 +46,8 @@ struct OneSidedCheck: Check {
             finding.compare(same, "rank \(world.rank): \(count) bytes put by \(source) at shift \(shift)")
         }
         let next = (world.rank + 1) % world.size
-        let back = try endpoint.get(UInt8.self, count: count, from: next, at: area.offset + world.rank * 4096 + shift)
+        let back = try endpoint.get(
+            UInt8.self, count: count, from: world[next], at: area.offset + world.rank * 4096 + shift)
         finding.digest.add(back)
         finding.compare(back == mine, "rank \(world.rank): \(count) bytes got back from \(next)")
         try world.barrier()
@@ -55,8 +56,8 @@ struct OneSidedCheck: Check {
     private func atomics(_ world: Team, _ area: Region, _ finding: inout Finding) throws {
         let endpoint = world.endpoint
         let words = area.slice(world.size * 4096, 4096)
-        try endpoint.signal(.set, 0, at: world.rank, words.offset)
-        try endpoint.signal(.set, 0, at: world.rank, words.offset + 64)
+        try endpoint.signal(.set, 0, at: endpoint.rank, words.offset)
+        try endpoint.signal(.set, 0, at: endpoint.rank, words.offset + 64)
         try world.barrier()
         for _ in 0..<100 {
             try endpoint.fetchAdd(UInt64(world.rank + 1), at: 0, words.offset)
@@ -88,7 +89,8 @@ struct TeamCheck: Check {
             let size = (world.size - 1 - start) / stride + 1
             let team = try world.split(start: start, stride: stride, size: size)
             let members = (0..<size).map { start + $0 * stride }
-            let right = team.map { (0..<$0.size).map($0.member) == members } ?? !members.contains(world.rank)
+            let right =
+                team.map { team in (0..<team.size).map { team[$0].index } == members } ?? !members.contains(world.rank)
             for value in [start, stride, team?.size ?? 0] { finding.digest.add(UInt64(value)) }
             finding.compare(right, "rank \(world.rank): team of \(start) by \(stride)")
             for _ in 0..<3 { try team?.barrier() }
@@ -96,10 +98,10 @@ struct TeamCheck: Check {
         }
         try bench.withMemory(64) { word in
             for round in 1...20 {
-                try world.endpoint.signal(.set, UInt64(round), at: world.rank, word.offset)
+                try world.endpoint.signal(.set, UInt64(round), at: world.endpoint.rank, word.offset)
                 try world.barrier()
                 let next = (world.rank + 1) % world.size
-                let seen = try world.endpoint.fetch(at: next, word.offset)
+                let seen = try world.endpoint.fetch(at: world[next], word.offset)
                 finding.compare(seen >= UInt64(round), "rank \(world.rank): left barrier \(round) before \(next) came")
             }
         }

@@ -1,3 +1,4 @@
+internal import Baselines
 internal import Fabric
 internal import SharedMemory
 internal import Telemetry
@@ -40,7 +41,7 @@ struct CopyBench {
         let segment = try Segment.create(SegmentPlan(dieCount: 2, windowByteCount: (window + 4095) & ~4095))
         endpoint = Endpoint(segment: segment, rank: 0, timeout: .seconds(60))
         // Touched once, so that no batch waits for the system's pages.
-        for rank in 0..<2 {
+        for rank in 0..<2 as Range<Rank> {
             let page = [UInt8](repeating: 1, count: 4096)
             for place in stride(from: source, to: window - 4096, by: 4096) {
                 try endpoint.put(page.span, to: rank, at: place)

@@ -1,10 +1,11 @@
+internal import Baselines
 internal import Fabric
 
 extension LatencyWorkload {
     /// Stores, loads, atomics and signals of eight bytes from rank 0 to its neighbour (itself, when alone).
     func oneSided(_ world: Team, _ area: Region, _ words: Region) throws -> [BenchFigure] {
         let endpoint = world.endpoint
-        let peer = world.size > 1 ? 1 : 0
+        let peer: Rank = world.size > 1 ? 1 : 0
         let place = area.offset
         let word = words.offset + 1024
         try endpoint.signal(.set, 0, at: peer, word)
@@ -52,7 +53,7 @@ extension LatencyWorkload {
     /// Puts and gets of one length between a private buffer and the neighbour's window, beside bare copies of the same bytes.
     func copies(_ world: Team, _ area: Region, _ byteCount: Int) throws -> [BenchFigure] {
         let endpoint = world.endpoint
-        let peer = world.size > 1 ? 1 : 0
+        let peer: Rank = world.size > 1 ? 1 : 0
         let place = area.offset
         let source = [UInt8](repeating: 1, count: byteCount)
         var sink = [UInt8](repeating: 2, count: byteCount)
@@ -101,7 +102,7 @@ extension LatencyWorkload {
     /// The private copy by two ranks at once: what the memory gives to each.
     func copiesByTwo(_ world: Team, _ words: Region, _ byteCount: Int, after meets: UInt64) throws -> [BenchFigure] {
         let endpoint = world.endpoint
-        let peer = 1 - world.rank
+        let peer = world[1 - world.rank]
         let source = [UInt8](repeating: 1, count: byteCount)
         var sink = [UInt8](repeating: 2, count: byteCount)
         let batch = max(1, (2 << 20) / max(byteCount, 64))

@@ -1,3 +1,4 @@
+internal import Baselines
 internal import Fabric
 internal import SharedMemory
 
@@ -5,7 +6,7 @@ extension LatencyWorkload {
     /// A flag, alone and with a payload, to and fro: by bare loads and stores, and by the fabric; one way.
     func pingPongs(_ world: Team, _ area: Region, _ words: Region) throws -> [BenchFigure] {
         let endpoint = world.endpoint
-        let peer = 1 - world.rank
+        let peer = world[1 - world.rank]
         let first = world.rank == 0
         let rounds = 2000
         let pair = words.slice(0, 128)
@@ -23,7 +24,7 @@ extension LatencyWorkload {
             }
             meets += 1
             // Clear, then agree that both are clear.
-            try endpoint.signal(.set, 0, at: world.rank, pair.offset)
+            try endpoint.signal(.set, 0, at: endpoint.rank, pair.offset)
             try Self.meet(endpoint, peer, words.offset + 512, meets)
             let nanoseconds = try time(meets * UInt64(rounds))
             // The first pass warms up.
@@ -63,7 +64,7 @@ extension LatencyWorkload {
 
     /// Rounds of send and wait; nanoseconds of all.
     private func exchange(
-        _ endpoint: Endpoint, _ peer: Int, _ flag: Int, _ base: UInt64, _ rounds: Int, _ first: Bool,
+        _ endpoint: Endpoint, _ peer: Rank, _ flag: Int, _ base: UInt64, _ rounds: Int, _ first: Bool,
         send: (UInt64) throws -> Void
     ) throws -> UInt64 {
         let start = Monotonic.now()

@@ -1,3 +1,4 @@
+internal import Baselines
 internal import Fabric
 internal import FoundationEssentials
 internal import NodeRuntime
@@ -37,7 +38,7 @@ struct LatencyWorkload: Workload {
         let words = try world.allocate(byteCount: Self.wordByteCount, alignment: 4096)
         var figures: [BenchFigure] = []
         var awaited: UInt64 = 0
-        func alone(_ ranks: Range<Int>, _ body: () throws -> [BenchFigure]) throws {
+        func alone(_ ranks: Range<Rank>, _ body: () throws -> [BenchFigure]) throws {
             figures += try world.alone(ranks, word: words.offset + Self.turnOffset, awaited: &awaited, body) ?? []
         }
         die.setPhase("latency ping-pong")
@@ -61,7 +62,7 @@ struct LatencyWorkload: Workload {
     }
 
     /// Both have come this far.
-    static func meet(_ endpoint: Endpoint, _ peer: Int, _ word: Int, _ turn: UInt64) throws {
+    static func meet(_ endpoint: Endpoint, _ peer: Rank, _ word: Int, _ turn: UInt64) throws {
         try endpoint.signal(.set, turn, at: peer, word)
         try endpoint.wait(at: word, until: .greaterOrEqual, turn, peer: peer)
     }

@@ -1,3 +1,4 @@
+internal import Baselines
 internal import Fabric
 internal import SharedMemory
 internal import Telemetry
@@ -25,7 +26,7 @@ struct OrderingPair {
     }
 
     private var isFirst: Bool { world.rank == 0 }
-    private var peer: Int { 1 - world.rank }
+    private var peer: Rank { world[1 - world.rank] }
     /// Messages of a stream: some megabytes at most.
     private var messages: Int { max(64, min(4096, (4 << 20) / max(byteCount, 1))) }
 
@@ -189,7 +190,7 @@ struct OrderingPair {
         }
         for repetition in 0...self.plan.repetitions {
             if spins {
-                try endpoint.signal(.set, 0, at: world.rank, words.offset)
+                try endpoint.signal(.set, 0, at: endpoint.rank, words.offset)
                 try meet()
                 let value = try RawCopy.pingPong(
                     bytes.span, at: areas.target, words: words, peer: peer, of: endpoint, rounds: rounds, first: first)

@@ -53,10 +53,10 @@ struct OrderingRelays {
     /// Lanes put a piece each and raise a flag each at the last rank, which waits for all of them and answers.
     private func ownFlags(_ lanes: Int) throws -> [Double] {
         let endpoint = world.endpoint
-        let target = world.size - 1
+        let target = world[world.size - 1]
         let base = areas.words.offset + 1024
         let bytes = [UInt8](repeating: 3, count: byteCount)
-        for index in 0...lanes { try endpoint.signal(.set, 0, at: world.rank, base + 64 * index) }
+        for index in 0...lanes { try endpoint.signal(.set, 0, at: endpoint.rank, base + 64 * index) }
         return try timed { repetition in
             for turn in 1...Self.rounds {
                 let round = UInt64(repetition * Self.rounds + turn)
@@ -64,11 +64,11 @@ struct OrderingRelays {
                     try endpoint.put(bytes.span, to: target, at: place(world.rank))
                     try endpoint.signal(.set, round, at: target, base + 64 * world.rank)
                     try endpoint.wait(at: base + 64 * lanes, reaches: round, peer: target, operation: .wait)
-                } else if world.rank == target {
+                } else if endpoint.rank == target {
                     for lane in 0..<lanes {
-                        try endpoint.wait(at: base + 64 * lane, reaches: round, peer: lane, operation: .wait)
+                        try endpoint.wait(at: base + 64 * lane, reaches: round, peer: world[lane], operation: .wait)
                     }
-                    for lane in 0..<lanes { try endpoint.signal(.set, round, at: lane, base + 64 * lanes) }
+                    for lane in 0..<lanes { try endpoint.signal(.set, round, at: world[lane], base + 64 * lanes) }
                 }
             }
         }
@@ -77,12 +77,12 @@ struct OrderingRelays {
     /// The same with one flag, raised by lane 0 when all lanes have reported to it.
     private func relayedFlag(_ lanes: Int) throws -> [Double] {
         let endpoint = world.endpoint
-        let target = world.size - 1
+        let target = world[world.size - 1]
         let base = areas.words.offset + 1024
         let bytes = [UInt8](repeating: 3, count: byteCount)
-        try endpoint.signal(.set, 0, at: world.rank, base)
+        try endpoint.signal(.set, 0, at: endpoint.rank, base)
         let relay = RelayFlag(
-            endpoint, lanes: 0..<lanes, designated: 0, target: target,
+            endpoint, lanes: 0..<Rank(lanes), designated: 0, target: target,
             region: areas.words.slice(2048, RelayFlag.byteCount(lanes: lanes)))
         return try timed { repetition in
             for turn in 1...Self.rounds {
@@ -91,9 +91,9 @@ struct OrderingRelays {
                     try endpoint.put(bytes.span, to: target, at: place(world.rank))
                     try relay.finish()
                     try endpoint.wait(at: base, reaches: round, peer: target, operation: .wait)
-                } else if world.rank == target {
+                } else if endpoint.rank == target {
                     try relay.wait()
-                    for lane in 0..<lanes { try endpoint.signal(.set, round, at: lane, base) }
+                    for lane in 0..<lanes { try endpoint.signal(.set, round, at: world[lane], base) }
                 }
             }
         }
@@ -104,10 +104,10 @@ struct OrderingRelays {
     /// Rank 0 sends to the last two ranks in turn: on a channel each, or through the last but one.
     private func forwarded(_ batch: Int, isRelayed: Bool) throws -> [Double] {
         let endpoint = world.endpoint
-        let (relay, last) = (world.size - 2, world.size - 1)
+        let (relay, last) = (world[world.size - 2], world[world.size - 1])
         let bytes = [UInt8](repeating: 3, count: byteCount)
         let channel = OrderingWorkload.channel(byteCount, .push, batch: batch)
-        switch world.rank {
+        switch endpoint.rank {
         case 0:
             let near = ChannelSender(endpoint, to: relay, region: areas.rings[0], plan: channel)
             let far = isRelayed ? near : ChannelSender(endpoint, to: last, region: areas.rings[1], plan: channel)

@@ -65,7 +65,7 @@ struct SmokeWorkload: Workload {
         let block = (0..<size).map { Self.byte(world.rank, $0) }
         for step in 0..<world.size {
             let peer = (world.rank + step) % world.size
-            try endpoint.put(block.span, to: peer, at: area.offset + world.rank * size)
+            try endpoint.put(block.span, to: world[peer], at: area.offset + world.rank * size)
         }
         try world.barrier()
         let gathered = Monotonic.now()

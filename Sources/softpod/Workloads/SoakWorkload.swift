@@ -111,11 +111,11 @@ struct SoakWorkload: Workload {
         let me = team.rank
         let (source, destination) = trial.regions(of: me, in: area.slice(0, trial.areaByteCount))
         try trial.fill(me, team.endpoint, at: source)
-        pause(number, team.endpoint.rank)
+        pause(number, team.endpoint.rank.index)
         let call = trial.call(me, source: source, destination: destination, algorithm: entry.algorithm)
         if isStarted {
             let request = try collective.start(call)
-            pause(number + 1, team.endpoint.rank)
+            pause(number + 1, team.endpoint.rank.index)
             _ = try request.test()
             try request.wait()
         } else {
@@ -127,7 +127,7 @@ struct SoakWorkload: Workload {
         finding.comparisons += 1
         if got != right {
             finding.wrong += 1
-            finding.first = finding.first ?? "step \(number), rank \(team.endpoint.rank): \(entry.name), \(trial)"
+            finding.first = finding.first ?? "step \(number), rank \(team.endpoint.rank.index): \(entry.name), \(trial)"
         }
     }
 

@@ -1,4 +1,5 @@
 internal import CKernels
+public import Fabric
 internal import SharedMemory
 
 /// The limits that bulk movement is measured against: bare copies from window to window, of any dies. No counters and no wait.
@@ -6,7 +7,7 @@ public enum RawMove {
     /// One `memcpy` from one mapped window into another; the places do not overlap.
     @inline(never)
     public static func copy(
-        endpoint: Endpoint, from peer: Int, at offset: Int, to target: Int, at destination: Int, byteCount: Int
+        endpoint: Endpoint, from peer: Rank, at offset: Int, to target: Rank, at destination: Int, byteCount: Int
     ) {
         unsafe endpoint.bareAddress(target, destination, byteCount).copyMemory(
             from: endpoint.bareAddress(peer, offset, byteCount), byteCount: byteCount)
@@ -15,7 +16,7 @@ public enum RawMove {
     /// The same by a loop over the widest vectors of the processor, whatever the length.
     @inline(never)
     public static func loop(
-        endpoint: Endpoint, from peer: Int, at offset: Int, to target: Int, at destination: Int, byteCount: Int
+        endpoint: Endpoint, from peer: Rank, at offset: Int, to target: Rank, at destination: Int, byteCount: Int
     ) {
         unsafe softpod_copy_loop(
             endpoint.bareAddress(target, destination, byteCount), endpoint.bareAddress(peer, offset, byteCount),

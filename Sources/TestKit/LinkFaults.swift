@@ -1,3 +1,4 @@
+package import Fabric
 internal import Messaging
 
 /// Damage to messages between hosts, by seed: what a bad network does, for tests. Rates are in parts of 1,000.
@@ -17,10 +18,16 @@ public struct LinkFaults: Sendable, Equatable {
 
     /// No damage yet.
     public init(seed: UInt64) { self.seed = seed }
+
+    /// What does the damage to each link, for the options of a switch.
+    package var wire: @Sendable (_ link: Int) -> any LinkWire {
+        let faults = self
+        return { FaultyWire(faults, link: $0) }
+    }
 }
 
 /// Stands between a switch and a socket and does the damage.
-struct FaultyWire {
+private struct FaultyWire: LinkWire {
     private let faults: LinkFaults
     private var state: UInt64
     private var count = 0
@@ -71,13 +78,8 @@ struct FaultyWire {
     }
 
     private static func flipped(_ packet: Packet, _ place: Int, _ random: UInt64) -> Packet {
-        let copy = Packet(byteCount: packet.byteCount)
-        unsafe packet.withBytes { from in
-            unsafe copy.withMutableBytes { to in
-                unsafe to.copyMemory(from: from)
-                unsafe to[place] ^= 1 << UInt8(random >> 1 & 7)
-            }
-        }
-        return copy
+        var bytes = packet.bytes
+        bytes[place] ^= 1 << UInt8(random >> 1 & 7)
+        return Packet(bytes)
     }
 }

@@ -1,5 +1,6 @@
 internal import CKernels
 internal import CLinux
+public import Fabric
 internal import SharedMemory
 internal import Synchronization
 
@@ -32,7 +33,7 @@ public enum RawCopy {
 
     /// One `memcpy` from a private buffer into a peer's mapped window.
     @inline(never)
-    public static func put(_ source: Span<UInt8>, to peer: Int, at offset: Int, of endpoint: Endpoint) {
+    public static func put(_ source: Span<UInt8>, to peer: Rank, at offset: Int, of endpoint: Endpoint) {
         unsafe source.withUnsafeBytes { from in
             guard let start = from.baseAddress else { return }
             unsafe endpoint.bareAddress(peer, offset, from.count).copyMemory(from: start, byteCount: from.count)
@@ -42,7 +43,7 @@ public enum RawCopy {
     /// One `memcpy` from a peer's mapped window into a private buffer.
     @inline(never)
     public static func get(
-        from peer: Int, at offset: Int, of endpoint: Endpoint, into destination: inout MutableSpan<UInt8>
+        from peer: Rank, at offset: Int, of endpoint: Endpoint, into destination: inout MutableSpan<UInt8>
     ) {
         unsafe destination.withUnsafeMutableBytes { to in
             guard let start = to.baseAddress else { return }
@@ -52,8 +53,7 @@ public enum RawCopy {
 
     /// `rounds` bare stores of a word into a peer's window.
     @inline(never)
-    public static func store(_ rounds: Int, to peer: Int, at offset: Int, of endpoint: Endpoint) {
-        endpoint.checkWord(peer, offset, 8)
+    public static func store(_ rounds: Int, to peer: Rank, at offset: Int, of endpoint: Endpoint) {
         let word = endpoint.bareWord(peer, at: offset)
         for turn in 0..<rounds { word.storeRelaxed(UInt64(truncatingIfNeeded: turn)) }
     }
@@ -72,11 +72,11 @@ public enum RawCopy {
     /// - Throws: `.timedOut` naming the peer, or `.membershipChanged`.
     @inline(never)
     public static func pingPong(
-        _ source: Span<UInt8>, at payload: Region, words: Region, peer: Int, of endpoint: Endpoint, rounds: Int,
+        _ source: Span<UInt8>, at payload: Region, words: Region, peer: Rank, of endpoint: Endpoint, rounds: Int,
         first: Bool
     ) throws(FabricError) -> UInt64 {
         precondition(words.byteCount >= 64 && endpoint.isNear(peer), "a line in a mapped window")
-        let mine = endpoint.word(at: words.offset)
+        let mine = endpoint.bareWord(endpoint.rank, at: words.offset)
         let theirs = endpoint.bareWord(peer, at: words.offset)
         let start = Monotonic.now()
         var turn: UInt64 = 0

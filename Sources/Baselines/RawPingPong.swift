@@ -1,4 +1,5 @@
 internal import CLinux
+public import Fabric
 internal import SharedMemory
 
 /// The limit the fabric is measured against: a flag passed between two dies by bare loads, stores and PAUSE.
@@ -12,10 +13,10 @@ public enum RawPingPong {
     /// dies that have a core each.
     /// - Throws: `.timedOut` naming the peer, or `.membershipChanged`.
     public static func run(
-        endpoint: Endpoint, peer: Int, words: Region, rounds: Int, first: Bool
+        endpoint: Endpoint, peer: Rank, words: Region, rounds: Int, first: Bool
     ) throws(FabricError) -> UInt64 {
         precondition(words.byteCount >= 128 && endpoint.isNear(peer), "two lines in a mapped window")
-        let mine = endpoint.word(at: words.offset)
+        let mine = endpoint.bareWord(endpoint.rank, at: words.offset)
         let theirs = endpoint.bareWord(peer, at: words.offset)
         let start = Monotonic.now()
         var turn: UInt64 = 0
@@ -30,7 +31,7 @@ public enum RawPingPong {
 
     /// The bare wait of a ping-pong, here and with a payload.
     @inline(__always)
-    static func awaitTurn(_ turn: UInt64, _ word: Word, _ peer: Int, _ endpoint: Endpoint) throws(FabricError) {
+    static func awaitTurn(_ turn: UInt64, _ word: Word, _ peer: Rank, _ endpoint: Endpoint) throws(FabricError) {
         var wait = BareWait(endpoint, for: peer)
         while word.loadAcquiring() != turn {
             softpod_pause()
@@ -38,9 +39,4 @@ public enum RawPingPong {
         }
         wait.finish()
     }
-}
-
-extension Endpoint {
-    @inline(__always)
-    func bareWord(_ peer: Int, at offset: Int) -> Word { unsafe Word(bareAddress(peer, offset, 8)) }
 }

@@ -1,3 +1,4 @@
+public import Fabric
 internal import Glibc
 internal import SharedMemory
 
@@ -14,7 +15,7 @@ struct BareWait {
 
     private let endpoint: Endpoint
     /// Ranks that the wait may be for; the waiting one itself may be among them.
-    private let first: Int
+    private let first: Rank
     private let stride: Int
     private let count: Int
     private var turns = 0
@@ -24,7 +25,7 @@ struct BareWait {
 
     /// A wait that begins: for `count` ranks from `first` on, `stride` apart.
     @inline(__always)
-    init(_ endpoint: Endpoint, for first: Int, stride: Int = 1, count: Int = 1) {
+    init(_ endpoint: Endpoint, for first: Rank, stride: Int = 1, count: Int = 1) {
         self.endpoint = endpoint
         self.first = first
         self.stride = stride
@@ -60,13 +61,14 @@ struct BareWait {
             isPublished = true
             endpoint.control.publish(
                 WaitRecord(
-                    operation: FabricOperation.wait.rawValue, peer: count == 1 ? first : nil, wordOffset: 0, since: now,
+                    operation: FabricOperation.wait.rawValue, peer: count == 1 ? first.index : nil, wordOffset: 0,
+                    since: now,
                     target: 0))
         }
         guard now >= end else { return }
-        let members = (0..<count).map { first + $0 * stride }.filter { $0 != endpoint.rank }
+        let members = (0..<count).map { first.advanced(by: $0 * stride) }.filter { $0 != endpoint.rank }
         // Who waits has come; where all say that they do, it cannot be told from here.
-        let missing = members.filter { endpoint.segment.control(of: $0).waiting == nil }
+        let missing = members.filter { endpoint.segment.control(of: $0.index).waiting == nil }
         endpoint.control.publish(nil)
         throw FabricError(
             .timedOut, scope: .peer, operation: .wait, rank: endpoint.rank, peers: missing.isEmpty ? members : missing,
@@ -78,9 +80,9 @@ extension Endpoint {
     /// A number that changes while a rank of this host works: its heartbeat and what it has counted; 0 for ranks of other hosts.
     ///
     /// Two looks tell whether a rank that has a long part alone makes progress.
-    public func activity(of rank: Int) -> UInt64 {
-        guard segment.plan.ranks.contains(rank) else { return 0 }
-        let control = segment.control(of: rank)
+    public func activity(of rank: Rank) -> UInt64 {
+        guard segment.plan.ranks.contains(rank.index) else { return 0 }
+        let control = segment.control(of: rank.index)
         return (0..<ControlBlock.counterCount).reduce(control.heartbeat) { $0 &+ control.counter($1).loadRelaxed() }
     }
 
@@ -89,7 +91,7 @@ extension Endpoint {
     /// For ranks without a part, while others have one that may outlast any deadline. It looks for progress each time its own deadline
     /// has passed: who waits for one of these ranks is told of it earlier.
     /// - Throws: as ``wait(at:reaches:deadline:peer:operation:)``, `.timedOut` naming them all.
-    public func waitPatiently(at offset: Int, reaches target: UInt64, for workers: Range<Int>) throws(FabricError) {
+    public func waitPatiently(at offset: Int, reaches target: UInt64, for workers: Range<Rank>) throws(FabricError) {
         var seen: UInt64?
         while true {
             do throws(FabricError) {
@@ -116,7 +118,7 @@ extension Team {
     ///   - awaited: what this member has waited for at the word so far, 0 before the first call; it is raised.
     ///   - body: what a worker does; if it throws, the others end with the run.
     public func alone<Value, Failure: Error>(
-        _ workers: Range<Int>, word: Int, awaited: inout UInt64, _ body: () throws(Failure) -> Value
+        _ workers: Range<Rank>, word: Int, awaited: inout UInt64, _ body: () throws(Failure) -> Value
     ) throws -> Value? {
         guard workers.contains(endpoint.rank) else {
             awaited += UInt64(workers.count)
@@ -125,9 +127,9 @@ extension Team {
             return nil
         }
         let value = try body()
-        for index in 0..<size where !workers.contains(member(index)) {
+        for member in 0..<size where !workers.contains(self[member]) {
             // Releases what the worker did; acquired in the wait above.
-            try endpoint.signal(.add, 1, at: member(index), word)
+            try endpoint.signal(.add, 1, at: self[member], word)
         }
         try barrier()
         return value

@@ -1,4 +1,5 @@
 internal import CLinux
+public import Fabric
 internal import Glibc
 internal import SharedMemory
 internal import Synchronization
@@ -26,7 +27,7 @@ public enum RawBarrier {
     /// - Throws: `.timedOut` naming those that have not come, or `.membershipChanged`.
     /// - Complexity: one fetch-add a die and round, one store by the last, n - 1 loads that miss.
     public static func run(
-        endpoint: Endpoint, home: Int, words: Region, size: Int, stride: Int = 1, rounds: Int, spins: Bool
+        endpoint: Endpoint, home: Rank, words: Region, size: Int, stride: Int = 1, rounds: Int, spins: Bool
     ) throws(FabricError) -> UInt64 {
         precondition(words.byteCount >= byteCount && endpoint.isNear(home), "two lines in a mapped window")
         precondition(size >= 1 && rounds >= 0, "a barrier has members")
