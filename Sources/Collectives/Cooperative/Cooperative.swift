@@ -2,7 +2,24 @@ internal import Fabric
 internal import Kernels
 internal import Tensors
 
-/// A collective as work that all members share: each posts where its bytes lie, and when all have come the work is done by whoever runs.
+/// The algorithm `cooperative`: each member posts where its bytes lie, and those that run do the work of all.
+struct WorkSharing: CollectiveImplementation {
+    var name: StaticString { Cooperative.algorithm }
+    var usesOnlyBoard: Bool { true }
+    var preference: Int { 0 }
+
+    /// Two members that talk are no team that meets.
+    func carries(_ operation: CollectiveOperation) -> Bool { operation != .sendReceive }
+
+    func begin(_ call: CollectiveCall, on collective: Collective) -> Cooperative { Cooperative(call, on: collective) }
+
+    func load(_ model: CostModel, _ operation: CollectiveOperation, _ size: Double, parameter: Double) -> Load {
+        model.cooperative(operation, size)
+    }
+}
+
+/// A collective as work that all members share: each posts where its bytes lie, and when all have come the work is done by the members that
+/// run.
 ///
 /// How it is divided depends on the census and the bytes:
 /// - *inline*: blocks of at most 64 bytes ride in the posts, and the answer of a small reduction in the leader's answer line;
@@ -15,16 +32,20 @@ internal import Tensors
 ///
 /// - Complexity: one meeting, or two. Each byte of a source crosses once for each destination; of a reduction each source is read
 ///   once and each destination written once.
-struct Cooperative {
+struct Cooperative: CollectiveExecution {
+    static var algorithm: StaticString { "cooperative" }
+
     let team: Team
     let workspace: CollectiveWorkspace
-    let posts: Posts
+    let descriptors: CallDescriptors
     /// What is carried out.
-    var call: CollectiveCall { _read { yield posts.call } }
+    var call: CollectiveCall { _read { yield descriptors.call } }
     let size: Int
     /// Whether the blocks ride in the posts.
     let isInline: Bool
-    private(set) var stage = Stage.fresh
+    private var stage = Stage.fresh
+    /// A barrier is a meeting at which nothing is said.
+    private var rendezvous = Rendezvous()
 
     /// How far this member is.
     enum Stage {
@@ -40,36 +61,40 @@ struct Cooperative {
         case over
     }
 
-    /// Words of the answer to a meeting with work.
-    enum Answer {
-        static let pieces = 6
-        static let pieceByteCount = 7
-    }
+    /// The word of the answer to a meeting that says how many pieces of work are open.
+    private static let piecesWord = 6
 
-    init(_ collective: Collective, _ call: CollectiveCall) {
+    init(_ call: CollectiveCall, on collective: Collective) {
         team = collective.team
         workspace = collective.workspace
         size = team.size
-        posts = Posts(collective, call, algorithm: CollectiveAlgorithm.cooperative.digest)
-        isInline =
-            switch call.operation {
-            case .broadcast: call.destination.byteCount <= 64
-            case .allReduce, .reduce, .allGather, .gather: call.source.byteCount <= 64
-            default: false
-            }
+        descriptors = CallDescriptors(team, workspace, call)
+        isInline = call.operation.fitsRecords && call.blockByteCount(size) <= 64
     }
 
     private var endpoint: Endpoint { workspace.endpoint }
 
-    /// From arrival to end.
-    mutating func run() throws(FabricError) {
-        while try !advance() { try awaitProgress() }
+    /// There is one table for all calls of a die.
+    var canBeLeft: Bool { call.operation != .allToAllV }
+
+    mutating func run() throws(FabricError) { _ = try advance(waits: true) }
+
+    mutating func advance(waits: Bool) throws(FabricError) -> Bool {
+        if call.operation == .barrier {
+            workspace.executedAlgorithm = Self.algorithm
+            return try rendezvous.advance(team, nil, workspace.deadline(), waits: waits)
+        }
+        while try !advance(limit: waits ? .max : 1) {
+            guard waits else { return false }
+            try awaitProgress()
+        }
+        return true
     }
 
     /// Does what can be done without waiting, at most `limit` shared pieces of it.
     ///
     /// - Returns: whether the operation is over.
-    mutating func advance(limit: Int = .max) throws(FabricError) -> Bool {
+    private mutating func advance(limit: Int) throws(FabricError) -> Bool {
         while true {
             switch stage {
             case .fresh: try arrive()
@@ -90,7 +115,7 @@ struct Cooperative {
     }
 
     /// Waits until ``advance(limit:)`` can do more.
-    func awaitProgress() throws(FabricError) {
+    private func awaitProgress() throws(FabricError) {
         let deadline = workspace.deadline()
         switch stage {
         case .arrived where team.meetsByFlags: try team.awaitExchange(deadline, .collective)
@@ -104,14 +129,14 @@ struct Cooperative {
     /// Posts and arrives. The last of a team that meets on a board sees to the rest.
     private mutating func arrive() throws(FabricError) {
         stage = .arrived
+        workspace.executedAlgorithm = Self.algorithm
         if call.operation == .allToAllV { try workspace.publishTable(call, size, me: team.rank) }
-        if call.operation == .barrier { return try arriveAtBarrier() }
         let endpoint = endpoint
         let byteCount = isInline ? call.source.byteCount : 0
         let payload = endpoint.bytes(at: byteCount > 0 ? call.source.offset : 0, byteCount: byteCount)
-        if team.meetsByFlags { return try team.beginExchange(posts.words(), payload: payload) }
-        guard try team.arrive(posts.words(), payload: payload) else { return }
-        try posts.compare()
+        if team.meetsByFlags { return try team.beginExchange(descriptors.words(), payload: payload) }
+        guard try team.arrive(descriptors.words(), payload: payload) else { return }
+        try descriptors.compare()
         let total = call.totalByteCount(size)
         if isInline {
             if call.operation.isReduction {
@@ -121,20 +146,12 @@ struct Cooperative {
             try team.close()
             stage = .leaving
         } else if total > Work.sharedByteCount(call.operation, members: size) {
-            team.setAnswer(Answer.pieces, 0)
+            team.setAnswer(Self.piecesWord, 0)
             try team.open()
             stage = .working
         } else {
             try share(total)
         }
-    }
-
-    /// Says nothing, as a blocking barrier does, so that the two forms meet.
-    private mutating func arriveAtBarrier() throws(FabricError) {
-        if team.meetsByFlags { return try team.beginFlags() }
-        guard try team.arrive() else { return }
-        try team.close()
-        stage = .leaving
     }
 
     /// The last arriver does little work alone, and opens more in pieces.
@@ -146,8 +163,7 @@ struct Cooperative {
             stage = .leaving
             return
         }
-        team.setAnswer(Answer.pieces, UInt64(work.pieceCount))
-        team.setAnswer(Answer.pieceByteCount, UInt64(work.pieceByteCount))
+        team.setAnswer(Self.piecesWord, UInt64(work.pieceCount))
         try team.open()
         stage = .working
     }
@@ -155,13 +171,13 @@ struct Cooperative {
     /// All have come: what they said is to be seen.
     private mutating func begin() throws(FabricError) {
         guard team.meetsByFlags else {
-            if call.operation != .barrier { try workspace.checkSpoken(team) }
+            try workspace.checkRecords(of: team)
             // Over already, if the last arriver did all of it.
             stage = try team.isOver() ? .leaving : .working
             return
         }
-        if call.operation != .barrier { try posts.compare() }
-        if isInline || call.operation == .barrier {
+        try descriptors.compare()
+        if isInline {
             try finish()
             stage = .over
         } else {
@@ -177,19 +193,18 @@ struct Cooperative {
             try doOwnPart()
             return true
         }
-        let pieces = (team.answer(Answer.pieces), team.answer(Answer.pieceByteCount))
-        guard pieces.0 > 0 else {
+        let pieces = team.answer(Self.piecesWord)
+        guard pieces > 0 else {
             try doOwnPart()
             try team.complete(1, of: size)
             return true
         }
         // Every member can cut it, so nothing that is only said is believed.
         let work = Work(call, size, longest: longest())
-        guard pieces == (UInt64(work.pieceCount), UInt64(work.pieceByteCount)) else {
+        guard pieces == UInt64(work.pieceCount) else {
             throw workspace.error(
                 .corrupt, team.start,
-                "\(pieces.0) pieces of \(pieces.1) bytes are said to be open, and there are \(work.pieceCount) of "
-                    + "\(work.pieceByteCount): a word of the answer was overwritten")
+                "\(pieces) pieces are said to be open, and there are \(work.pieceCount): the answer was overwritten")
         }
         var done = 0
         while done < limit {
@@ -209,28 +224,25 @@ struct Cooperative {
     private func finish() throws(FabricError) {
         guard isInline else { return }
         let team = team
-        let destination = call.destination.offset
-        switch call.operation {
-        case .broadcast:
-            try take(team.payload(of: call.root, byteCount: call.destination.byteCount), destination)
-        case .allGather, .gather:
-            guard call.operation == .allGather || team.rank == call.root else { return }
-            let block = call.source.byteCount
+        guard call.operation.isReduction else {
             for member in 0..<size {
-                try take(team.payload(of: member, byteCount: block), destination + member * block)
+                let block = call.incoming(from: member, size, me: team.rank)
+                guard block.byteCount > 0 else { continue }
+                try store(
+                    team.payload(of: member, byteCount: block.byteCount), call.destination.offset + block.start)
             }
-        default:
-            guard call.operation == .allReduce || team.rank == call.root else { return }
-            guard team.meetsByFlags else {
-                return try take(team.answerBytes(byteCount: call.source.byteCount), destination)
-            }
-            let endpoint = endpoint
-            var bytes = endpoint.mutableBytes(at: destination, byteCount: call.source.byteCount)
-            foldInline(into: &bytes)
+            return
         }
+        guard call.operation == .allReduce || team.rank == call.root else { return }
+        guard team.meetsByFlags else {
+            return try store(team.answerBytes(byteCount: call.source.byteCount), call.destination.offset)
+        }
+        let endpoint = endpoint
+        var bytes = endpoint.mutableBytes(at: call.destination.offset, byteCount: call.source.byteCount)
+        foldInline(into: &bytes)
     }
 
-    private func take(_ bytes: RawSpan, _ offset: Int) throws(FabricError) {
+    private func store(_ bytes: RawSpan, _ offset: Int) throws(FabricError) {
         try endpoint.put(bytes, to: endpoint.rank, at: offset)
     }
 
@@ -238,8 +250,8 @@ struct Cooperative {
     private func longest() -> Int {
         let word: Int
         switch call.operation {
-        case .allGather, .allGatherV: word = Posts.sourceByteCountWord
-        case .allToAll, .allToAllV: word = Posts.destinationByteCountWord
+        case .allGather, .allGatherV: word = CallDescriptors.sourceByteCountWord
+        case .allToAll, .allToAllV: word = CallDescriptors.destinationByteCountWord
         case .broadcast: return call.destination.byteCount
         default: return call.source.byteCount
         }
@@ -253,9 +265,8 @@ struct Cooperative {
         let team = team
         let byteCount = call.source.byteCount
         guard byteCount > 0 else { return }
-        workspace.tile.load(call.type, from: team.payload(of: 0, byteCount: byteCount))
-        for member in 1..<max(size, 1) {
-            workspace.tile.accumulate(call.type, call.reduction, from: team.payload(of: member, byteCount: byteCount))
+        for member in 0..<size {
+            workspace.tile.absorb(call, team.payload(of: member, byteCount: byteCount), isFirst: member == 0)
         }
         workspace.tile.store(call.type, into: &result)
     }

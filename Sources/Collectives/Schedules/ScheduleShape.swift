@@ -1,3 +1,6 @@
+internal import Kernels
+internal import Tensors
+
 /// The numbers a schedule is a function of: equal at all members.
 package struct ScheduleShape: Sendable {
     /// The operation.
@@ -26,8 +29,9 @@ package struct ScheduleShape: Sendable {
         self.staging = staging
     }
 
-    /// Where the block of a member starts among all blocks in member order, and how long it is.
+    /// Where the block of a member goes in each destination, and how long it is.
     func block(of member: Int) -> (start: Int, byteCount: Int) {
+        if operation == .broadcast { return (0, member == root ? block : 0) }
         guard operation == .allGatherV else { return (member * block, block) }
         return (offsets[member], offsets[member + 1] - offsets[member])
     }
@@ -53,27 +57,36 @@ package struct ScheduleShape: Sendable {
         dividend / divisor + (dividend % divisor == 0 ? 0 : 1)
     }
 
-    /// Bytes of a member's source, at which the operation looks.
+    /// Bytes of a member's source, at which the operation looks; lengths that only two members know are theirs.
     package func sourceByteCount(_ member: Int) -> Int {
-        switch operation {
-        case .barrier, .sendReceive, .allToAllV: 0
-        case .broadcast: member == root ? block : 0
-        case .allGather, .allReduce, .reduce, .gather: block
-        case .allGatherV: block(of: member).byteCount
-        case .reduceScatter, .allToAll: size * block
-        case .scatter: member == root ? size * block : 0
+        if operation == .allToAllV || operation.onlyRootGives && member != root { return 0 }
+        return switch operation.source {
+        case .none: 0
+        case .one: block(of: member).byteCount
+        case .oneOfEach: size * block
         }
     }
 
     /// Bytes of a member's destination.
     package func destinationByteCount(_ member: Int) -> Int {
-        switch operation {
-        case .barrier, .sendReceive, .allToAllV: 0
-        case .broadcast, .allReduce, .reduceScatter, .scatter: block
-        case .allGather, .allToAll: size * block
-        case .allGatherV: offsets[size]
-        case .reduce: member == root ? block : 0
-        case .gather: member == root ? size * block : 0
+        if operation == .allToAllV || operation.onlyRootTakes && member != root { return 0 }
+        return switch operation.destination {
+        case .none: 0
+        case .one: block
+        case .oneOfEach: operation == .allGatherV ? offsets[size] : size * block
+        }
+    }
+}
+
+extension ScheduleShape {
+    /// The shape of a call.
+    init(_ call: CollectiveCall, size: Int, staging: Int) {
+        self.init(
+            operation: call.operation, size: size, root: call.root, block: call.blockByteCount(size), staging: staging)
+        if call.operation == .allGatherV { offsets = call.receiveOffsets }
+        if call.operation.isReduction {
+            element = call.type.byteCount
+            accumulator = ReductionTile.accumulatorByteCount(call.type)
         }
     }
 }
