@@ -9,7 +9,7 @@ struct CallDescriptors {
     let team: Team
     let workspace: CollectiveWorkspace
     let call: CollectiveCall
-    private let digest: UInt64
+    let digest: UInt64
 
     static let digestWord = 0
     static let sourceWord = 1
@@ -18,6 +18,7 @@ struct CallDescriptors {
     static let destinationByteCountWord = 4
     static let checkWord = 5
 
+    @inline(__always)
     init(_ team: Team, _ workspace: CollectiveWorkspace, _ call: CollectiveCall) {
         self.team = team
         self.workspace = workspace
@@ -151,45 +152,51 @@ struct Rendezvous {
     /// Arrives, once, and goes on until all have come or, unless it may wait, as far as they have.
     ///
     /// - Returns: whether all have come; what they did before is then seen.
-    mutating func advance(
-        _ team: Team, _ descriptors: CallDescriptors?, _ deadline: WaitDeadline?, waits: Bool
-    ) throws(FabricError) -> Bool {
+    mutating func sync(_ team: Team, _ deadline: WaitDeadline?, waits: Bool) throws(FabricError) -> Bool {
         if !hasArrived {
             // Over several hosts there is no meeting that could be left.
-            if descriptors == nil, waits || !team.isNear {
+            if waits || !team.isNear {
                 try team.sync(deadline: deadline, operation: .collective)
                 return true
             }
-            if try arrive(team, descriptors) { return true }
+            if team.meetsByFlags {
+                try team.beginFlags()
+            } else if try team.arrive() {
+                try team.close()
+                return true
+            }
             hasArrived = true
         }
+        return try poll(team, deadline, waits)
+    }
+
+    /// The same with a record of each, which are compared: by flags each hears all, so each compares; on a board the last to come does.
+    mutating func exchange(
+        _ descriptors: CallDescriptors, _ deadline: WaitDeadline?, waits: Bool
+    ) throws(FabricError) -> Bool {
+        let team = descriptors.team
+        if !hasArrived {
+            if team.meetsByFlags {
+                try team.beginExchange(descriptors.words())
+            } else if try team.arrive(descriptors.words()) {
+                try descriptors.compare()
+                try team.close()
+                return true
+            }
+            hasArrived = true
+        }
+        guard try poll(team, deadline, waits) else { return false }
+        try team.meetsByFlags ? descriptors.compare() : descriptors.workspace.checkRecords(of: team)
+        return true
+    }
+
+    private mutating func poll(_ team: Team, _ deadline: WaitDeadline?, _ waits: Bool) throws(FabricError) -> Bool {
         if waits {
             try team.meetsByFlags ? team.awaitExchange(deadline, .collective) : team.awaitEnd(deadline, .collective)
         } else {
             guard try team.meetsByFlags ? team.hasExchanged(.collective) : team.isOver() else { return false }
         }
-        if let descriptors {
-            // By flags each hears all, so each compares; on a board the last to come has compared.
-            try team.meetsByFlags ? descriptors.compare() : descriptors.workspace.checkRecords(of: team)
-        }
         hasArrived = false
-        return true
-    }
-
-    /// - Returns: whether this member was the last, and all is done.
-    private func arrive(_ team: Team, _ descriptors: CallDescriptors?) throws(FabricError) -> Bool {
-        if team.meetsByFlags {
-            if let descriptors { try team.beginExchange(descriptors.words()) } else { try team.beginFlags() }
-            return false
-        }
-        guard let descriptors else {
-            let isLast = try team.arrive()
-            if isLast { try team.close() }
-            return isLast
-        }
-        guard try team.arrive(descriptors.words()) else { return false }
-        try descriptors.compare()
-        try team.close()
         return true
     }
 }

@@ -48,13 +48,12 @@ public struct Collective {
     ) throws(FabricError) { try run(.barrier(algorithm: algorithm, file: file, line: line)) }
 
     /// Checks a call and finds the code that carries it out.
+    @inline(__always)
     func prepare(_ call: CollectiveCall) -> (CollectiveCall, any CollectiveImplementation) {
         var call = call.normalised(at: team.rank)
         call.check(team, workspace)
-        call.algorithm = resolve(call)
-        guard let implementation = call.algorithm.implementation else {
-            preconditionFailure("what stands for another algorithm has been resolved")
-        }
+        let (algorithm, implementation) = find(call)
+        call.algorithm = algorithm
         return (call, implementation)
     }
 
@@ -89,7 +88,9 @@ public struct Collective {
     ///
     /// Members whose sizes differ by mistake may so come to different algorithms; what one of them throws is then
     /// `.timedOut` instead of `.mismatch`.
-    public func resolve(_ call: CollectiveCall) -> CollectiveAlgorithm {
+    public func resolve(_ call: CollectiveCall) -> CollectiveAlgorithm { find(call).0 }
+
+    private func find(_ call: CollectiveCall) -> (CollectiveAlgorithm, any CollectiveImplementation) {
         var algorithm = call.algorithm == .automatic ? choose(call) : call.algorithm
         if algorithm == .tuned {
             algorithm = .concurrent(
@@ -98,8 +99,8 @@ public struct Collective {
         }
         guard let implementation = algorithm.implementation, implementation.carries(call.operation),
             team.isNear || !implementation.usesOnlyBoard
-        else { return .pull }
-        return algorithm
+        else { return (.pull, Pairwise.pull) }
+        return (algorithm, implementation)
     }
 
     /// What the table says; else what costs least, on one host by the rates of the machine, over several by what was measured there.

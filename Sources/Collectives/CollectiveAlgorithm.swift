@@ -1,6 +1,6 @@
 /// The name of a way to carry out a collective, and the number that goes with some names: what a call, a table or a command line asks for.
 ///
-/// All algorithms give the same bits; they differ in who moves the bytes, how often each byte crosses, and how often each member waits.
+/// All algorithms give the same bits; they differ in which members move the bytes, how often each byte crosses, and how often each member waits.
 /// `docs/collectives.md` has the cost of each; the code of each is the ``CollectiveImplementation`` of that name in ``CollectiveCatalog``.
 public struct CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
     /// The place in the catalog, from 1 on, as flight records hold it; the two that stand for others have numbers of their own.
@@ -50,8 +50,13 @@ public struct CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible 
     private static let leaders = named("twolevel")
     private static let spread = named("trampoline")
 
-    /// The same name with another number.
-    func with(_ parameter: Double) -> CollectiveAlgorithm { CollectiveAlgorithm(code: code, parameter: parameter) }
+    /// The same name with another number; one that does not go with it is a programmer error.
+    func with(_ parameter: Double) -> CollectiveAlgorithm {
+        precondition(
+            implementation?.parameter?.accepts(parameter) == true,
+            "the fraction pushed is a number from 0 to 1, and a group has members")
+        return CollectiveAlgorithm(code: code, parameter: parameter)
+    }
 
     /// Dies of a server: the group of ``twoLevel(group:)`` and ``trampoline(group:)`` that fits the modelled cluster.
     public static let serverDieCount = 16
@@ -105,9 +110,6 @@ public struct CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible 
 
     /// Whether the algorithm knows how to do an operation.
     public func carries(_ operation: CollectiveOperation) -> Bool { implementation?.carries(operation) ?? true }
-
-    /// Whether the number is one that goes with the name.
-    var isValid: Bool { implementation?.parameter.map { $0.accepts(parameter) } ?? (parameter == 0) }
 
     /// Bits that tell algorithms apart, for the digest members compare.
     var digest: Int { Int(truncatingIfNeeded: parameter.bitPattern) ^ Int(code) }

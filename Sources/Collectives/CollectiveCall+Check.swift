@@ -8,7 +8,6 @@ extension CollectiveCall {
     func check(_ team: Team, _ workspace: CollectiveWorkspace) {
         let size = team.size
         let me = team.rank
-        precondition(algorithm.isValid, "the fraction pushed is a number from 0 to 1, and a group has members")
         precondition((0..<size).contains(root), "the root is a member")
         guard operation != .barrier else { return }
         checkLists(size, me)
@@ -26,17 +25,20 @@ extension CollectiveCall {
             !gives || !takes || source.byteCount == 0 || destination.byteCount == 0 || isInPlace(size, me)
                 || !source.overlaps(destination),
             "source and destination overlap in a way this operation does not allow")
-        for region in [source, destination] where region.byteCount > 0 {
-            precondition(
-                !operation.isReduction
-                    || region.byteCount % type.byteCount == 0 && region.offset % type.byteCount == 0,
-                "a reduction works on whole elements, aligned to their size")
-            precondition(
-                region.offset >= workspace.endpoint.reservedByteCount
-                    && region.offset <= workspace.endpoint.windowByteCount - region.byteCount
-                    && !region.overlaps(workspace.region),
-                "a region is not inside the window's heap, or overlaps the workspace")
-        }
+        checkPlace(source, workspace)
+        checkPlace(destination, workspace)
+    }
+
+    private func checkPlace(_ region: Region, _ workspace: CollectiveWorkspace) {
+        guard region.byteCount > 0 else { return }
+        precondition(
+            !operation.isReduction || region.byteCount % type.byteCount == 0 && region.offset % type.byteCount == 0,
+            "a reduction works on whole elements, aligned to their size")
+        precondition(
+            region.offset >= workspace.endpoint.reservedByteCount
+                && region.offset <= workspace.endpoint.windowByteCount - region.byteCount
+                && !region.overlaps(workspace.region),
+            "a region is not inside the window's heap, or overlaps the workspace")
     }
 
     /// What only some operations have beside regions.

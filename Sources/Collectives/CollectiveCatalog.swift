@@ -4,13 +4,7 @@
 public enum CollectiveCatalog {
     /// The code of each algorithm. A line here makes an algorithm known everywhere; its place is its code in flight records.
     static let implementations: [any CollectiveImplementation] = [
-        Pairwise(name: "push", preference: 2) { _ in .push },
-        Pairwise(name: "pull", preference: 1) { _ in .pull },
-        Pairwise(name: "concurrent", preference: 3, parameter: .fraction) { .concurrent(fraction: $0) },
-        WorkSharing(),
-        Ring(),
-        Groups(name: "twolevel", preference: 5, isSpread: false),
-        Groups(name: "trampoline", preference: 4, isSpread: true),
+        Pairwise.push, Pairwise.pull, Pairwise.concurrent, WorkSharing(), Ring(), Groups.leaders, Groups.spread,
     ]
 
     /// One operation by one algorithm.

@@ -56,9 +56,6 @@ public final class CollectiveRequest {
         if !isOver { try collective.advanceStream(upTo: self, waits: true) }
     }
 
-    /// Ends this operation, which is in its stream.
-    fileprivate func end() throws(FabricError) { try collective.advanceStream(upTo: self, waits: true) }
-
     /// Moves this operation on; it is the first of its stream.
     func advance(waits: Bool) throws(FabricError) {
         let collective = collective
@@ -117,14 +114,14 @@ extension Collective {
 
     /// Ends all that were started before on any team and use what teams share.
     func finishOrdered() throws(FabricError) {
-        while let first = workspace.ordered.first { try first.end() }
+        while let first = workspace.ordered.first { try first.wait() }
     }
 
     /// Moves on those that come before a request; says whether there are none left.
     fileprivate func makeWay(for request: CollectiveRequest, waits: Bool) throws(FabricError) -> Bool {
         while let first = workspace.ordered.first, first !== request {
             if waits {
-                try first.end()
+                try first.wait()
             } else if try !first.test() {
                 return false
             }

@@ -4,7 +4,7 @@ public import Tensors
 /// One call of one operation with made-up arguments and data, the same at every member: what tests, `softpod verify` and
 /// benchmarks run for a catalog entry.
 ///
-/// All lengths, roots and bytes follow from the values here, so each member can compute everybody's input, and an oracle the
+/// All lengths, roots and bytes follow from the values here, so each member can compute the input of all, and an oracle the
 /// result, without talking.
 public struct CollectiveTrial: Sendable, CustomStringConvertible {
     /// The operation.

@@ -69,7 +69,7 @@ extension CollectiveWorkspace {
         }
     }
 
-    /// Whether the next event from a rank has come, so that nobody has to wait for it. A rank that has given up counts as well.
+    /// Whether the next event from a rank has come, so that waiting for it takes no time. A rank that has given up counts as well.
     func hasEvent(_ peer: Int) -> Bool { hasEvents(1, peer) }
 
     /// Whether so many have come.

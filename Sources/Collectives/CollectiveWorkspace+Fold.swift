@@ -29,6 +29,7 @@ extension CollectiveWorkspace {
         let tileByteCount = ReductionTile.capacity(type) * width
         // Looked up once, and not for each tile.
         for member in members { places[member] = try place(member) }
+        let places = places
         var start = 0
         while start < byteCount {
             let count = min(tileByteCount, byteCount - start)

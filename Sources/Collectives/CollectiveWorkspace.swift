@@ -34,13 +34,13 @@ internal import Kernels
 /// cannot announce its next operation before it has this die's done, so a line is never overwritten before it is read.
 ///
 /// ## Failure
-/// The first error ends the workspace: it is thrown, every rank is told whom this one blames, and whoever waits on
+/// The first error ends the workspace: it is thrown, every rank is told whom this one blames, and what waits on
 /// this die then ends at once with the same blame. Later calls throw the same error. The teams that used it have ended with it,
 /// the world as well, if it did: the cluster does not go on.
 public final class CollectiveWorkspace {
     /// This die's door to the fabric.
     public let endpoint: Endpoint
-    /// The region, for those who want to know how large it is.
+    /// The region it takes.
     public let region: Region
     /// Why the workspace can no longer be used, if so.
     public internal(set) var failure: FabricError?
@@ -125,7 +125,7 @@ public final class CollectiveWorkspace {
                 words[Self.metadataOffset / MemoryLayout<UInt64>.size + index] = word
             }
         }
-        // Nobody signals before all lines are clear.
+        // No rank signals before all lines are clear.
         try world.barrier()
         let said = try endpoint.get(
             UInt64.self, count: 1 + MachineRates.Kind.allCases.count, from: 0,

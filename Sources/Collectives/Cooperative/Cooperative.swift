@@ -11,6 +11,7 @@ struct WorkSharing: CollectiveImplementation {
     /// Two members that talk are no team that meets.
     func carries(_ operation: CollectiveOperation) -> Bool { operation != .sendReceive }
 
+    @inline(__always)
     func begin(_ call: CollectiveCall, on collective: Collective) -> Cooperative { Cooperative(call, on: collective) }
 
     func load(_ model: CostModel, _ operation: CollectiveOperation, _ size: Double, parameter: Double) -> Load {
@@ -22,10 +23,10 @@ struct WorkSharing: CollectiveImplementation {
 /// run.
 ///
 /// How it is divided depends on the census and the bytes:
-/// - *inline*: blocks of at most 64 bytes ride in the posts, and the answer of a small reduction in the leader's answer line;
-///   nobody touches another's window.
+/// - *inline*: blocks of at most 64 bytes ride in the records, and the answer of a small reduction in the leader's answer line;
+///   no member touches another's window.
 /// - *shared*: where ranks outnumber cores and the bytes are few, the last to arrive does all of it, or opens it in pieces of which
-///   whoever runs takes one after the other, its own or another's. Each member waits once, as often as it must be given the
+///   those that run take one after the other, their own or another's. Each member waits once, as often as it must be given the
 ///   processor anyway.
 /// - *own*: else each member does its own part: it fills its own destination, and folds its own slice, which it writes to every
 ///   destination while it is in cache. Each member maps its own pages, and there are two waits.
@@ -41,7 +42,7 @@ struct Cooperative: CollectiveExecution {
     /// What is carried out.
     var call: CollectiveCall { _read { yield descriptors.call } }
     let size: Int
-    /// Whether the blocks ride in the posts.
+    /// Whether the blocks ride in the records.
     let isInline: Bool
     private var stage = Stage.fresh
     /// A barrier is a meeting at which nothing is said.
@@ -64,6 +65,7 @@ struct Cooperative: CollectiveExecution {
     /// The word of the answer to a meeting that says how many pieces of work are open.
     private static let piecesWord = 6
 
+    @inline(__always)
     init(_ call: CollectiveCall, on collective: Collective) {
         team = collective.team
         workspace = collective.workspace
@@ -82,7 +84,7 @@ struct Cooperative: CollectiveExecution {
     mutating func advance(waits: Bool) throws(FabricError) -> Bool {
         if call.operation == .barrier {
             workspace.executedAlgorithm = Self.algorithm
-            return try rendezvous.advance(team, nil, workspace.deadline(), waits: waits)
+            return try rendezvous.sync(team, workspace.deadline(), waits: waits)
         }
         while try !advance(limit: waits ? .max : 1) {
             guard waits else { return false }
@@ -126,7 +128,7 @@ struct Cooperative: CollectiveExecution {
         }
     }
 
-    /// Posts and arrives. The last of a team that meets on a board sees to the rest.
+    /// Brings its record and arrives. The last of a team that meets on a board sees to the rest.
     private mutating func arrive() throws(FabricError) {
         stage = .arrived
         workspace.executedAlgorithm = Self.algorithm
@@ -138,34 +140,23 @@ struct Cooperative: CollectiveExecution {
         guard try team.arrive(descriptors.words(), payload: payload) else { return }
         try descriptors.compare()
         let total = call.totalByteCount(size)
-        if isInline {
-            if call.operation.isReduction {
+        let isShared = !isInline && total <= Work.sharedByteCount(call.operation, members: size)
+        let work = Work(call, size, longest: isShared ? longest() : 0)
+        if isInline || isShared && (work.pieceCount <= 1 || total <= Work.soloByteCount) {
+            // So little that the last arriver does it alone.
+            if isInline, call.operation.isReduction {
                 var answer = team.mutableAnswerBytes(byteCount: call.source.byteCount)
                 foldInline(into: &answer)
             }
+            if isShared { for piece in 0..<work.pieceCount { try carryOut(piece, work) } }
             try team.close()
             stage = .leaving
-        } else if total > Work.sharedByteCount(call.operation, members: size) {
-            team.setAnswer(Self.piecesWord, 0)
+        } else {
+            // Open in pieces, or without any, so that each does its own part.
+            team.setAnswer(Self.piecesWord, isShared ? UInt64(work.pieceCount) : 0)
             try team.open()
             stage = .working
-        } else {
-            try share(total)
         }
-    }
-
-    /// The last arriver does little work alone, and opens more in pieces.
-    private mutating func share(_ total: Int) throws(FabricError) {
-        let work = Work(call, size, longest: longest())
-        if work.pieceCount <= 1 || total <= Work.soloByteCount {
-            for piece in 0..<work.pieceCount { try carryOut(piece, work) }
-            try team.close()
-            stage = .leaving
-            return
-        }
-        team.setAnswer(Self.piecesWord, UInt64(work.pieceCount))
-        try team.open()
-        stage = .working
     }
 
     /// All have come: what they said is to be seen.
@@ -220,7 +211,7 @@ struct Cooperative: CollectiveExecution {
         return false
     }
 
-    /// What is left to do when the meeting is over: taking blocks that rode in posts.
+    /// What is left to do when the meeting is over: taking blocks that rode in records.
     private func finish() throws(FabricError) {
         guard isInline else { return }
         let team = team
@@ -260,7 +251,7 @@ struct Cooperative: CollectiveExecution {
         return (0..<size).reduce(0) { max($0, Int(min(team.posted(by: $1, word), window))) }
     }
 
-    /// Folds what rode in the posts, in member order.
+    /// Folds what rode in the records, in member order.
     private func foldInline(into result: inout MutableRawSpan) {
         let team = team
         let byteCount = call.source.byteCount

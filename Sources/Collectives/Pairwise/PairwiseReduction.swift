@@ -21,39 +21,45 @@ internal import Fabric
 /// - Complexity: 2 to 1 + 3 r meetings; or, for p partners and r rounds, p (1 + 2 r) events and waits, one less a round for a pull, one more for an
 ///   all-reduce. Each byte of the source crosses once, and each of the result once for an all-reduce.
 struct PairwiseReduction {
-    private let schedule: PairwiseSchedule
+    private let operation: CollectiveOperation
+    private let root: Int
     private let me: Int
+    private let size: Int
+    private let direction: TransferDirection
+    private let meets: Bool
+    private let slotByteCount: Int
     /// Bytes of a whole source, of each member's block, and of what goes of that in one round.
     private let total: Int
-    /// Whether each member folds all for itself.
-    private let isOneShot: Bool
     private let block: Int
     private let roundByteCount: Int
+    /// Whether each member folds all for itself.
+    private let isOneShot: Bool
 
     /// Sources up to this many bytes go to every member: with a few thousand bytes waits cost more than copies.
     static let oneShotByteCount = 4096
 
-    init(_ schedule: PairwiseSchedule, _ me: Int) {
-        self.schedule = schedule
+    init(_ schedule: borrowing PairwiseSchedule, _ me: Int) {
+        operation = schedule.call.operation
+        root = schedule.call.root
         self.me = me
-        let call = schedule.call
-        total = call.source.byteCount
-        isOneShot =
-            call.operation == .allReduce && total <= Self.oneShotByteCount && total <= schedule.slotByteCount
+        size = schedule.size
+        direction = schedule.direction
+        meets = schedule.usesRendezvous
+        slotByteCount = schedule.slotByteCount
+        total = schedule.call.source.byteCount
+        isOneShot = operation == .allReduce && total <= Self.oneShotByteCount && total <= slotByteCount
         block =
-            switch call.operation {
-            case .reduceScatter: call.destination.byteCount
-            case .allReduce where !isOneShot: min(call.sliceByteCount(schedule.size), total)
+            switch operation {
+            case .reduceScatter: schedule.call.destination.byteCount
+            case .allReduce where !isOneShot: min(schedule.call.sliceByteCount(size), total)
             default: total
             }
-        roundByteCount = schedule.direction.pushes || !schedule.isNear ? schedule.slotByteCount : max(block, 1)
+        roundByteCount = direction.pushes || !schedule.isNear ? slotByteCount : max(block, 1)
     }
 
-    private var call: CollectiveCall { schedule.call }
-    private var size: Int { schedule.size }
-    private var direction: TransferDirection { schedule.direction }
-    private var meets: Bool { schedule.usesRendezvous }
-    private var gathers: Bool { call.operation == .allReduce }
+    private func arePartners(_ member: Int) -> Bool {
+        member != me && (operation != .reduce || member == root || me == root)
+    }
 
     /// One piece of a block: its place in the source's numbering, and how much of it is pushed.
     private struct Piece {
@@ -65,9 +71,9 @@ struct PairwiseReduction {
     /// What a member folds in a round.
     private func piece(_ member: Int, _ round: Int) -> Piece {
         // The root folds everything, or every member does, or each member its block.
-        let isWhole = isOneShot || call.operation == .reduce
+        let isWhole = isOneShot || operation == .reduce
         let first = isWhole ? 0 : min(member * block, total)
-        let length = isWhole ? (isOneShot || member == call.root ? total : 0) : min(block, total - first)
+        let length = isWhole ? (isOneShot || member == root ? total : 0) : min(block, total - first)
         let skipped = min(round * roundByteCount, length)
         let byteCount = min(roundByteCount, length - skipped)
         return Piece(start: first + skipped, byteCount: byteCount, pushed: direction.pushedByteCount(of: byteCount))
@@ -75,14 +81,12 @@ struct PairwiseReduction {
 
     /// Where a byte of the source's numbering goes in the destination.
     private func result(_ start: Int) -> Place {
-        .destination(call.operation == .reduceScatter ? start - me * block : start)
+        .destination(operation == .reduceScatter ? start - me * block : start)
     }
 
-    private func slot(_ member: Int) -> Int { member * schedule.slotByteCount }
+    private func slot(_ member: Int) -> Int { member * slotByteCount }
 
-    private var partners: some Sequence<Int> {
-        (1..<max(size, 1)).lazy.map { (me + $0) % size }.filter { schedule.arePartners(me, $0) }
-    }
+    private var others: Rotation { Rotation(of: size, after: me) }
 
     func emit(_ sink: inout some StepSink) throws(FabricError) {
         if isOneShot {
@@ -101,7 +105,7 @@ struct PairwiseReduction {
             try fold(mine.start, mine.pushed, .slots(offset: 0), &sink)
             try fold(
                 mine.start + mine.pushed, mine.byteCount - mine.pushed, .windowsOrSlots(offset: mine.pushed), &sink)
-            if gathers { try gather(round, mine, &sink) }
+            if operation == .allReduce { try gather(round, mine, &sink) }
             // 3. All is read: slots and sources of this round are free. The last round's is the end of the schedule.
             if round + 1 < rounds { try tellAll(&sink) }
         }
@@ -110,13 +114,13 @@ struct PairwiseReduction {
     /// All members have come so far: by a meeting, or when the next event of each partner has come.
     private func hearAll(_ sink: inout some StepSink) throws(FabricError) {
         if meets { return try sink.take(.sync) }
-        for member in partners { try sink.wait(member) }
+        for member in others where arePartners(member) { try sink.wait(member) }
     }
 
     /// A meeting, or an event to each partner.
     private func tellAll(_ sink: inout some StepSink) throws(FabricError) {
         if meets { return try sink.take(.sync) }
-        for member in partners { try sink.signal(member) }
+        for member in others where arePartners(member) { try sink.signal(member) }
     }
 
     private func fold(
@@ -134,7 +138,7 @@ struct PairwiseReduction {
     private func distribute(_ round: Int, _ mine: Piece, _ sink: inout some StepSink) throws(FabricError) {
         for step in 1..<max(size, 1) {
             let (target, origin) = ((me + step) % size, (me + size - step) % size)
-            let (pushes, pulls) = (schedule.arePartners(me, target), schedule.arePartners(me, origin))
+            let (pushes, pulls) = (arePartners(target), arePartners(origin))
             if round > 0, !meets {
                 // The partner has ended the round before: looked for once, when the first of its two steps comes.
                 if pushes, 2 * step <= size { try sink.wait(target) }
@@ -149,8 +153,7 @@ struct PairwiseReduction {
                     pull: Move(
                         member: origin, here: .staging(slot(origin) + mine.pushed),
                         there: .source(mine.start + mine.pushed),
-                        byteCount: pulls && (isOneShot || !schedule.isNear(origin)) ? mine.byteCount - mine.pushed : 0))
-            )
+                        byteCount: pulls ? mine.byteCount - mine.pushed : 0, isOnlyFar: !isOneShot)))
             // Releases the slot's bytes; acquired before the fold.
             if direction.pushes, !meets, pushes, !isOneShot { try sink.signal(target) }
         }
@@ -160,7 +163,7 @@ struct PairwiseReduction {
 
     /// Hands the folded piece to every member, and takes every member's.
     private func gather(_ round: Int, _ mine: Piece, _ sink: inout some StepSink) throws(FabricError) {
-        for member in partners {
+        for member in others where arePartners(member) {
             let place = Place.destination(mine.start)
             try sink.take(
                 .exchange(
@@ -168,7 +171,7 @@ struct PairwiseReduction {
             if !meets { try sink.signal(member) }
         }
         if meets, direction.fraction < 1 { try sink.take(.sync) }
-        for member in partners {
+        for member in others where arePartners(member) {
             if !meets { try sink.wait(member) }
             let piece = piece(member, round)
             let place = Place.destination(piece.start + piece.pushed)

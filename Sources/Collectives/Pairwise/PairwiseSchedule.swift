@@ -1,24 +1,24 @@
 package import Fabric
 
 /// The algorithms `push`, `pull` and `concurrent`: each pair of partners for itself.
-struct Pairwise: CollectiveImplementation {
-    let name: StaticString
-    let preference: Int
-    let parameter: AlgorithmParameter?
-    private let direction: @Sendable (_ fraction: Double) -> TransferDirection
+enum Pairwise: CollectiveImplementation {
+    case push, pull, concurrent
 
-    init(
-        name: StaticString, preference: Int, parameter: AlgorithmParameter? = nil,
-        _ direction: @escaping @Sendable (Double) -> TransferDirection
-    ) {
-        self.name = name
-        self.preference = preference
-        self.parameter = parameter
-        self.direction = direction
+    var name: StaticString { direction(0).name }
+    var preference: Int { self == .pull ? 1 : self == .push ? 2 : 3 }
+    var parameter: AlgorithmParameter? { self == .concurrent ? .fraction : nil }
+
+    private func direction(_ fraction: Double) -> TransferDirection {
+        switch self {
+        case .push: .push
+        case .pull: .pull
+        case .concurrent: .concurrent(fraction: fraction)
+        }
     }
 
     func carries(_ operation: CollectiveOperation) -> Bool { true }
 
+    @inline(__always)
     func begin(_ call: CollectiveCall, on collective: Collective) -> ScheduleRun<PairwiseSchedule> {
         let schedule = PairwiseSchedule(
             call, collective.team, direction(call.algorithm.parameter),
@@ -41,31 +41,24 @@ struct Pairwise: CollectiveImplementation {
 package struct PairwiseSchedule: Schedule {
     let call: CollectiveCall
     let direction: TransferDirection
-    private let team: Team
+    let size: Int
+    /// Whether all windows are mapped.
+    let isNear: Bool
+    package let usesRendezvous: Bool
     /// Bytes of staging for what one member pushes.
     let slotByteCount: Int
 
+    @inline(__always)
     init(_ call: CollectiveCall, _ team: Team, _ direction: TransferDirection, slotByteCount: Int) {
         self.call = call
         self.direction = direction
-        self.team = team
+        isNear = team.isNear
         self.slotByteCount = slotByteCount
+        size = team.size
+        usesRendezvous = team.isNear && call.operation != .sendReceive && call.operation != .barrier
     }
 
-    var size: Int { team.size }
-    /// Whether all windows are mapped, and whether a member's is.
-    var isNear: Bool { team.isNear }
-    func isNear(_ member: Int) -> Bool { team.isNear || team.endpoint.isNear(team.member(member)) }
-
-    package var algorithm: StaticString {
-        switch direction {
-        case .push: "push"
-        case .pull: "pull"
-        case .concurrent: "concurrent"
-        }
-    }
-
-    package var usesRendezvous: Bool { isNear && call.operation != .sendReceive && call.operation != .barrier }
+    package var algorithm: StaticString { direction.name }
 
     package func arePartners(_ first: Int, _ second: Int) -> Bool { call.arePartners(first, second) }
 
@@ -103,8 +96,8 @@ package struct PairwiseSchedule: Schedule {
     /// As any transfer of at most 512 bytes, the concurrent form is the pushed one.
     private func barrier(_ me: Int, _ sink: inout some StepSink) throws(FabricError) {
         guard direction.pushes, size > 1 else { return try sink.take(.sync) }
-        for step in 1..<size { try sink.signal((me + step) % size) }
-        for step in 1..<size { try sink.wait((me + step) % size) }
+        for member in Rotation(of: size, after: me) { try sink.signal(member) }
+        for member in Rotation(of: size, after: me) { try sink.wait(member) }
     }
 
     /// In one pass over the others in rotated order, at step k this die pushes its part of the block for member me + k and pulls its part

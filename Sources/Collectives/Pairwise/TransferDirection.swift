@@ -1,4 +1,4 @@
-/// Who moves the bytes of a block: its producer, its consumer, or both at once.
+/// Which end moves the bytes of a block: its producer, its consumer, or both at once.
 ///
 /// After SMTurbo's concurrent push and pull, as reconstructed in the reference on the machine: a load/store engine has a queue
 /// for reads and one for writes, push keeps the far end of one busy, pull the far end of the other. All give the
@@ -29,6 +29,15 @@ public enum TransferDirection: Sendable, Equatable {
         case .reduceScatter, .allReduce, .reduce, .broadcast, .scatter: 0
         case .gather, .allGather, .allGatherV, .barrier: 1
         case .allToAll, .allToAllV, .sendReceive: 0.5
+        }
+    }
+
+    /// The second half of an algorithm's dotted name.
+    var name: StaticString {
+        switch self {
+        case .push: "push"
+        case .pull: "pull"
+        case .concurrent: "concurrent"
         }
     }
 

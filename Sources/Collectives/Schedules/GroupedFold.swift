@@ -19,34 +19,50 @@ struct GroupedFold {
     let lanes: Int
     /// Lanes that a member of the smallest group serves.
     let lanesEach: Int
-    let units: FoldUnits
+    /// Bytes of staging for the accumulators of one unit, and source bytes of a unit but the last of a block.
+    private let areaByteCount: Int
+    private let unitByteCount: Int
+    /// Units of a block; there is a block for each member in a reduce-scatter, or one.
+    private let unitsPerBlock: Int
 
     init(_ shape: ScheduleShape, _ groups: Grouping, isSpread: Bool) {
         self.shape = shape
         self.groups = groups
         lanes = isSpread ? groups.width : 1
         lanesEach = ScheduleShape.quotient(lanes, groups.smallest)
-        // Members that are a group each fetch nothing.
-        units = FoldUnits(shape, areas: 2 * lanesEach + (groups.width > 1 ? 2 : 1))
+        // Units whose accumulators fit the areas. Members that are a group each fetch nothing.
+        areaByteCount = shape.staging / (2 * lanesEach + (groups.width > 1 ? 2 : 1)) / 64 * 64
+        precondition(areaByteCount >= 64, "a workspace has 512 bytes for each member")
+        unitByteCount = min(areaByteCount, shape.pieceLimit) / shape.accumulator * shape.element
+        unitsPerBlock = ScheduleShape.quotient(shape.block, unitByteCount)
+    }
+
+    /// Units in all.
+    var count: Int { (shape.operation == .reduceScatter ? shape.size : 1) * unitsPerBlock }
+
+    /// The block a unit belongs to, where it starts in that block, and how long it is.
+    func unit(_ index: Int) -> (block: Int, start: Int, byteCount: Int) {
+        let start = index % unitsPerBlock * unitByteCount
+        return (index / unitsPerBlock, start, min(unitByteCount, shape.block - start))
     }
 
     private var lastGroup: Int { groups.count - 1 }
-    private var outgoing: Place { .staging(2 * lanesEach * units.areaByteCount) }
-    private var scratch: Place { .staging((2 * lanesEach + 1) * units.areaByteCount) }
+    private var outgoing: Place { .staging(2 * lanesEach * areaByteCount) }
+    private var scratch: Place { .staging((2 * lanesEach + 1) * areaByteCount) }
 
     /// The lane that a unit goes by, and its number in that lane.
     private func lane(_ index: Int) -> (lane: Int, ordinal: Int) {
         guard shape.operation == .reduceScatter, lanes > 1 else { return (index % lanes, index / lanes) }
-        let block = index / units.unitsPerBlock
-        return (groups.index(of: block), groups.group(of: block) * units.unitsPerBlock + index % units.unitsPerBlock)
+        let block = index / unitsPerBlock
+        return (groups.index(of: block), groups.group(of: block) * unitsPerBlock + index % unitsPerBlock)
     }
 
     /// Units that go by a lane.
-    private func count(_ lane: Int) -> Int {
+    private func count(by lane: Int) -> Int {
         guard shape.operation == .reduceScatter, lanes > 1 else {
-            return lane < units.count ? (units.count - lane - 1) / lanes + 1 : 0
+            return lane < count ? (count - lane - 1) / lanes + 1 : 0
         }
-        return (lane < groups.smallest ? groups.count : lastGroup) * units.unitsPerBlock
+        return (lane < groups.smallest ? groups.count : lastGroup) * unitsPerBlock
     }
 
     private func folder(_ lane: Int, _ group: Int) -> Int { groups.member(group, at: lane) }
@@ -76,16 +92,16 @@ struct GroupedFold {
 
     func emit(_ me: Int, _ sink: inout some StepSink) throws(FabricError) {
         let home = groups.group(of: me)
-        for index in 0..<units.count where folder(lane(index).lane, home) == me { try fold(me, index, &sink) }
+        for index in 0..<count where folder(lane(index).lane, home) == me { try fold(me, index, &sink) }
         guard shape.operation == .allReduce else { return }
-        for index in 0..<units.count where folder(lane(index).lane, home) == me { try spread(me, index, &sink) }
+        for index in 0..<count where folder(lane(index).lane, home) == me { try spread(me, index, &sink) }
     }
 
     /// One unit: accumulators come from the group before, this group's elements are folded in, and they go to the next group.
     func fold(_ me: Int, _ index: Int, _ sink: inout some StepSink) throws(FabricError) {
         let home = groups.group(of: me)
         let mine = groups.members(home)
-        let unit = units.unit(index)
+        let unit = self.unit(index)
         let (lane, ordinal) = lane(index)
         let owner = shape.operation == .reduceScatter ? unit.block : shape.operation == .reduce ? shape.root : me
         let result = Place.destination(unit.start)
@@ -95,15 +111,16 @@ struct GroupedFold {
             .fold(
                 FoldStep(
                     carry: home > 0 ? incoming(lane, ordinal, home) : nil, members: mine,
-                    start: unit.block * units.block + unit.start, byteCount: unit.byteCount,
+                    start: unit.block * shape.block + unit.start, byteCount: unit.byteCount,
                     into: isLast && owner == me ? result : outgoing, isFinal: isLast, input: .windows(scratch: scratch))
             ))
-        if home > 0, ordinal + 2 < count(lane) { try sink.signal(folder(lane, home - 1)) }
+        if home > 0, ordinal + 2 < count(by: lane) { try sink.signal(folder(lane, home - 1)) }
         if !isLast {
             let next = folder(lane, home + 1)
             if ordinal >= 2 { try sink.wait(next) }
             try sink.put(
-                next, from: outgoing, to: incoming(lane, ordinal, home + 1), units.accumulatorByteCount(unit.byteCount))
+                next, from: outgoing, to: incoming(lane, ordinal, home + 1),
+                unit.byteCount / shape.element * shape.accumulator)
             try sink.signal(next)
         } else if owner != me {
             try sink.put(owner, from: outgoing, to: result, unit.byteCount)
@@ -111,14 +128,14 @@ struct GroupedFold {
     }
 
     private func incoming(_ lane: Int, _ ordinal: Int, _ group: Int) -> Place {
-        .staging((2 * (lane / groups.members(group).count) + ordinal % 2) * units.areaByteCount)
+        .staging((2 * (lane / groups.members(group).count) + ordinal % 2) * areaByteCount)
     }
 
     /// A unit of the result to all members: to each group once, then inside.
     private func spread(_ me: Int, _ index: Int, _ sink: inout some StepSink) throws(FabricError) {
         let home = groups.group(of: me)
         let mine = groups.members(home)
-        let unit = units.unit(index)
+        let unit = self.unit(index)
         let lane = lane(index).lane
         let place = Place.destination(unit.start)
         if home == lastGroup {

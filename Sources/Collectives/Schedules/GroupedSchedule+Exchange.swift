@@ -17,7 +17,7 @@ extension GroupedSchedule {
     private func exchangeInside(
         _ me: Int, _ start: Int, _ byteCount: Int, _ sink: inout some StepSink
     ) throws(FabricError) {
-        for member in groups.rotated(me) {
+        for member in groups.others(me, andItself: true) {
             try sink.move(me, to: member, from: source(member, start), to: place(me, start), byteCount)
         }
     }

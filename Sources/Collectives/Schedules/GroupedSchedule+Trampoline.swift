@@ -57,7 +57,7 @@ extension GroupedSchedule {
     }
 
     private func relayInside(_ me: Int, _ sink: inout some StepSink) throws(FabricError) {
-        for member in groups.rotated(me) {
+        for member in groups.others(me, andItself: true) {
             try sink.move(
                 me, to: member, from: .source(start(to: member)), to: .destination(place(of: me, at: member)),
                 byteCount(from: me, to: member))

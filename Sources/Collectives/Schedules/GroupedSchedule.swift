@@ -1,23 +1,24 @@
 package import Fabric
 
 /// The algorithms `twolevel` and `trampoline`: through one member of each group of neighbours, the first or another for each partner.
-struct Groups: ShapedAlgorithm {
-    let name: StaticString
-    let preference: Int
-    let isSpread: Bool
+enum Groups: ShapedAlgorithm {
+    case leaders, spread
+
+    var name: StaticString { self == .spread ? "trampoline" : "twolevel" }
+    var preference: Int { self == .spread ? 4 : 5 }
     var parameter: AlgorithmParameter? { .group }
 
     /// Leaders put blocks of all their members together, so for differing lengths each would have to know all lengths of its group.
     func carries(_ operation: CollectiveOperation) -> Bool {
-        operation != .sendReceive && (isSpread || operation != .allToAllV)
+        operation != .sendReceive && (self == .spread || operation != .allToAllV)
     }
 
     func schedule(_ shape: ScheduleShape, _ parameter: Double, sendOffsets: [Int]) -> GroupedSchedule {
-        GroupedSchedule(shape, group: Int(parameter), isSpread: isSpread, sendOffsets: sendOffsets)
+        GroupedSchedule(shape, group: Int(parameter), isSpread: self == .spread, sendOffsets: sendOffsets)
     }
 
     func load(_ model: CostModel, _ operation: CollectiveOperation, _ size: Double, parameter: Double) -> Load {
-        model.grouped(Int(parameter), isSpread, operation, size)
+        model.grouped(Int(parameter), self == .spread, operation, size)
     }
 }
 
@@ -52,7 +53,7 @@ package struct GroupedSchedule: Schedule {
         self.groups = groups
     }
 
-    package var algorithm: StaticString { isSpread ? "trampoline" : "twolevel" }
+    package var algorithm: StaticString { (isSpread ? Groups.spread : .leaders).name }
 
     package var needsTable: Bool { shape.operation == .allToAllV }
 
@@ -179,14 +180,13 @@ package struct Grouping: Sendable, Equatable {
         return members.lowerBound + index % members.count
     }
 
-    /// The members of a member's group in rotated order, this one last, so that no two begin with the same; and those without this one.
-    func rotated(_ me: Int) -> LazyMapSequence<ClosedRange<Int>, Int> {
+    /// The other members of a member's group in rotated order, and that member last if it is asked for.
+    func others(_ me: Int, andItself: Bool = false) -> Rotation {
         let mine = members(group(of: me))
-        return (1...mine.count).lazy.map { mine.lowerBound + (me - mine.lowerBound + $0) % mine.count }
+        return Rotation(of: mine.count, after: me - mine.lowerBound, from: mine.lowerBound, andItself: andItself)
     }
-    func others(_ me: Int) -> some Sequence<Int> { rotated(me).dropLast() }
 
     /// The other groups in rotated order; and the same the other way round, in which what those send comes.
-    func ahead(_ home: Int) -> some Sequence<Int> { (1..<count).lazy.map { (home + $0) % count } }
-    func behind(_ home: Int) -> some Sequence<Int> { (1..<count).lazy.map { (home + count - $0) % count } }
+    func ahead(_ home: Int) -> Rotation { Rotation(of: count, after: home) }
+    func behind(_ home: Int) -> Rotation { Rotation(of: count, after: home, stride: count - 1) }
 }

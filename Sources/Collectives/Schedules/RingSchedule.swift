@@ -96,9 +96,9 @@ package struct RingSchedule: Schedule {
     private func allReduce(_ me: Int, _ sink: inout some StepSink) throws(FabricError) {
         let line = line
         // Results follow so far behind that no member waits for one before it has passed on what it is made of.
-        for index in 0..<line.units.count + size {
-            if index < line.units.count { try line.fold(me, index, &sink) }
-            if index >= size { try handOn(me, line.units.unit(index - size), &sink) }
+        for index in 0..<line.count + size {
+            if index < line.count { try line.fold(me, index, &sink) }
+            if index >= size { try handOn(me, line.unit(index - size), &sink) }
         }
     }
 

@@ -47,6 +47,7 @@ protocol ShapedAlgorithm: CollectiveImplementation where Execution == ScheduleRu
 }
 
 extension ShapedAlgorithm {
+    @inline(__always)
     func begin(_ call: CollectiveCall, on collective: Collective) -> ScheduleRun<Plan> {
         let shape = ScheduleShape(call, size: collective.team.size, staging: collective.workspace.slots.byteCount)
         return ScheduleRun(

@@ -90,39 +90,3 @@ extension ScheduleShape {
         }
     }
 }
-
-/// Elements to be folded, cut into units that are handed on as accumulators.
-struct FoldUnits {
-    /// Blocks that belong to different members; 1 where all elements have one owner.
-    let blocks: Int
-    let block: Int
-    /// Source bytes of a unit but the last of a block.
-    let unitByteCount: Int
-    let unitsPerBlock: Int
-    let element: Int
-    let accumulator: Int
-    /// Bytes of staging for the accumulators of one unit.
-    let areaByteCount: Int
-
-    /// Units whose accumulators fit `areas` times into the staging.
-    init(_ shape: ScheduleShape, areas: Int) {
-        blocks = shape.operation == .reduceScatter ? shape.size : 1
-        block = shape.block
-        element = shape.element
-        accumulator = shape.accumulator
-        areaByteCount = shape.staging / areas / 64 * 64
-        precondition(areaByteCount >= 64, "a workspace has 512 bytes for each member")
-        unitByteCount = min(areaByteCount, shape.pieceLimit) / accumulator * element
-        unitsPerBlock = ScheduleShape.quotient(block, unitByteCount)
-    }
-
-    var count: Int { blocks * unitsPerBlock }
-
-    /// The block a unit belongs to, where it starts in that block, and how long it is.
-    func unit(_ index: Int) -> (block: Int, start: Int, byteCount: Int) {
-        let start = index % unitsPerBlock * unitByteCount
-        return (index / unitsPerBlock, start, min(unitByteCount, block - start))
-    }
-
-    func accumulatorByteCount(_ byteCount: Int) -> Int { byteCount / element * accumulator }
-}

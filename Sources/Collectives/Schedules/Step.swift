@@ -49,6 +49,8 @@ package struct Move: Sendable {
     package var here = Place.source(0)
     package var there = Place.source(0)
     package var byteCount = 0
+    /// Whether nothing is moved where the member's window is mapped, as a fold loads it there.
+    package var isOnlyFar = false
 }
 
 /// Elements of the sources of some members folded in member order, on top of what those before them came to.
@@ -77,6 +79,30 @@ package struct FoldStep: Sendable {
     package var isFinal: Bool
     /// Where the elements are.
     package var input: Input
+}
+
+/// Numbers of others from the one after one's own on, round and round, so that no two begin with the same.
+struct Rotation: Sequence, IteratorProtocol {
+    private let count: Int
+    private let base: Int
+    private let stride: Int
+    private var place: Int
+    private var left: Int
+
+    init(of count: Int, after me: Int, from base: Int = 0, stride: Int = 1, andItself: Bool = false) {
+        self.count = count
+        self.base = base
+        self.stride = stride
+        place = me
+        left = andItself ? count : count - 1
+    }
+
+    mutating func next() -> Int? {
+        guard left > 0 else { return nil }
+        left -= 1
+        place = (place + stride) % count
+        return base + place
+    }
 }
 
 /// What schedules hand their steps to: the runner carries them out or lists them, a test looks at them.

@@ -53,7 +53,7 @@ public struct CostModel: Sendable, Equatable {
 
     /// What `automatic` chooses from: every algorithm of the catalog; of equals, the first.
     public static let candidates: [CollectiveAlgorithm] = CollectiveCatalog.algorithms.compactMap { algorithm in
-        algorithm.implementation.map { ($0.preference, algorithm.with($0.parameter?.priced ?? 0)) }
+        algorithm.implementation.map { ($0.preference, $0.parameter.map { algorithm.with($0.priced) } ?? algorithm) }
     }.sorted { $0.0 < $1.0 }.map(\.1)
 
     /// The algorithm with the least time, where the one before it in the list is not nearly as fast.
