@@ -24,7 +24,7 @@ extension Collective {
                 try endpoint.get(
                     UInt8.self, count: Self.recordByteCount, from: team.member(member), at: record.offset))
         }
-        // Nobody writes its next call while another reads this one.
+        // No member writes its next call while another reads this one.
         try team.sync(deadline: deadline, operation: .collective)
         let usual = Self.usual(records)
         guard let odd = records.firstIndex(where: { Self.facts($0) != Self.facts(records[usual]) }) else { return }
@@ -54,16 +54,13 @@ extension Collective {
 
     /// What must be equal, as six words, and then the rest as text.
     private func describe(_ call: CollectiveCall) -> [UInt8] {
-        let isFree = call.operation == .allToAllV
         let isRooted = call.operation.isRooted
-        let lists = call.operation == .allGatherV ? call.digest(team.size, 0) : 0
-        // Where only the root gives or gets, the other length is not everybody's.
-        let source =
-            isFree || isRooted && call.operation != .gather && call.operation != .reduce
-            || call.operation == .allGatherV
-        let destination = isFree || isRooted && call.operation != .broadcast && call.operation != .scatter
+        let hasList = call.operation == .allGatherV
+        // Where only the root gives or gets, and where lists say how much, a length is not the same at all.
+        let source = call.operation == .allToAllV || call.operation.onlyRootGives || hasList
+        let destination = call.operation == .allToAllV || call.operation.onlyRootTakes
         let words: [UInt64] = [
-            UInt64(call.operation.rawValue), UInt64(call.root), lists,
+            UInt64(call.operation.rawValue), UInt64(call.root), hasList ? call.digest(team.size) : 0,
             call.operation.isReduction ? UInt64(call.type.rawValue) << 8 | UInt64(call.reduction.rawValue) : 0,
             source ? 0 : UInt64(call.source.byteCount), destination ? 0 : UInt64(call.destination.byteCount),
         ]

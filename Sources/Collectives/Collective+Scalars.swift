@@ -1,16 +1,16 @@
 public import Fabric
 public import Tensors
 
-// Eight bytes at a time, for control: how many tokens, who is done, which step. No regions, no announcements.
+// Eight bytes at a time, for control: how many tokens, which members are done, which step. No regions, no announcements.
 
 extension Collective {
-    /// Everybody gets the reduction of everybody's number. Sums and products wrap.
+    /// Every member gets the reduction of all numbers. Sums and products wrap.
     ///
     /// - Complexity: one meeting; where windows are not mapped 2 hops, one event and one wait a member, n - 1 of each at member 0.
     public func allReduce(
         _ value: UInt64, _ reduction: Reduction, file: StaticString = #fileID, line: UInt = #line
     ) throws(FabricError) -> UInt64 {
-        try star(.allReduce, value, CallSite(file, line)) { (left, right) in
+        try exchange(.allReduce, value, CallSite(file, line)) { (left, right, _) in
             switch reduction {
             case .sum: left &+ right
             case .max: Swift.max(left, right)
@@ -20,11 +20,11 @@ extension Collective {
         }
     }
 
-    /// Everybody gets the reduction of everybody's number, folded in member order; NaN and zeros as ``Reduction`` says.
+    /// Every member gets the reduction of all numbers, folded in member order; NaN and zeros as ``Reduction`` says.
     public func allReduce(
         _ value: Double, _ reduction: Reduction, file: StaticString = #fileID, line: UInt = #line
     ) throws(FabricError) -> Double {
-        let bits = try star(.allReduce, value.bitPattern, CallSite(file, line)) { (left, right) in
+        let bits = try exchange(.allReduce, value.bitPattern, CallSite(file, line)) { (left, right, _) in
             let left = Double(bitPattern: left)
             let right = Double(bitPattern: right)
             return switch reduction {
@@ -40,65 +40,50 @@ extension Collective {
         return result.isNaN ? Double.nan : result
     }
 
-    /// Everybody gets the root's number.
+    /// Every member gets the root's number.
     ///
-    /// - Complexity: 2 hops; one event and one wait a member, n - 1 of each at the root.
+    /// - Complexity: as a reduction.
     public func broadcast(
         _ value: UInt64, root: Int, file: StaticString = #fileID, line: UInt = #line
     ) throws(FabricError) -> UInt64 {
         precondition((0..<team.size).contains(root), "the root is a member")
-        var result = value
-        let site = CallSite(file, line)
-        if team.isNear {
-            try performNumber(.broadcast, site) { () throws(FabricError) in
-                result = try meet(.broadcast, value) { team.posted(by: root, 1) }
-            }
-            return result
+        return try exchange(.broadcast, value, CallSite(file, line)) { (left, right, member) in
+            member == root ? right : left
         }
-        // A root may have answered a reduction a moment before, and nobody waited for that word to be read; but every
-        // announcement has been.
-        let word = CollectiveWorkspace.metadataOffset
-        let digest = Self.numberDigest(.broadcast)
-        try performNumber(.broadcast, site) { () throws(FabricError) in
-            if team.rank == root {
-                for member in 0..<team.size where member != root {
-                    try workspace.send(value, digest, to: team.member(member), in: word)
-                }
-                // Not before everybody has read it, so that the next one finds the word free.
-                for member in 0..<team.size where member != root { try workspace.expect(team.member(member)) }
-            } else {
-                result = try workspace.receive(digest, from: team.member(root), in: word)
-                try workspace.signal(team.member(root))
-            }
-        }
-        return result
     }
 
-    /// Runs an operation on a number as one on a region is run.
-    private func performNumber(
-        _ operation: CollectiveOperation, _ site: CallSite, _ body: () throws(FabricError) -> Void
-    ) throws(FabricError) {
-        try settleStream()
-        if !team.isNear { try settleOrdered() }
+    /// Runs an operation on numbers as one on regions is run: each in turn is folded into member 0's, and all members hear the outcome.
+    private func exchange(
+        _ operation: CollectiveOperation, _ value: UInt64, _ site: CallSite,
+        _ fold: (UInt64, UInt64, _ member: Int) -> UInt64
+    ) throws(FabricError) -> UInt64 {
+        try finishStream()
+        if !team.isNear { try finishOrdered() }
         // Where calls are compared or recorded, a number is a source of eight bytes that lies nowhere.
         let number = CollectiveCall(
             operation, Region(offset: 0, byteCount: 8), Region(offset: 0, byteCount: 8), algorithm: .cooperative,
             site: site)
-        let flight = begin(number, .cooperative)
+        let flight = beginFlight(number)
+        var result = value
         try workspace.perform(operation, team, flight: flight) { () throws(FabricError) in
             try compareCalls(number)
-            try body()
+            result =
+                try team.isNear ? meet(operation, value, fold) : deal(operation, value, fold)
         }
         endpoint.endFlight(flight, inSuccess: true)
+        return result
     }
 
-    /// One meeting: everybody posts its number; the last to arrive computes the answer, or everybody where all hear all.
+    /// One meeting: each posts its number; the last to arrive computes the answer, or every member where each hears all.
     private func meet(
-        _ operation: CollectiveOperation, _ value: UInt64, _ answer: () -> UInt64
+        _ operation: CollectiveOperation, _ value: UInt64, _ fold: (UInt64, UInt64, _ member: Int) -> UInt64
     ) throws(FabricError) -> UInt64 {
         let digest = Self.numberDigest(operation)
         let deadline = workspace.deadline()
         let words: [7 of UInt64] = [digest, value, Sealed.check(digest, value), 0, 0, 0, 0]
+        func answer() -> UInt64 {
+            (1..<max(team.size, 1)).reduce(team.posted(by: 0, 1)) { fold($0, team.posted(by: $1, 1), $1) }
+        }
         if team.meetsByFlags {
             try team.exchange(words, deadline: deadline, operation: .collective)
             try compare(digest)
@@ -113,7 +98,7 @@ extension Collective {
             return result
         }
         try team.awaitEnd(deadline, .collective)
-        try workspace.checkSpoken(team)
+        try workspace.checkRecords(of: team)
         let result = team.answer(0)
         guard team.answer(1) == Sealed.check(digest, result) else {
             throw workspace.error(.corrupt, team.start, "the answer \(result) was overwritten")
@@ -138,38 +123,27 @@ extension Collective {
         }
     }
 
-    /// Member 0 folds all numbers in member order and answers.
+    /// Member 0 hears all numbers in member order, folds them and answers.
     ///
     /// A member sends its next number only after it has the answer, and member 0 answers only after it has read all. Numbers
-    /// and answers go through different words: of two teams one's member 0 may be an ordinary member of the other, and send
+    /// and answers go through different words: member 0 of one team may be an ordinary member of another, and send
     /// there before its answer here has been read. A number goes where announcements do: all of those have been read.
-    private func star(
-        _ operation: CollectiveOperation, _ value: UInt64, _ site: CallSite, _ fold: (UInt64, UInt64) -> UInt64
+    private func deal(
+        _ operation: CollectiveOperation, _ value: UInt64, _ fold: (UInt64, UInt64, _ member: Int) -> UInt64
     ) throws(FabricError) -> UInt64 {
-        var result = value
-        if team.isNear {
-            try performNumber(operation, site) { () throws(FabricError) in
-                result = try meet(operation, value) {
-                    (1..<max(team.size, 1)).reduce(team.posted(by: 0, 1)) { fold($0, team.posted(by: $1, 1)) }
-                }
-            }
-            return result
-        }
         let number = CollectiveWorkspace.metadataOffset
         let answer = CollectiveWorkspace.answerOffset
         let digest = Self.numberDigest(operation)
-        try performNumber(operation, site) { () throws(FabricError) in
-            guard team.rank == 0 else {
-                try workspace.send(value, digest, to: team.member(0), in: number)
-                result = try workspace.receive(digest, from: team.member(0), in: answer)
-                return
-            }
-            for member in 1..<max(team.size, 1) {
-                result = fold(result, try workspace.receive(digest, from: team.member(member), in: number))
-            }
-            for member in 1..<max(team.size, 1) {
-                try workspace.send(result, digest, to: team.member(member), in: answer)
-            }
+        guard team.rank == 0 else {
+            try workspace.send(value, digest, to: team.member(0), in: number)
+            return try workspace.receive(digest, from: team.member(0), in: answer)
+        }
+        var result = value
+        for member in 1..<max(team.size, 1) {
+            result = fold(result, try workspace.receive(digest, from: team.member(member), in: number), member)
+        }
+        for member in 1..<max(team.size, 1) {
+            try workspace.send(result, digest, to: team.member(member), in: answer)
         }
         return result
     }

@@ -1,87 +1,74 @@
-/// How a collective is carried out. All give the same bits; they differ in who moves the bytes, how often each byte crosses, and how
-/// often each member waits. `docs/collectives.md` has the cost of each.
-public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
+/// The name of a way to carry out a collective, and the number that goes with some names: what a call, a table or a command line asks for.
+///
+/// All algorithms give the same bits; they differ in which members move the bytes, how often each byte crosses, and how often each member waits.
+/// `docs/collectives.md` has the cost of each; the code of each is the ``CollectiveImplementation`` of that name in ``CollectiveCatalog``.
+public struct CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
+    /// The place in the catalog, from 1 on, as flight records hold it; the two that stand for others have numbers of their own.
+    let code: UInt8
+    /// The fraction of each block that `concurrent` pushes, or the members of a group of `twolevel` and `trampoline`; else 0.
+    public let parameter: Double
+
+    private init(code: UInt8, parameter: Double = 0) {
+        self.code = code
+        self.parameter = parameter
+    }
+
+    /// The algorithm that an implementation of the catalog carries out.
+    init(place: Int, parameter: Double) { self.init(code: UInt8(place + 1), parameter: parameter) }
+
+    /// An algorithm of the catalog by its name, with the standard number.
+    ///
+    /// A name that is not in the catalog is a programmer error; ``init(text:)`` refuses it.
+    public static func named(_ name: String) -> CollectiveAlgorithm {
+        guard let place = CollectiveCatalog.place(of: name) else {
+            preconditionFailure("no algorithm is called \(name)")
+        }
+        return CollectiveCatalog.algorithms[place]
+    }
+
     /// What a tuning table says for operation, bytes, team and census, or else ``CostModel`` finds cheapest.
-    case automatic
-    /// Each pair of partners for itself: pushed, pulled, or both at once.
-    case pairwise(CollectiveForm)
-    /// Members post what they have, the last to arrive opens the work, and whoever runs does pieces of it for all.
+    public static var automatic: CollectiveAlgorithm { CollectiveAlgorithm(code: 0) }
+    /// Push, pull or both at once, with the fraction that is best for the operation: ``TransferDirection/tunedFraction(_:byteCount:)``.
+    public static var tuned: CollectiveAlgorithm { CollectiveAlgorithm(code: .max) }
+    /// The producer writes.
+    public static let push = named("push")
+    /// The consumer reads.
+    public static let pull = named("pull")
+    /// A fraction of each block is pushed while the rest is pulled.
+    public static func concurrent(fraction: Double) -> CollectiveAlgorithm { balanced.with(fraction) }
+    /// Members post what they have, the last to arrive opens the work, and each that runs does pieces of it for all.
     /// Only where all windows are mapped; elsewhere it is a pull.
-    case cooperative
+    public static let cooperative = named("cooperative")
     /// Everything goes from each member to the next, piece by piece.
-    case ring
+    public static let ring = named("ring")
     /// Between groups of at most `group` neighbouring members, the dies of a server, everything goes from leader to leader.
-    case twoLevel(group: Int)
+    public static func twoLevel(group: Int) -> CollectiveAlgorithm { leaders.with(Double(group)) }
     /// What is for another group goes to one member of it, another for each sender, which hands it on inside.
-    case trampoline(group: Int)
+    public static func trampoline(group: Int) -> CollectiveAlgorithm { spread.with(Double(group)) }
+
+    private static let balanced = named("concurrent")
+    private static let leaders = named("twolevel")
+    private static let spread = named("trampoline")
+
+    /// The same name with another number; one that does not go with it is a programmer error.
+    func with(_ parameter: Double) -> CollectiveAlgorithm {
+        precondition(
+            implementation?.parameter?.accepts(parameter) == true,
+            "the fraction pushed is a number from 0 to 1, and a group has members")
+        return CollectiveAlgorithm(code: code, parameter: parameter)
+    }
 
     /// Dies of a server: the group of ``twoLevel(group:)`` and ``trampoline(group:)`` that fits the modelled cluster.
     public static let serverDieCount = 16
 
-    /// Push, pull or both at once, with the fraction that is best for the operation: ``CollectiveForm/tunedFraction(_:byteCount:)``.
-    case tuned
-
-    /// The producer writes.
-    public static let push = CollectiveAlgorithm.pairwise(.push)
-    /// The consumer reads.
-    public static let pull = CollectiveAlgorithm.pairwise(.pull)
-    /// A fraction of each block is pushed while the rest is pulled.
-    public static func concurrent(fraction: Double) -> CollectiveAlgorithm {
-        .pairwise(.concurrent(fraction: fraction))
+    /// The code of this name; nil for `automatic` and `tuned`, which stand for others.
+    var implementation: (any CollectiveImplementation)? {
+        code == 0 || code == .max ? nil : CollectiveCatalog.implementations[Int(code) - 1]
     }
 
     /// The second half of an algorithm's dotted name.
     public var name: String {
-        switch self {
-        case .automatic: "automatic"
-        case .tuned: "tuned"
-        case .pairwise(let form): form.name
-        case .cooperative: "cooperative"
-        case .ring: "ring"
-        case .twoLevel: "twolevel"
-        case .trampoline: "trampoline"
-        }
-    }
-
-    /// The name, with the fraction or the group where there is one.
-    public var description: String {
-        switch self {
-        case .pairwise(let form): form.description
-        case .twoLevel(let group), .trampoline(let group): "\(name)(\(group))"
-        default: name
-        }
-    }
-
-    /// Whether the algorithm knows how to do an operation.
-    public func carries(_ operation: CollectiveOperation) -> Bool {
-        switch self {
-        case .automatic, .tuned, .pairwise: true
-        // Two members that talk are no team that meets.
-        case .cooperative: operation != .sendReceive
-        // Nothing is sent round that is for one member only.
-        case .ring:
-            switch operation {
-            case .allToAll, .allToAllV, .gather, .scatter, .sendReceive: false
-            default: true
-            }
-        // Leaders put blocks of all their members together, so each would have to know all lengths of its group.
-        case .twoLevel: operation != .sendReceive && operation != .allToAllV
-        case .trampoline: operation != .sendReceive
-        }
-    }
-
-    /// The code in flight records.
-    var code: UInt8 {
-        switch self {
-        case .automatic, .tuned: 0
-        case .pairwise(.push): 1
-        case .pairwise(.pull): 2
-        case .pairwise(.concurrent): 3
-        case .cooperative: 4
-        case .ring: 5
-        case .twoLevel: 6
-        case .trampoline: 7
-        }
+        implementation.map { "\($0.name)" } ?? (self == .automatic ? "automatic" : "tuned")
     }
 
     /// The name of a code in a flight record.
@@ -89,24 +76,41 @@ public enum CollectiveAlgorithm: Sendable, Equatable, CustomStringConvertible {
         CollectiveCatalog.algorithms.first { $0.code == code }?.name ?? "algorithm \(code)"
     }
 
-    /// Bits that tell algorithms apart, for the digest members compare.
-    var digest: Int {
-        switch self {
-        case .automatic, .tuned: 0
-        case .pairwise(let form): form.digest
-        case .cooperative: 3
-        case .ring: 4
-        case .twoLevel(let group): group << 4 | 5
-        case .trampoline(let group): group << 4 | 6
-        }
+    /// The name, with the number where there is one: `concurrent(0.4)`.
+    public var description: String { shownParameter.map { "\(name)(\($0))" } ?? name }
+
+    /// The name that ``init(text:)`` reads, with the number where it is not the standard one: `concurrent:0.5`.
+    public var text: String {
+        let isStandard = parameter == implementation?.parameter?.standard
+        return shownParameter.map { isStandard ? name : "\(name):\($0)" } ?? name
     }
 
-    /// A fraction is a number from 0 to 1, a group has members.
-    func check() {
-        switch self {
-        case .pairwise(let form): form.check()
-        case .twoLevel(let group), .trampoline(let group): precondition(group > 0, "a group has members")
-        case .automatic, .tuned, .cooperative, .ring: break
-        }
+    private var shownParameter: String? {
+        implementation?.parameter.map { $0.isWhole ? "\(Int(parameter))" : "\(parameter)" }
     }
+
+    /// An algorithm of the catalog by its name, with a number after a colon if need be, or `tuned`; nil if it is neither.
+    public init?(text: String) {
+        if text == Self.tuned.name {
+            self = .tuned
+            return
+        }
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let name = parts.first, let place = CollectiveCatalog.place(of: String(name)) else { return nil }
+        let standard = CollectiveCatalog.algorithms[place]
+        guard parts.count == 2 else {
+            self = standard
+            return
+        }
+        guard let value = Double(parts[1]), standard.implementation?.parameter?.accepts(value) == true else {
+            return nil
+        }
+        self = standard.with(value)
+    }
+
+    /// Whether the algorithm knows how to do an operation.
+    public func carries(_ operation: CollectiveOperation) -> Bool { implementation?.carries(operation) ?? true }
+
+    /// Bits that tell algorithms apart, for the digest members compare.
+    var digest: Int { Int(truncatingIfNeeded: parameter.bitPattern) ^ Int(code) }
 }

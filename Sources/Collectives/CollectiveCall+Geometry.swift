@@ -16,62 +16,55 @@ extension CollectiveCall {
     /// the block; of all-gather, reduce-scatter, all-to-all, gather and scatter the whole buffer of all blocks. Nil
     /// where members do not share a number.
     func sharedByteCount(_ size: Int) -> Int? {
-        switch operation {
-        case .barrier: 0
-        case .broadcast, .allGatherV: destination.byteCount
-        case .allReduce, .reduce, .reduceScatter, .allToAll: source.byteCount
-        case .allGather, .gather: source.byteCount.multipliedReportingOverflow(by: size).partialValue
-        case .scatter: destination.byteCount.multipliedReportingOverflow(by: size).partialValue
-        case .allToAllV, .sendReceive: nil
-        }
+        if operation.sharesNoLength { return nil }
+        if operation == .allGatherV { return destination.byteCount }
+        let isOne = operation.source != .oneOfEach && operation.destination != .oneOfEach
+        return blockByteCount(size).multipliedReportingOverflow(by: isOne ? 1 : size).partialValue
     }
+
+    /// Bytes all members move together, own blocks included: to see when caches will not hold them.
+    func totalByteCount(_ size: Int) -> Int {
+        size * (operation.isRooted ? blockByteCount(size) : max(source.byteCount, destination.byteCount))
+    }
+
+    /// Bytes of an all-reduce or a reduce that one member folds for all, where members divide it: whole lines.
+    func sliceByteCount(_ size: Int) -> Int { ((source.byteCount + size - 1) / size + 63) / 64 * 64 }
 
     /// This member's bytes for another: where they start in its source, and how many they are.
     func outgoing(to member: Int, _ size: Int, me: Int) -> (start: Int, byteCount: Int) {
+        if isSilent(from: me, to: member) { return (0, 0) }
         switch operation {
-        case .allGather: (0, source.byteCount)
-        case .allGatherV: (0, source.byteCount)
-        case .broadcast: me == root ? (0, destination.byteCount) : (0, 0)
-        case .gather: member == root ? (0, source.byteCount) : (0, 0)
-        case .scatter: me == root ? (member * destination.byteCount, destination.byteCount) : (0, 0)
-        case .allToAll: (member * (source.byteCount / size), source.byteCount / size)
-        case .allToAllV: (sendOffsets[member], sendOffsets[member + 1] - sendOffsets[member])
-        case .sendReceive: member == target ? (0, source.byteCount) : (0, 0)
-        case .barrier, .reduceScatter, .allReduce, .reduce: (0, 0)
+        case .allToAllV: return (sendOffsets[member], sendOffsets[member + 1] - sendOffsets[member])
+        case .sendReceive: return member == target ? (0, source.byteCount) : (0, 0)
+        default:
+            let block = blockByteCount(size)
+            return (operation.source == .oneOfEach ? member * block : 0, block)
         }
     }
 
     /// Another member's bytes for this one: where they go in its destination, and how many they are.
     func incoming(from member: Int, _ size: Int, me: Int) -> (start: Int, byteCount: Int) {
+        if isSilent(from: member, to: me) { return (0, 0) }
         switch operation {
-        case .allGather: (member * source.byteCount, source.byteCount)
-        case .allGatherV, .allToAllV: (receiveOffsets[member], receiveOffsets[member + 1] - receiveOffsets[member])
-        case .broadcast: member == root ? (0, destination.byteCount) : (0, 0)
-        case .gather: me == root ? (member * source.byteCount, source.byteCount) : (0, 0)
-        case .scatter: member == root ? (0, destination.byteCount) : (0, 0)
-        case .allToAll: (member * (source.byteCount / size), source.byteCount / size)
-        case .sendReceive: member == origin ? (0, destination.byteCount) : (0, 0)
-        case .barrier, .reduceScatter, .allReduce, .reduce: (0, 0)
+        case .allGatherV, .allToAllV:
+            return (receiveOffsets[member], receiveOffsets[member + 1] - receiveOffsets[member])
+        case .sendReceive: return member == origin ? (0, destination.byteCount) : (0, 0)
+        default:
+            let block = blockByteCount(size)
+            return (operation.destination == .oneOfEach ? member * block : 0, block)
         }
     }
 
-    /// Whether two members say anything to each other when they deal pairwise.
+    /// Whether no plain bytes go from one member to another: reductions move none that are not folded.
+    private func isSilent(from member: Int, to other: Int) -> Bool {
+        operation.isReduction || operation == .barrier || operation.onlyRootGives && member != root
+            || operation.onlyRootTakes && other != root
+    }
+
+    /// Whether two members say anything to each other when they deal pairwise; `first` is the caller.
     func arePartners(_ first: Int, _ second: Int) -> Bool {
         guard first != second else { return false }
+        if operation == .sendReceive { return second == target || second == origin }
         return operation.isRooted ? first == root || second == root : true
-    }
-
-    /// Bytes all members move together, own blocks included: for tables, and to see when caches will not hold them.
-    func totalByteCount(_ size: Int) -> Int {
-        switch operation {
-        case .barrier: 0
-        // The same at every member, of which one has more in rooted operations.
-        case .gather, .reduce: size * source.byteCount
-        case .broadcast, .scatter: size * destination.byteCount
-        case .allGather, .allReduce, .reduceScatter, .allToAll: size * max(source.byteCount, destination.byteCount)
-        case .allGatherV: size * destination.byteCount
-        case .allToAllV: size * max(source.byteCount, destination.byteCount)
-        case .sendReceive: size * source.byteCount
-        }
     }
 }

@@ -67,10 +67,10 @@ public struct CollectiveCall: Sendable {
 
     /// What members compare to see that they make the same call: all that must be equal everywhere but lengths, which are compared
     /// as numbers.
-    func digest(_ size: Int, _ algorithm: Int) -> UInt64 {
+    func digest(_ size: Int) -> UInt64 {
         var digest = Digest()
         digest.add(Int(operation.rawValue))
-        digest.add(algorithm)
+        digest.add(algorithm.digest)
         digest.add(size)
         digest.add(root)
         if operation.isReduction { digest.add(Int(type.rawValue) << 8 | Int(reduction.rawValue)) }
@@ -82,13 +82,9 @@ public struct CollectiveCall: Sendable {
     func normalised(at me: Int) -> CollectiveCall {
         var call = self
         let nothing = Region(offset: 0, byteCount: 0)
-        switch operation {
-        case .broadcast, .scatter: if me != root { call.source = nothing }
-        case .gather, .reduce: if me != root { call.destination = nothing }
-        case .sendReceive:
-            if target == nil { call.source = nothing }
-            if origin == nil { call.destination = nothing }
-        default: break
+        if operation.onlyRootGives && me != root || operation == .sendReceive && target == nil { call.source = nothing }
+        if operation.onlyRootTakes && me != root || operation == .sendReceive && origin == nil {
+            call.destination = nothing
         }
         return call
     }

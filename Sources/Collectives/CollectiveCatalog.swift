@@ -1,15 +1,18 @@
-/// Every collective algorithm there is, by dotted name. Conformance tests, benchmarks and `softpod verify` read this list.
+/// Every collective algorithm there is, by dotted name. Conformance tests, benchmarks, tuning and `softpod verify` read this list.
 ///
-/// An entry is an operation and an algorithm that can carry it out; the file of an operation is `Operations/<Operation>.swift`.
+/// An entry is an operation and an algorithm that can carry it out.
 public enum CollectiveCatalog {
+    /// The code of each algorithm. A line here makes an algorithm known everywhere; its place is its code in flight records.
+    static let implementations: [any CollectiveImplementation] = [
+        Pairwise.push, Pairwise.pull, Pairwise.concurrent, WorkSharing(), Ring(), Groups.leaders, Groups.spread,
+    ]
+
     /// One operation by one algorithm.
     public struct Entry: Sendable, CustomStringConvertible {
         /// The operation.
         public let operation: CollectiveOperation
-        /// The algorithm; `concurrent` with ``CollectiveForm/balancedFraction``.
+        /// The algorithm, with the standard number where it takes one.
         public let algorithm: CollectiveAlgorithm
-        /// What it is, in one line.
-        public let summary: String
 
         /// The dotted name, such as `allgather.push`.
         public var name: String { "\(operation).\(algorithm.name)" }
@@ -17,35 +20,15 @@ public enum CollectiveCatalog {
         public var description: String { name }
     }
 
-    private static let summaries: [(CollectiveOperation, String)] = [
-        (.barrier, "everybody has come this far"),
-        (.broadcast, "the root's block to everybody"),
-        (.allGather, "everybody's block to everybody"),
-        (.allGatherV, "everybody's block to everybody, lengths differ"),
-        (.reduceScatter, "blocks reduced, one to each member"),
-        (.allReduce, "everything reduced, to everybody"),
-        (.allToAll, "a block from each to each"),
-        (.allToAllV, "a block from each to each, lengths differ"),
-        (.reduce, "everything reduced, to the root"),
-        (.gather, "everybody's block to the root"),
-        (.scatter, "the root's blocks, one to each member"),
-        (.sendReceive, "a block to one member, one from another"),
-    ]
-
-    /// The algorithms there are, `automatic` aside.
-    public static let algorithms: [CollectiveAlgorithm] = [
-        .push, .pull, .concurrent(fraction: CollectiveForm.balancedFraction), .cooperative,
-        .ring, .twoLevel(group: CollectiveAlgorithm.serverDieCount),
-        .trampoline(group: CollectiveAlgorithm.serverDieCount),
-    ]
-
-    /// Every operation by every algorithm that can carry it out.
-    public static let all: [Entry] = summaries.flatMap { (operation, summary) in
-        algorithms.filter { $0.carries(operation) }.map {
-            Entry(operation: operation, algorithm: $0, summary: summary)
-        }
+    /// The algorithms there are, `automatic` and `tuned` aside, with standard numbers.
+    public static let algorithms: [CollectiveAlgorithm] = implementations.enumerated().map {
+        CollectiveAlgorithm(place: $0, parameter: $1.parameter?.standard ?? 0)
     }
 
-    /// The entry with this dotted name, if there is one.
-    public static func entry(named name: String) -> Entry? { all.first { $0.name == name } }
+    /// Every operation by every algorithm that can carry it out.
+    public static let all: [Entry] = CollectiveOperation.allCases.flatMap { operation in
+        algorithms.filter { $0.carries(operation) }.map { Entry(operation: operation, algorithm: $0) }
+    }
+
+    static func place(of name: String) -> Int? { implementations.firstIndex { "\($0.name)" == name } }
 }

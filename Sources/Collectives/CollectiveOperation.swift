@@ -15,17 +15,14 @@ public enum CollectiveOperation: UInt8, CaseIterable, Sendable, CustomStringConv
     case scatter
     case sendReceive
 
-    /// The name in dotted names, tables and traces: all lower case.
-    public var description: String { "\(name)" }
-
     /// The operation with this name, if there is one.
     public init?(name: String) {
         guard let match = Self.allCases.first(where: { $0.description == name }) else { return nil }
         self = match
     }
 
-    /// The name as a literal, for places that must not allocate.
-    public var name: StaticString {
+    /// The name in dotted names, tables and traces: all lower case.
+    public var description: String {
         switch self {
         case .barrier: "barrier"
         case .broadcast: "broadcast"
@@ -46,7 +43,37 @@ public enum CollectiveOperation: UInt8, CaseIterable, Sendable, CustomStringConv
     public var isReduction: Bool { self == .reduceScatter || self == .allReduce || self == .reduce }
 
     /// Whether one member, the root, plays another part than the others.
-    public var isRooted: Bool {
-        self == .broadcast || self == .reduce || self == .gather || self == .scatter
+    public var isRooted: Bool { onlyRootGives || onlyRootTakes }
+
+    /// Whether members share no length, so that tables and models cannot choose by it.
+    public var sharesNoLength: Bool { self == .allToAllV || self == .sendReceive }
+
+    /// How many blocks a member's source or destination holds.
+    enum Extent { case none, one, oneOfEach }
+
+    /// Blocks a member gives. Where ``onlyRootGives``, the others give none.
+    var source: Extent {
+        switch self {
+        case .barrier: .none
+        case .reduceScatter, .allToAll, .allToAllV, .scatter: .oneOfEach
+        default: .one
+        }
     }
+
+    /// Blocks a member takes. Where ``onlyRootTakes``, the others take none.
+    var destination: Extent {
+        switch self {
+        case .barrier: .none
+        case .allGather, .allGatherV, .allToAll, .allToAllV, .gather: .oneOfEach
+        default: .one
+        }
+    }
+
+    /// Whether short blocks can ride in the records of a meeting.
+    var fitsRecords: Bool {
+        self == .broadcast || self == .allReduce || self == .reduce || self == .allGather || self == .gather
+    }
+
+    var onlyRootGives: Bool { self == .broadcast || self == .scatter }
+    var onlyRootTakes: Bool { self == .gather || self == .reduce }
 }

@@ -8,10 +8,9 @@ public import Fabric
 ///
 /// Nothing runs by itself: a member takes part when it calls ``test()``, ``wait()`` or a blocking operation of the team, and between
 /// those computes undisturbed. A start at the head of the stream says at once that this member has come. Where all windows are mapped
-/// whoever comes last can then do the work of all, and a test does at most one piece. Over several hosts, and by schedules, a test
-/// goes as far as others have come. What is only known as one piece is carried out, waiting where it must, by the first test or
-/// wait: an all-to-all of differing lengths on a team that meets or by way of others, pairwise copies on a team that meets, and
-/// pairwise reductions and barriers asked for by name.
+/// the last to come can then do the work of all, and a test does at most one piece. Over several hosts, and by schedules, a test
+/// goes as far as others have come. What publishes its table of lengths is carried out as one piece, waiting where it must, by the first
+/// test or wait: an all-to-all of differing lengths on a team whose windows are mapped, or by way of others.
 ///
 /// Operations that are not cooperative, as over several hosts, share the workspace's streams of events and its slots. Those that a die has
 /// started are therefore carried out in the order of their starts, of whichever team, and a blocking one comes after them; members
@@ -20,31 +19,28 @@ public import Fabric
 /// A wait moves its own team's stream only. Members of two overlapping teams therefore wait for their requests in one order, or
 /// test both by turns: waits in opposite orders end at the deadline.
 public final class CollectiveRequest {
-    /// What was started.
+    /// What was started, with the algorithm that carries it out.
     public let call: CollectiveCall
     private let collective: Collective
     private let flight: UInt64
-    private let algorithm: CollectiveAlgorithm
-    private var work: Cooperative?
-    private var resumable: Resumable?
+    private var execution: any CollectiveExecution
+    /// Whether it uses the events and slots that all teams share.
+    let isOrdered: Bool
     private var isCompared = false
     /// Whether the operation has ended, in success.
     public private(set) var isOver = false
 
     init(_ collective: Collective, _ call: CollectiveCall) {
         self.collective = collective
+        let (call, implementation) = collective.prepare(call)
         self.call = call
-        algorithm = collective.resolve(call)
-        flight = collective.begin(call, algorithm)
-        if algorithm == .cooperative, call.operation != .allToAllV { work = Cooperative(collective, call) }
-        resumable = Resumable(collective, call, algorithm)
+        isOrdered = !implementation.usesOnlyBoard
+        execution = implementation.begin(call, on: collective)
+        flight = collective.beginFlight(call)
     }
 
-    /// Whether it can be moved on a step at a time.
-    var isResumable: Bool { work != nil || resumable != nil }
-
-    /// Whether it uses the events and slots that all teams share.
-    var isOrdered: Bool { algorithm != .cooperative }
+    /// Whether it can be moved on without waiting.
+    var canBeLeft: Bool { execution.canBeLeft }
 
     /// Takes part for a moment, and says whether the operation has ended. Does not wait.
     ///
@@ -60,9 +56,6 @@ public final class CollectiveRequest {
         if !isOver { try collective.advanceStream(upTo: self, waits: true) }
     }
 
-    /// Ends this operation, which is in its stream.
-    fileprivate func end() throws(FabricError) { try collective.advanceStream(upTo: self, waits: true) }
-
     /// Moves this operation on; it is the first of its stream.
     func advance(waits: Bool) throws(FabricError) {
         let collective = collective
@@ -73,19 +66,12 @@ public final class CollectiveRequest {
                 isCompared = true
                 try collective.compareCalls(call)
             }
-            if let over = try resumable?.advance(waits: waits) {
-                isOver = over
-                return
-            }
-            guard work != nil else {
-                try collective.carryOut(call, algorithm)
+            if execution.canBeLeft {
+                isOver = try execution.advance(waits: waits)
+            } else {
+                try execution.run()
                 isOver = true
-                return
             }
-            repeat {
-                if waits { try work?.awaitProgress() }
-                isOver = try work?.advance(limit: waits ? .max : 1) ?? true
-            } while waits && !isOver
         }
         if isOver { collective.workspace.endpoint.endFlight(flight, inSuccess: true) }
     }
@@ -96,14 +82,15 @@ extension Collective {
     ///
     /// - Throws: the workspace's error, if it has ended.
     public func start(_ call: CollectiveCall) throws(FabricError) -> CollectiveRequest {
-        let call = call.normalised(at: team.rank)
-        call.check(team, workspace)
         if let failure = workspace.failure { throw failure }
         let request = CollectiveRequest(self, call)
         workspace.streams[team.slot, default: []].append(request)
         if request.isOrdered { workspace.ordered.append(request) }
         // What must wait is left to a test or a wait.
-        if request.isResumable { _ = try advanceHeads() }
+        if request.canBeLeft, workspace.streams[team.slot]?.count == 1 {
+            try request.advance(waits: false)
+            if request.isOver { removeHead() }
+        }
         return request
     }
 
@@ -120,21 +107,21 @@ extension Collective {
     }
 
     /// Ends all that were started on this team.
-    func settleStream() throws(FabricError) {
+    func finishStream() throws(FabricError) {
         if workspace.streams.isEmpty { return }
         while let last = workspace.streams[team.slot]?.last { try advanceStream(upTo: last, waits: true) }
     }
 
     /// Ends all that were started before on any team and use what teams share.
-    func settleOrdered() throws(FabricError) {
-        while let first = workspace.ordered.first { try first.end() }
+    func finishOrdered() throws(FabricError) {
+        while let first = workspace.ordered.first { try first.wait() }
     }
 
     /// Moves on those that come before a request; says whether there are none left.
     fileprivate func makeWay(for request: CollectiveRequest, waits: Bool) throws(FabricError) -> Bool {
         while let first = workspace.ordered.first, first !== request {
             if waits {
-                try first.end()
+                try first.wait()
             } else if try !first.test() {
                 return false
             }
@@ -147,15 +134,5 @@ extension Collective {
             workspace.ordered.removeAll { $0 === head }
         }
         if workspace.streams[team.slot]?.isEmpty == true { workspace.streams[team.slot] = nil }
-    }
-
-    /// Lets the head of the stream arrive, if it can be moved without waiting.
-    private func advanceHeads() throws(FabricError) -> Bool {
-        guard let stream = workspace.streams[team.slot], stream.count == 1, let head = stream.first else {
-            return false
-        }
-        try head.advance(waits: false)
-        if head.isOver { removeHead() }
-        return head.isOver
     }
 }

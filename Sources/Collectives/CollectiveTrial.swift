@@ -4,7 +4,7 @@ public import Tensors
 /// One call of one operation with made-up arguments and data, the same at every member: what tests, `softpod verify` and
 /// benchmarks run for a catalog entry.
 ///
-/// All lengths, roots and bytes follow from the values here, so each member can compute everybody's input, and an oracle the
+/// All lengths, roots and bytes follow from the values here, so each member can compute the input of all, and an oracle the
 /// result, without talking.
 public struct CollectiveTrial: Sendable, CustomStringConvertible {
     /// The operation.
@@ -71,29 +71,28 @@ public struct CollectiveTrial: Sendable, CustomStringConvertible {
         return elements * type.byteCount
     }
 
+    /// Bytes that go from one member to another, or would if blocks were not folded.
+    private func part(from: Int, to: Int) -> Int {
+        operation == .allGatherV || operation == .allToAllV ? byteCount(from: from, to: to) : blockByteCount
+    }
+
     /// Bytes a member gives.
     public func sourceByteCount(_ member: Int) -> Int {
-        switch operation {
-        case .barrier: 0
-        case .broadcast: member == root ? blockByteCount : 0
-        case .allGather, .allReduce, .reduce, .gather, .sendReceive: blockByteCount
-        case .allGatherV: byteCount(from: member, to: 0)
-        case .reduceScatter, .allToAll: size * blockByteCount
-        case .allToAllV: (0..<size).reduce(0) { $0 + byteCount(from: member, to: $1) }
-        case .scatter: member == root ? size * blockByteCount : 0
+        if operation.onlyRootGives, member != root { return 0 }
+        return switch operation.source {
+        case .none: 0
+        case .one: part(from: member, to: 0)
+        case .oneOfEach: (0..<size).reduce(0) { $0 + part(from: member, to: $1) }
         }
     }
 
     /// Bytes a member gets.
     public func destinationByteCount(_ member: Int) -> Int {
-        switch operation {
-        case .barrier: 0
-        case .broadcast, .reduceScatter, .allReduce, .scatter, .sendReceive: blockByteCount
-        case .allGather, .allToAll: size * blockByteCount
-        case .allGatherV: (0..<size).reduce(0) { $0 + byteCount(from: $1, to: 0) }
-        case .allToAllV: (0..<size).reduce(0) { $0 + byteCount(from: $1, to: member) }
-        case .reduce: member == root ? blockByteCount : 0
-        case .gather: member == root ? size * blockByteCount : 0
+        if operation.onlyRootTakes, member != root { return 0 }
+        return switch operation.destination {
+        case .none: 0
+        case .one: blockByteCount
+        case .oneOfEach: (0..<size).reduce(0) { $0 + part(from: $1, to: member) }
         }
     }
 
@@ -106,21 +105,15 @@ public struct CollectiveTrial: Sendable, CustomStringConvertible {
     public func regions(of member: Int, in area: Region) -> (source: Region, destination: Region) {
         let source = area.slice(0, sourceByteCount(member))
         let destination = area.slice(Self.padded(source.byteCount), destinationByteCount(member))
-        guard isInPlace else { return (source, destination) }
-        let block = blockByteCount
-        switch operation {
-        case .broadcast: return member == root ? (source, source) : (source, destination)
-        case .allReduce: return (source, source)
-        case .reduce: return member == root ? (source, source) : (source, destination)
-        case .reduceScatter: return (source, source.slice(member * block, block))
-        case .scatter: return member == root ? (source, source.slice(member * block, block)) : (source, destination)
-        case .allGather: return (destination.slice(member * block, block), destination)
-        case .gather:
-            return member == root ? (destination.slice(member * block, block), destination) : (source, destination)
-        case .allGatherV:
-            let before = (0..<member).reduce(0) { $0 + byteCount(from: $1, to: 0) }
+        let isPlain = operation.isRooted && member != root || operation == .sendReceive
+        guard isInPlace, !isPlain else { return (source, destination) }
+        switch (operation.source, operation.destination) {
+        case (.one, .one): return (source, source)
+        case (.oneOfEach, .one): return (source, source.slice(member * blockByteCount, blockByteCount))
+        case (.one, .oneOfEach):
+            let before = (0..<member).reduce(0) { $0 + part(from: $1, to: member) }
             return (destination.slice(before, source.byteCount), destination)
-        case .barrier, .allToAll, .allToAllV, .sendReceive: return (source, destination)
+        default: return (source, destination)
         }
     }
 
@@ -128,33 +121,14 @@ public struct CollectiveTrial: Sendable, CustomStringConvertible {
     public func call(
         _ me: Int, source: Region, destination: Region, algorithm: CollectiveAlgorithm
     ) -> CollectiveCall {
-        switch operation {
-        case .barrier: .barrier(algorithm: algorithm)
-        case .broadcast: .broadcast(source, into: destination, root: root, algorithm: algorithm)
-        case .allGather: .allGather(source, into: destination, algorithm: algorithm)
-        case .allGatherV:
-            .allGatherV(
-                source, byteCounts: (0..<size).map { byteCount(from: $0, to: 0) }, into: destination,
-                algorithm: algorithm)
-        case .reduceScatter:
-            .reduceScatter(source, into: destination, type: type, reduction: reduction, algorithm: algorithm)
-        case .allReduce:
-            .allReduce(source, into: destination, type: type, reduction: reduction, algorithm: algorithm)
-        case .allToAll: .allToAll(source, into: destination, algorithm: algorithm)
-        case .allToAllV:
-            .allToAllV(
-                source, sendByteCounts: (0..<size).map { byteCount(from: me, to: $0) }, into: destination,
-                receiveByteCounts: (0..<size).map { byteCount(from: $0, to: me) }, algorithm: algorithm)
-        case .reduce:
-            .reduce(
-                source, into: destination, type: type, reduction: reduction, root: root, algorithm: algorithm)
-        case .gather: .gather(source, into: destination, root: root, algorithm: algorithm)
-        case .scatter: .scatter(source, into: destination, root: root, algorithm: algorithm)
-        case .sendReceive:
-            .sendReceive(
-                source, to: (me + shift) % size, into: destination, from: (me + size - shift) % size,
-                algorithm: algorithm)
-        }
+        let all = 0..<size
+        return CollectiveCall(
+            operation, source, destination, root: operation.isRooted ? root : 0, type: type, reduction: reduction,
+            sendByteCounts: operation == .allToAllV ? all.map { byteCount(from: me, to: $0) } : [],
+            receiveByteCounts: all.map { part(from: $0, to: me) },
+            target: operation == .sendReceive ? (me + shift) % size : nil,
+            origin: operation == .sendReceive ? (me + size - shift) % size : nil, algorithm: algorithm,
+            site: CallSite(#fileID, #line))
     }
 
     /// Calls the operation.

@@ -6,36 +6,40 @@ extension CollectiveWorkspace {
     /// Says to a rank what this die calls and where its bytes lie: the first event of an operation between two partners.
     ///
     /// Releases the source, and everything this die did before; acquired in ``awaitAnnouncement(_:_:_:)``.
-    func announce(_ peer: Rank, _ digest: UInt64, _ leg: Leg) throws(FabricError) {
-        let (out, into) = (UInt64(leg.outOffset), UInt64(leg.inOffset))
+    func announce(_ peer: Rank, _ digest: UInt64, _ block: PartnerBlock) throws(FabricError) {
+        let (out, into) = (UInt64(block.outOffset), UInt64(block.inOffset))
         let words: [5 of UInt64] = [
-            Self.mark(digest, sent[peer.index] &+ 1, out, into), out, UInt64(leg.outByteCount), into,
-            UInt64(leg.inByteCount),
+            Self.mark(digest, sent[peer.index] &+ 1, out, into), out, UInt64(block.outByteCount), into,
+            UInt64(block.inByteCount),
         ]
+        try send(words.span, to: peer, in: Self.metadataOffset)
+    }
+
+    /// One event to a rank, with words that lie beside the flag; they are marked with its number.
+    private func send(_ words: Span<UInt64>, to peer: Rank, in word: Int) throws(FabricError) {
         let mine = line(endpoint.rank)
         sent[peer.index] &+= 1
         try endpoint.putSignal(
-            words.span, to: peer, at: mine + Self.metadataOffset, signal: .set, endpoint.notification(sent[peer.index]),
-            at: mine)
+            words, to: peer, at: mine + word, signal: .set, endpoint.notification(sent[peer.index]), at: mine)
     }
 
-    /// Waits for a member's announcement and takes its offsets into the leg. Does nothing the second time.
+    /// Waits for a member's announcement and takes its offsets into the block. Does nothing the second time.
     func awaitAnnouncement(_ member: Int, _ peer: Rank, _ digest: UInt64) throws(FabricError) {
-        if legs[member].isAnnounced { return }
+        if blocks[member].isAnnounced { return }
         try expect(peer)
         let endpoint = endpoint
         let words = endpoint.values(UInt64.self, at: line(peer) + Self.metadataOffset, count: 5)
         guard words[0] == Self.mark(digest, seen[peer.index], words[1], words[3]) else { throw other(peer) }
-        let leg = legs[member]
-        guard words[2] == UInt64(leg.inByteCount), words[4] == UInt64(leg.outByteCount) else {
+        let block = blocks[member]
+        guard words[2] == UInt64(block.inByteCount), words[4] == UInt64(block.outByteCount) else {
             throw error(
                 .mismatch, peer,
-                "rank \(peer) sends \(words[2]) and takes \(words[4]) bytes, here they are \(leg.inByteCount) and "
-                    + "\(leg.outByteCount)")
+                "rank \(peer) sends \(words[2]) and takes \(words[4]) bytes, here they are \(block.inByteCount) and "
+                    + "\(block.outByteCount)")
         }
-        legs[member].remoteSource = try inWindow(words[1], words[2], peer)
-        legs[member].remoteDestination = try inWindow(words[3], words[4], peer)
-        legs[member].isAnnounced = true
+        blocks[member].remoteSource = try inWindow(words[1], words[2], peer)
+        blocks[member].remoteDestination = try inWindow(words[3], words[4], peer)
+        blocks[member].isAnnounced = true
     }
 
     /// An offset a peer sent, if bytes of that number there are inside a window.
@@ -66,7 +70,7 @@ extension CollectiveWorkspace {
         }
     }
 
-    /// Whether the next event from a rank has come, so that nobody has to wait for it. A rank that has given up counts as well.
+    /// Whether the next event from a rank has come, so that waiting for it takes no time. A rank that has given up counts as well.
     func hasEvent(_ peer: Rank) -> Bool { hasEvents(1, peer) }
 
     /// Whether so many have come.
@@ -82,11 +86,8 @@ extension CollectiveWorkspace {
 
     /// One event to a rank that is for a number or its answer, which it carries.
     func send(_ number: UInt64, _ digest: UInt64, to peer: Rank, in word: Int) throws(FabricError) {
-        sent[peer.index] &+= 1
-        let words: [2 of UInt64] = [Self.mark(digest, sent[peer.index], number), number]
-        let mine = line(endpoint.rank)
-        try endpoint.putSignal(
-            words.span, to: peer, at: mine + word, signal: .set, endpoint.notification(sent[peer.index]), at: mine)
+        let words: [2 of UInt64] = [Self.mark(digest, sent[peer.index] &+ 1, number), number]
+        try send(words.span, to: peer, in: word)
     }
 
     /// Waits for the next event from a rank and takes its number.
@@ -104,12 +105,8 @@ extension CollectiveWorkspace {
     /// A rank may be one barrier ahead of another, so its marks alternate between two words: by the number of the event, as whatever
     /// comes between two barriers of the same parity has been answered.
     func signalBarrier(_ peer: Rank) throws(FabricError) {
-        sent[peer.index] &+= 1
-        let words: [1 of UInt64] = [Self.mark(Self.barrierDigest, sent[peer.index])]
-        let mine = line(endpoint.rank)
-        try endpoint.putSignal(
-            words.span, to: peer, at: mine + Self.barrierWord(sent[peer.index]), signal: .set,
-            endpoint.notification(sent[peer.index]), at: mine)
+        let words: [1 of UInt64] = [Self.mark(Self.barrierDigest, sent[peer.index] &+ 1)]
+        try send(words.span, to: peer, in: Self.barrierWord(sent[peer.index] &+ 1))
     }
 
     /// Waits for a rank's next event, which is for a barrier.
@@ -140,8 +137,8 @@ extension CollectiveWorkspace {
         return endpoint.values(UInt64.self, at: offset, count: 1)[0]
     }
 
-    /// Whether the last to arrive at a meeting that is open or over called a collective, and not a barrier.
-    func checkSpoken(_ team: Team) throws(FabricError) {
+    /// Whether the last to arrive at a meeting that is open or over brought a record, and did not call a barrier.
+    func checkRecords(of team: Team) throws(FabricError) {
         guard !team.hasSpoken else { return }
         let silent = team.member((0..<team.size).first { !team.hasPosted($0) } ?? team.rank)
         throw error(.mismatch, silent, "rank \(silent) calls a barrier")

@@ -1,6 +1,6 @@
 internal import Fabric
 
-// How a collective ends when it cannot be completed: everybody hears whom to blame, within moments.
+// How a collective ends when it cannot be completed: every rank hears which one to blame, within moments.
 
 extension CollectiveWorkspace {
     /// Runs one operation. Its first error ends the workspace and is told to all ranks.
@@ -30,12 +30,12 @@ extension CollectiveWorkspace {
         }
     }
 
-    /// Finds who is really to blame for a time-out: the peer may itself wait for somebody, or have just given up.
+    /// Finds the rank that is really to blame for a time-out: the peer may itself wait for another, or have just given up.
     ///
     /// Dies of one operation time out at about the same moment, even by the same tick of the kernel's timer, so a peer, or one that
     /// it waits for in turn, may be between its wait and its message. All of them are looked at many times in a tenth of a second,
-    /// with short waits for the peer's message in between whose length depends on the rank, so that two dies do not keep step. Whoever
-    /// has given up is believed; else the end of the longest chain seen is to blame.
+    /// with short waits for the peer's message in between whose length depends on the rank, so that two dies do not keep step. A
+    /// rank that has given up is believed; else the end of the longest chain seen is to blame.
     private func trace(_ error: FabricError) -> FabricError {
         guard error.code == .timedOut, error.peers.count == 1, let direct = error.peers.first else { return error }
         let pause = 2 + endpoint.rank.index % 7

@@ -34,13 +34,13 @@ internal import Kernels
 /// cannot announce its next operation before it has this die's done, so a line is never overwritten before it is read.
 ///
 /// ## Failure
-/// The first error ends the workspace: it is thrown, every rank is told whom this one blames, and whoever waits on
+/// The first error ends the workspace: it is thrown, every rank is told whom this one blames, and what waits on
 /// this die then ends at once with the same blame. Later calls throw the same error. The teams that used it have ended with it,
 /// the world as well, if it did: the cluster does not go on.
 public final class CollectiveWorkspace {
     /// This die's door to the fabric.
     public let endpoint: Endpoint
-    /// The region, for those who want to know how large it is.
+    /// The region it takes.
     public let region: Region
     /// Why the workspace can no longer be used, if so.
     public internal(set) var failure: FabricError?
@@ -76,8 +76,12 @@ public final class CollectiveWorkspace {
     var ordered: [CollectiveRequest] = []
     /// Teams that have used it, to be told when it ends.
     var teams: [Team] = []
-    /// One for each member, filled anew by each operation.
-    var legs: [Leg]
+    /// What passes between this die and each member, filled anew by each operation.
+    var blocks: [PartnerBlock]
+    /// Where the elements of each member lie that are being folded.
+    var places: [(rank: Int, offset: Int)]
+    /// The name that the code left here which carried out the last call: written by that code itself, so that a check sees what really ran.
+    public internal(set) var executedAlgorithm: StaticString = ""
 
     /// Takes a workspace from the symmetric heap. Collective over the world team, same arguments on all ranks; two barriers more than
     /// the allocation.
@@ -96,7 +100,7 @@ public final class CollectiveWorkspace {
         let ranks = endpoint.rankCount
         let lineBytes =
             (ranks * (Self.lineByteCount + Self.rowByteCount) + Collective.recordByteCount + 511) / 512 * 512
-        let slotBytes = max(byteCount, ranks * CollectiveForm.granularity)
+        let slotBytes = max(byteCount, ranks * TransferDirection.granularity)
         region = try world.allocate(
             byteCount: slotBytes > Int.max - lineBytes ? Int.max : lineBytes + slotBytes, alignment: 512)
         slots = Region(offset: region.offset + lineBytes, byteCount: slotBytes)
@@ -106,7 +110,8 @@ public final class CollectiveWorkspace {
         tile = ReductionTile()
         sent = Array(repeating: 0, count: ranks)
         seen = Array(repeating: 0, count: ranks)
-        legs = Array(repeating: Leg(), count: ranks)
+        blocks = Array(repeating: PartnerBlock(), count: ranks)
+        places = Array(repeating: (0, 0), count: ranks)
         let endpoint = world.endpoint
         var words = endpoint.mutableValues(
             UInt64.self, at: region.offset, count: lineBytes / MemoryLayout<UInt64>.size)
@@ -120,7 +125,7 @@ public final class CollectiveWorkspace {
                 words[Self.metadataOffset / MemoryLayout<UInt64>.size + index] = word
             }
         }
-        // Nobody signals before all lines are clear.
+        // No rank signals before all lines are clear.
         try world.barrier()
         let said = try endpoint.get(
             UInt64.self, count: 1 + MachineRates.Kind.allCases.count, from: 0,
@@ -147,11 +152,8 @@ public final class CollectiveWorkspace {
 
     /// Bytes of each window that a workspace takes, alignment included.
     public static func reservedByteCount(ranks: Int, byteCount: Int) -> Int {
-        ranks * (lineByteCount + rowByteCount) + max(byteCount, ranks * CollectiveForm.granularity) + 2048
+        ranks * (lineByteCount + rowByteCount) + max(byteCount, ranks * TransferDirection.granularity) + 2048
     }
-
-    /// Gives the memory back. Collective over the world team.
-    public func free(_ world: Team) throws(FabricError) { try world.free(region) }
 
     static let lineByteCount = 128
     static let rowByteCount = 32
@@ -173,29 +175,9 @@ public final class CollectiveWorkspace {
 
     /// Bytes of one slot for a team of `size`: a multiple of 512.
     func slotByteCount(size: Int) -> Int {
-        slots.byteCount / size / CollectiveForm.granularity * CollectiveForm.granularity
+        slots.byteCount / size / TransferDirection.granularity * TransferDirection.granularity
     }
 
     /// Where the slot of a member lies, in every window.
     func slot(_ member: Int, size: Int) -> Int { slots.offset + member * slotByteCount(size: size) }
-}
-
-/// What passes between this die and one member in an operation.
-struct Leg {
-    /// Whether anything is said at all between the two; both ends agree.
-    var isPartner = false
-    /// Where this die's bytes for the member lie here, and how many they are.
-    var outOffset = 0
-    var outByteCount = 0
-    /// Where the member's bytes for this die go here, and how many they are.
-    var inOffset = 0
-    var inByteCount = 0
-    /// Where the member's bytes for this die lie there; known from its announcement.
-    var remoteSource = 0
-    /// Where this die's bytes for the member go there; known from its announcement.
-    var remoteDestination = 0
-    /// Whether the member's announcement has been read.
-    var isAnnounced = false
-    /// The last round of a fold the member is known to have begun.
-    var openRound = 0
 }

@@ -15,24 +15,25 @@ struct CollectiveConformanceTests {
             .strided(dies: 8, start: 1, stride: 2, size: 3), .strided(dies: 8, start: 7, stride: -3, size: 3),
             .strided(dies: 3, start: 2, stride: 1, size: 1), .rowsAndColumns(dies: 8, width: 3),
         ]
-    static let schedules: [CollectiveAlgorithm] = [
-        .ring, .twoLevel(group: 3), .twoLevel(group: 16), .trampoline(group: 3), .trampoline(group: 16),
-    ]
+    /// Every algorithm of the catalog, with several numbers where it takes one.
+    static func algorithms(_ numbers: [String]) -> [CollectiveAlgorithm] {
+        CollectiveCatalog.algorithms.flatMap { algorithm in
+            let variants = numbers.compactMap { CollectiveAlgorithm(text: "\(algorithm.name):\($0)") }
+            return variants.isEmpty ? [algorithm] : variants
+        }
+    }
     // Without optimisation, and under ThreadSanitizer, the oracle takes most of the time.
     #if DEBUG
         static let counts = [0, 1, 129]
         static let longCount = 1501
         static let longWorkspace = 1024
-        static let algorithms: [CollectiveAlgorithm] =
-            [.push, .pull, .concurrent(fraction: 0.4), .cooperative] + schedules
+        static let algorithms = algorithms(["0.4", "3", "16"])
         static let typeCounts = [33, 1051]
     #else
         static let counts = [0, 1, 7, 511, 512, 513, 4096]
         static let longCount = 70001
         static let longWorkspace = 16 << 10
-        static let algorithms: [CollectiveAlgorithm] =
-            [.push, .pull, .cooperative] + [0, 0.25, 0.4, 0.5, 1].map { CollectiveAlgorithm.concurrent(fraction: $0) }
-            + schedules
+        static let algorithms = algorithms(["0", "0.25", "0.4", "0.5", "1", "3", "16"])
         // The shorter goes in one shot for the narrow types, the longer in slices for most.
         static let typeCounts = [513, 4099]
     #endif
@@ -103,7 +104,7 @@ struct CollectiveConformanceTests {
     @Test("Long odd lengths go in many rounds and pieces and equal the oracle", arguments: routes, [3, 8])
     func large(route: String, dies: Int) throws {
         let seed = UInt64.random(in: .min ... .max)
-        let algorithms = [CollectiveAlgorithm.push, .pull, .concurrent(fraction: 0.4), .cooperative] + Self.schedules
+        let algorithms = Self.algorithms(["0.4", "3", "16"])
         let wrong = try judge(
             .world(dies), route: Self.route(route), workspace: Self.longWorkspace, algorithms: algorithms
         ) {

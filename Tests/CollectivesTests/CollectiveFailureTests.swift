@@ -16,7 +16,7 @@ struct CollectiveFailureTests {
         _ name: String, absent: Int, timeout: Duration, trial: CollectiveTrial,
         instead: @escaping @Sendable (Team) -> Void = { _ in }
     ) throws -> ThreadCluster.Outcome<Bool> {
-        let entry = try #require(CollectiveCatalog.entry(named: name))
+        let entry = try #require(CollectiveCatalog.all.first { $0.name == name })
         return try ThreadCluster.run(dies: trial.size) { world in
             let space = try CollectiveWorkspace(world, byteCount: 4096)
             space.timeout = timeout
@@ -42,7 +42,7 @@ struct CollectiveFailureTests {
 
     @Test("A die that never arrives is named by everybody who needed it, directly or not", arguments: entries)
     func absent(name: String) throws {
-        let entry = try #require(CollectiveCatalog.entry(named: name))
+        let entry = try #require(CollectiveCatalog.all.first { $0.name == name })
         let absent = entry.algorithm == .push ? 0 : 2
         var trial = CollectiveTrial(entry.operation, size: 4, count: 100)
         // In a ring of shift 0 everybody talks to itself.
@@ -64,7 +64,7 @@ struct CollectiveFailureTests {
 
     @Test("A change of the membership ends a waiting collective", arguments: entries)
     func membership(name: String) throws {
-        let entry = try #require(CollectiveCatalog.entry(named: name))
+        let entry = try #require(CollectiveCatalog.all.first { $0.name == name })
         var trial = CollectiveTrial(entry.operation, size: 3, count: 100)
         while entry.operation == .sendReceive, trial.shift == 0 { trial.seed += 1 }
         while entry.operation.isRooted, trial.root != 1 { trial.seed += 1 }
@@ -85,46 +85,53 @@ struct CollectiveFailureTests {
         let differences: [@Sendable (Collective, Region, Bool) throws -> Void] = [
             { (collective, area, odd) in
                 let block = odd ? 64 : 128
-                try collective.allGather(area.slice(0, block), into: area.slice(1024, 3 * block))
+                try collective.run(.allGather(area.slice(0, block), into: area.slice(1024, 3 * block)))
             },
             { (collective, area, odd) in
-                try collective.allReduce(
-                    area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum)
+                try collective.run(
+                    .allReduce(
+                        area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum))
             },
             { (collective, area, odd) in
-                try collective.allToAll(area.slice(0, 192), into: area.slice(192, 192), algorithm: odd ? .push : .pull)
+                try collective.run(
+                    .allToAll(area.slice(0, 192), into: area.slice(192, 192), algorithm: odd ? .push : .pull))
             },
             { (collective, area, odd) in
                 let send = odd ? [8, 8, 8] : [16, 16, 16]
-                try collective.allToAllV(
-                    area.slice(0, send.reduce(0, +)), sendByteCounts: send, into: area.slice(512, send[0] + 32),
-                    receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 })
+                try collective.run(
+                    .allToAllV(
+                        area.slice(0, send.reduce(0, +)), sendByteCounts: send, into: area.slice(512, send[0] + 32),
+                        receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 }))
             },
             { (collective, area, odd) in
                 let block = odd ? 64 : 128
-                try collective.allGather(area.slice(0, block), into: area.slice(1024, 3 * block), algorithm: .ring)
+                try collective.run(
+                    .allGather(area.slice(0, block), into: area.slice(1024, 3 * block), algorithm: .ring))
             },
             { (collective, area, odd) in
-                try collective.allReduce(
-                    area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum,
-                    algorithm: .twoLevel(group: 2))
+                try collective.run(
+                    .allReduce(
+                        area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum,
+                        algorithm: .twoLevel(group: 2)))
             },
             { (collective, area, odd) in
-                try collective.allToAll(
-                    area.slice(0, 192), into: area.slice(192, 192), algorithm: .trampoline(group: odd ? 1 : 2))
+                try collective.run(
+                    .allToAll(
+                        area.slice(0, 192), into: area.slice(192, 192), algorithm: .trampoline(group: odd ? 1 : 2)))
             },
             { (collective, area, odd) in
                 let send = odd ? [8, 8, 8] : [16, 16, 16]
-                try collective.allToAllV(
-                    area.slice(0, send.reduce(0, +)), sendByteCounts: send, into: area.slice(512, send[0] + 32),
-                    receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 },
-                    algorithm: .trampoline(group: 2))
+                try collective.run(
+                    .allToAllV(
+                        area.slice(0, send.reduce(0, +)), sendByteCounts: send, into: area.slice(512, send[0] + 32),
+                        receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 },
+                        algorithm: .trampoline(group: 2)))
             },
             { (collective, area, odd) in
                 if odd {
                     _ = try collective.allReduce(UInt64(1), .sum)
                 } else {
-                    try collective.allGather(area.slice(0, 64), into: area.slice(1024, 192))
+                    try collective.run(.allGather(area.slice(0, 64), into: area.slice(1024, 192)))
                 }
             },
             { (collective, area, odd) in
@@ -179,14 +186,16 @@ struct CollectiveFailureTests {
             }
             let gather = try [CollectiveAlgorithm.push, .pull].map { algorithm in
                 try cost {
-                    try collective.allGather(area.slice(0, 1024), into: area.slice(1024, 4096), algorithm: algorithm)
+                    try collective.run(
+                        .allGather(area.slice(0, 1024), into: area.slice(1024, 4096), algorithm: algorithm))
                 }
             }
             let reduce = try [CollectiveAlgorithm.push, .pull].map { algorithm in
                 try cost {
-                    try collective.allReduce(
-                        area.slice(0, 8192), into: area.slice(8192, 8192), type: .float32, reduction: .sum,
-                        algorithm: algorithm)
+                    try collective.run(
+                        .allReduce(
+                            area.slice(0, 8192), into: area.slice(8192, 8192), type: .float32, reduction: .sum,
+                            algorithm: algorithm))
                 }
             }
             return gather + reduce

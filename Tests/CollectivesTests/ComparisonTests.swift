@@ -18,7 +18,7 @@ struct ComparisonTests {
                 if odd {
                     try collective.barrier()
                 } else {
-                    try collective.allGather(area.slice(0, 64), into: area.slice(64, 192))
+                    try collective.run(.allGather(area.slice(0, 64), into: area.slice(64, 192)))
                 }
             }
         ),
@@ -26,27 +26,29 @@ struct ComparisonTests {
             "size",
             { (collective, area, odd) in
                 let block = odd ? 64 : 128
-                try collective.allGather(area.slice(0, block), into: area.slice(512, 3 * block))
+                try collective.run(.allGather(area.slice(0, block), into: area.slice(512, 3 * block)))
             }
         ),
         (
             "type",
             { (collective, area, odd) in
-                try collective.allReduce(
-                    area.slice(0, 64), into: area.slice(64, 64), type: odd ? .int32 : .float32, reduction: .sum)
+                try collective.run(
+                    .allReduce(
+                        area.slice(0, 64), into: area.slice(64, 64), type: odd ? .int32 : .float32, reduction: .sum))
             }
         ),
         (
             "reduction",
             { (collective, area, odd) in
-                try collective.reduceScatter(
-                    area.slice(0, 192), into: area.slice(256, 64), type: .float32, reduction: odd ? .max : .sum)
+                try collective.run(
+                    .reduceScatter(
+                        area.slice(0, 192), into: area.slice(256, 64), type: .float32, reduction: odd ? .max : .sum))
             }
         ),
         (
             "root",
             { (collective, area, odd) in
-                try collective.broadcast(area.slice(0, 64), into: area.slice(64, 64), root: odd ? 1 : 0)
+                try collective.run(.broadcast(area.slice(0, 64), into: area.slice(64, 64), root: odd ? 1 : 0))
             }
         ),
         (
@@ -55,7 +57,7 @@ struct ComparisonTests {
                 if odd {
                     _ = try collective.allReduce(UInt64(1), .sum)
                 } else {
-                    try collective.allToAll(area.slice(0, 192), into: area.slice(256, 192), algorithm: .push)
+                    try collective.run(.allToAll(area.slice(0, 192), into: area.slice(256, 192), algorithm: .push))
                 }
             }
         ),
@@ -104,10 +106,11 @@ struct ComparisonTests {
             let collective = Collective(world, workspace)
             let area = try world.allocate(byteCount: 1024)
             for _ in 0..<FlightRecorder.capacity + 3 { try collective.barrier() }
-            try collective.allReduce(area.slice(0, 64), into: area.slice(64, 64), type: .bfloat16, reduction: .max)
+            try collective.run(
+                .allReduce(area.slice(0, 64), into: area.slice(64, 64), type: .bfloat16, reduction: .max))
             if world.rank == 0 {
                 #expect(throws: FabricError.self) {
-                    try collective.broadcast(area.slice(0, 256), into: area.slice(256, 256), root: 1)
+                    try collective.run(.broadcast(area.slice(0, 256), into: area.slice(256, 256), root: 1))
                 }
             }
             return world.endpoint.control.flight.records

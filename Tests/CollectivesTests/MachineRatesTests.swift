@@ -31,7 +31,7 @@ struct MachineRatesTests {
     @Test(
         "What is no text of rates is refused with the line and the rule",
         arguments: [
-            ("", "no rates"), ("\u{0}", "start with"), ("softpod-rates 2\n", "start with"),
+            ("", "start with"), ("\u{0}", "start with"), ("softpod-rates 2\n", "start with"),
             ("softpod-rates 1\n", "no cores"), ("softpod-rates 1\ncores\n", "a name of the list and a number"),
             ("softpod-rates 1\ncores 2 3\n", "a name of the list"),
             ("softpod-rates 1\nspeed 2\n", "a name of the list"),

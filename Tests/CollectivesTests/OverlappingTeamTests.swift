@@ -38,9 +38,10 @@ struct OverlappingTeamTests {
                     .allToAllV(
                         area.slice(0, 48), sendByteCounts: send, into: area.slice(4096, 3 * send[me]),
                         receiveByteCounts: receive))
-                try second.allToAllV(
-                    area.slice(512, 48), sendByteCounts: [16, 16, 16], into: area.slice(8192, 48),
-                    receiveByteCounts: [16, 16, 16])
+                try second.run(
+                    .allToAllV(
+                        area.slice(512, 48), sendByteCounts: [16, 16, 16], into: area.slice(8192, 48),
+                        receiveByteCounts: [16, 16, 16]))
                 try request.wait()
                 if try Self.words(world, area.offset + 4096, right.count) != right { wrong += 1 }
                 try world.barrier()

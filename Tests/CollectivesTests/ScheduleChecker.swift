@@ -1,4 +1,5 @@
 import Collectives
+import Fabric
 
 /// What a byte holds, if nothing but where it came from is known.
 enum Symbol: Equatable {
@@ -21,11 +22,11 @@ struct Program: StepSink {
     var instructions: [Instruction] = []
     private var met: Set<Int> = []
 
-    init(_ schedule: some Schedule, _ me: Int, size: Int, announces: Bool) {
+    init(_ schedule: any Schedule, _ me: Int, size: Int, announces: Bool) throws(FabricError) {
         let partners = (0..<size).filter { $0 != me && schedule.arePartners(me, $0) }
         if announces { instructions = partners.map { .announce($0) } } else { met = Set(0..<size) }
         met.insert(me)
-        schedule.emit(me, &self)
+        try schedule.emit(me, &self)
         guard announces else { return }
         for member in partners {
             meet(member)
@@ -42,7 +43,7 @@ struct Program: StepSink {
         switch step {
         case .put(let member, _, _, _), .wait(let member): meet(member)
         case .fold(let fold): for member in fold.members { meet(member) }
-        case .signal, .copy: break
+        default: break
         }
         instructions.append(.step(step))
     }
@@ -81,13 +82,13 @@ struct ScheduleChecker {
 
     /// - Parameter schedule: gives a member's.
     init(
-        _ shape: ScheduleShape, isInPlace: Bool, lengths: [[Int]] = [], _ schedule: (Int) -> some Schedule
-    ) {
+        _ shape: ScheduleShape, isInPlace: Bool, lengths: [[Int]] = [], _ schedule: (Int) throws -> any Schedule
+    ) throws {
         let size = shape.size
         self.shape = shape
         self.lengths = lengths
-        programs = (0..<size).map {
-            Program(schedule($0), $0, size: size, announces: shape.operation != .barrier)
+        programs = try (0..<size).map {
+            try Program(schedule($0), $0, size: size, announces: shape.operation != .barrier)
         }
         var bases: [(Int, Int, Int)] = []
         memory = []
@@ -188,6 +189,8 @@ struct ScheduleChecker {
                 write(me, read(me, at: me, here(me, from) + index), at: me, here(me, to) + index)
             }
         case .step(.fold(let step)): fold(me, step)
+        case .step(.exchange), .step(.complete), .step(.sync), .step(.close):
+            wrong.append("member \(me) makes a step that does not follow from the shape")
         }
         return true
     }
@@ -233,7 +236,11 @@ struct ScheduleChecker {
 
     private mutating func fold(_ me: Int, _ step: FoldStep) {
         let fetches = step.members.contains { $0 != me }
-        let scratch = here(me, step.scratch)
+        guard case .windows(let place) = step.input else {
+            wrong.append("member \(me) folds what it cannot know to be in its slots")
+            return
+        }
+        let scratch = here(me, place)
         func spoil(_ checker: inout ScheduleChecker) {
             for index in 0..<(fetches ? step.byteCount : 0) { checker.write(me, .nothing, at: me, scratch + index) }
         }

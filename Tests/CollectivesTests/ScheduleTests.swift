@@ -1,4 +1,5 @@
 import Collectives
+import Fabric
 import TestKit
 import Testing
 
@@ -36,60 +37,51 @@ struct ScheduleTests {
 
     static func check(
         _ algorithm: CollectiveAlgorithm, _ shape: ScheduleShape, isInPlace: Bool, random: inout SeededGenerator
-    ) -> [String] {
-        var checker: ScheduleChecker
-        switch algorithm {
-        case .ring: checker = ScheduleChecker(shape, isInPlace: isInPlace) { _ in RingSchedule(shape) }
-        case .twoLevel(let group):
-            checker = ScheduleChecker(shape, isInPlace: isInPlace) { _ in
-                GroupedSchedule(shape, group: group, isSpread: false)
-            }
-        case .trampoline(let group):
-            let schedule = GroupedSchedule(shape, group: group, isSpread: true)
-            if shape.operation == .allToAllV {
-                checker = Self.exchange(shape, schedule, random: &random)
-            } else {
-                checker = ScheduleChecker(shape, isInPlace: isInPlace) { _ in schedule }
-            }
-        default: return ["\(algorithm) is no schedule"]
+    ) throws -> [String] {
+        let lengths = shape.operation == .allToAllV ? Self.lengths(shape, random: &random) : []
+        var checker = try ScheduleChecker(shape, isInPlace: isInPlace, lengths: lengths) { me in
+            var offsets = [0]
+            for length in lengths.isEmpty ? [] : lengths[me] { offsets.append(offsets[offsets.count - 1] + length) }
+            var schedule = try #require(algorithm.schedule(shape, sendOffsets: offsets))
+            if schedule.needsTable { try schedule.readTable(me, Lengths(all: lengths)) }
+            return schedule
         }
         return checker.run().map { "\(algorithm), \(shape), in place \(isInPlace): \($0)" }
     }
 
-    /// Lengths up to four blocks, many of them zero; each member is told only what it may know.
-    static func exchange(
-        _ shape: ScheduleShape, _ schedule: GroupedSchedule, random: inout SeededGenerator
-    ) -> ScheduleChecker {
-        let all = 0..<shape.size
-        let lengths = all.map { _ in
-            all.map { _ in Bool.random(using: &random) ? 0 : Int.random(in: 0...4 * shape.block, using: &random) }
-        }
-        return ScheduleChecker(shape, isInPlace: false, lengths: lengths) { me in
-            var offsets = [0]
-            for member in all { offsets.append(offsets[member] + lengths[me][member]) }
-            var table = ExchangeTable(me, schedule.groups, sendOffsets: offsets)
-            let home = schedule.groups.group(of: me)
-            for sender in all
-            where sender == me || schedule.groups.group(of: sender) != home && schedule.relay(sender, home) == me {
-                for member in schedule.groups.members(home) {
-                    table.set(
-                        from: sender, to: member, byteCount: lengths[sender][member],
-                        place: (0..<sender).reduce(0) { $0 + lengths[$1][member] })
-                }
+    /// Up to four blocks from each to each, many of them zero.
+    static func lengths(_ shape: ScheduleShape, random: inout SeededGenerator) -> [[Int]] {
+        (0..<shape.size).map { _ in
+            (0..<shape.size).map { _ in
+                Bool.random(using: &random) ? 0 : Int.random(in: 0...4 * shape.block, using: &random)
             }
-            return TrampolineExchange(schedule, table)
+        }
+    }
+
+    /// The lengths a member asks for.
+    struct Lengths: LengthReader {
+        let all: [[Int]]
+        func length(from sender: Int, to member: Int) -> (byteCount: Int, place: Int) {
+            (all[sender][member], all[..<sender].reduce(0) { $0 + $1[member] })
+        }
+    }
+
+    /// Every algorithm of the catalog that is a schedule, with groups of several widths where it takes a group.
+    static func algorithms(_ shape: ScheduleShape) -> [CollectiveAlgorithm] {
+        CollectiveCatalog.algorithms.filter { $0.schedule(shape) != nil }.flatMap { algorithm in
+            let widths = groups.compactMap { CollectiveAlgorithm(text: "\(algorithm.name):\($0)") }
+            return widths.isEmpty ? [algorithm] : widths
         }
     }
 
     @Test(
         "Everything arrives, nobody waits for ever, nothing is written that may still be read, for all sizes to 20",
         arguments: CollectiveOperation.allCases.filter { $0 != .sendReceive })
-    func all(operation: CollectiveOperation) {
+    func all(operation: CollectiveOperation) throws {
         let seed = UInt64.random(in: .min ... .max)
         var random = SeededGenerator(seed: seed)
-        let algorithms =
-            [CollectiveAlgorithm.ring]
-            + Self.groups.flatMap { [CollectiveAlgorithm.twoLevel(group: $0), .trampoline(group: $0)] }
+        let algorithms = Self.algorithms(Self.shape(.barrier, 4, block: 0, limit: 64, random: &random))
+        #expect(algorithms.count >= 1 + 2 * Self.groups.count)
         var wrong: [String] = []
         for algorithm in algorithms where algorithm.carries(operation) {
             for size in Self.sizes {
@@ -97,7 +89,7 @@ struct ScheduleTests {
                 for (block, limit) in [(4, 64), (0, 64), (operation.isReduction ? 80 : 14, 4)] {
                     let shape = Self.shape(operation, size, block: block, limit: limit, random: &random)
                     let isInPlace = Bool.random(using: &random)
-                    wrong += Self.check(algorithm, shape, isInPlace: isInPlace, random: &random).prefix(1)
+                    wrong += try Self.check(algorithm, shape, isInPlace: isInPlace, random: &random).prefix(1)
                 }
             }
         }
@@ -105,7 +97,7 @@ struct ScheduleTests {
     }
 
     @Test("The documented numbers of partners, events and bytes are what the steps come to", arguments: [1, 3, 5])
-    func costs(p: Int) {
+    func costs(p: Int) throws {
         let (n, w, g) = (12, 3, 4)
         let inside = w - 1 + g - 1
         let most = max(0, p - 2)
@@ -142,14 +134,8 @@ struct ScheduleTests {
                 shape.accumulator = 4
                 shape.block = 2 * p
             }
-            let found: [(partners: Int, events: Int, bytes: Int)] = (0..<n).map { me in
-                switch algorithm {
-                case .ring: Self.cost(RingSchedule(shape), me, n)
-                case .twoLevel(let group): Self.cost(GroupedSchedule(shape, group: group, isSpread: false), me, n)
-                case .trampoline(let group): Self.cost(GroupedSchedule(shape, group: group, isSpread: true), me, n)
-                default: (0, 0, 0)
-                }
-            }
+            let schedule = try #require(algorithm.schedule(shape))
+            let found = try (0..<n).map { try Self.cost(schedule, $0, n) }
             let name = "\(operation) by \(algorithm), \(p) pieces"
             if operation != .barrier { #expect(found.map(\.partners).max() == partners, "\(name)") }
             #expect(found.map(\.events).max() == events, "\(name)")
@@ -158,15 +144,17 @@ struct ScheduleTests {
     }
 
     /// Partners of a member, events it sends beside announcements and the last ones, and bytes it puts.
-    static func cost(_ schedule: some Schedule, _ me: Int, _ size: Int) -> (partners: Int, events: Int, bytes: Int) {
-        let program = Program(schedule, me, size: size, announces: false)
+    static func cost(
+        _ schedule: any Schedule, _ me: Int, _ size: Int
+    ) throws -> (partners: Int, events: Int, bytes: Int) {
+        let program = try Program(schedule, me, size: size, announces: false)
         var events = 0
         var bytes = 0
         for case .step(let step) in program.instructions {
             switch step {
             case .signal: events += 1
             case .put(_, _, _, let byteCount): bytes += byteCount
-            case .wait, .copy, .fold: break
+            default: break
             }
         }
         return ((0..<size).count { $0 != me && schedule.arePartners($0, me) }, events, bytes)
@@ -186,30 +174,31 @@ struct ScheduleCheckerTests {
             var me: Int
             var sink: Sink
             var leavesOut: @Sendable (Int, Step) -> Bool
-            mutating func take(_ step: Step) throws(Sink.Failure) { if !leavesOut(me, step) { try sink.take(step) } }
+            mutating func take(_ step: Step) throws(FabricError) { if !leavesOut(me, step) { try sink.take(step) } }
         }
 
+        var algorithm: StaticString { whole.algorithm }
         func arePartners(_ first: Int, _ second: Int) -> Bool { whole.arePartners(first, second) }
-        func emit<Sink: StepSink>(_ me: Int, _ sink: inout Sink) throws(Sink.Failure) {
+        func emit<Sink: StepSink>(_ me: Int, _ sink: inout Sink) throws(FabricError) {
             var filter = Filter(me: me, sink: sink, leavesOut: leavesOut)
             try whole.emit(me, &filter)
             sink = filter.sink
         }
     }
 
-    static func check(_ leavesOut: @escaping @Sendable (Int, Step) -> Bool) -> [String] {
+    static func check(_ leavesOut: @escaping @Sendable (Int, Step) -> Bool) throws -> [String] {
         var shape = ScheduleShape(operation: .allReduce, size: 4, root: 0, block: 40, staging: 2752)
         shape.pieceLimit = 4
-        var checker = ScheduleChecker(shape, isInPlace: false) { _ in
+        var checker = try ScheduleChecker(shape, isInPlace: false) { _ in
             Lame(whole: RingSchedule(shape), leavesOut: leavesOut)
         }
         return checker.run()
     }
 
     @Test("Nothing is found in a whole schedule, and something wherever steps are missing")
-    func finds() {
-        #expect(Self.check { _, _ in false }.isEmpty)
-        let overwritten = Self.check { me, step in
+    func finds() throws {
+        #expect(try Self.check { _, _ in false }.isEmpty)
+        let overwritten = try Self.check { me, step in
             switch step {
             case .signal(let peer): peer == me - 1
             case .wait(let peer): peer == me + 1
@@ -217,7 +206,7 @@ struct ScheduleCheckerTests {
             }
         }
         #expect(overwritten.contains { $0.contains("writes") || $0.contains("writing") }, "\(overwritten)")
-        let early = Self.check { me, step in
+        let early = try Self.check { me, step in
             switch step {
             case .signal(let peer): me == 0 && peer == 1
             case .wait(let peer): me == 1 && peer == 0
@@ -225,30 +214,31 @@ struct ScheduleCheckerTests {
             }
         }
         #expect(early.contains { $0.contains("goes on from nothing") }, "\(early)")
-        let stuck = Self.check { me, step in if case .signal(3) = step { me == 2 } else { false } }
+        let stuck = try Self.check { me, step in if case .signal(3) = step { me == 2 } else { false } }
         #expect(stuck.contains { $0.contains("for ever") }, "\(stuck)")
-        let lost = Self.check { me, step in if case .put(2, _, _, _) = step { me == 1 } else { false } }
+        let lost = try Self.check { me, step in if case .put(2, _, _, _) = step { me == 1 } else { false } }
         #expect(!lost.isEmpty)
-        let open = Self.check { me, step in if case .wait(1) = step { me == 2 } else { false } }
+        let open = try Self.check { me, step in if case .wait(1) = step { me == 2 } else { false } }
         #expect(!open.isEmpty)
     }
 
     /// A schedule written out.
     struct Written: Schedule {
         var steps: [[Step]]
+        var algorithm: StaticString { "written" }
         func arePartners(_ first: Int, _ second: Int) -> Bool { first != second }
-        func emit<Sink: StepSink>(_ me: Int, _ sink: inout Sink) throws(Sink.Failure) {
+        func emit(_ me: Int, _ sink: inout some StepSink) throws(FabricError) {
             for step in steps[me] { try sink.take(step) }
         }
     }
 
     @Test("A read that comes after the write only by chance is found")
-    func chance() {
+    func chance() throws {
         var shape = ScheduleShape(operation: .broadcast, size: 3, root: 0, block: 1, staging: 64)
         shape.pieceLimit = 1
         let source = Place.source(0)
         let destination = Place.destination(0)
-        func found(_ middle: Step?) -> [String] {
+        func found(_ middle: Step?) throws -> [String] {
             let root: [Step] = [
                 .copy(from: source, to: destination, byteCount: 1),
                 .put(1, from: source, to: destination, byteCount: 1),
@@ -261,11 +251,13 @@ struct ScheduleCheckerTests {
                 steps[0].append(.signal(2))
                 steps[2].insert(middle, at: 0)
             }
-            var checker = ScheduleChecker(shape, isInPlace: false) { _ in Written(steps: steps) }
+            var checker = try ScheduleChecker(shape, isInPlace: false) { _ in Written(steps: steps) }
             return checker.run()
         }
         // Without the third's wait its event may come before the root's bytes.
-        #expect(found(nil).contains { $0.contains("may be") }, "\(found(nil))")
-        #expect(found(.wait(0)).isEmpty, "\(found(.wait(0)))")
+        let early = try found(nil)
+        #expect(early.contains { $0.contains("may be") }, "\(early)")
+        let right = try found(.wait(0))
+        #expect(right.isEmpty, "\(right)")
     }
 }

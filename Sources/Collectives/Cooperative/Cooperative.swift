@@ -2,29 +2,51 @@ internal import Fabric
 internal import Kernels
 internal import Tensors
 
-/// A collective as work that all members share: each posts where its bytes lie, and when all have come the work is done by whoever runs.
+/// The algorithm `cooperative`: each member posts where its bytes lie, and those that run do the work of all.
+struct WorkSharing: CollectiveImplementation {
+    var name: StaticString { Cooperative.algorithm }
+    var usesOnlyBoard: Bool { true }
+    var preference: Int { 0 }
+
+    /// Two members that talk are no team that meets.
+    func carries(_ operation: CollectiveOperation) -> Bool { operation != .sendReceive }
+
+    @inline(__always)
+    func begin(_ call: CollectiveCall, on collective: Collective) -> Cooperative { Cooperative(call, on: collective) }
+
+    func load(_ model: CostModel, _ operation: CollectiveOperation, _ size: Double, parameter: Double) -> Load {
+        model.cooperative(operation, size)
+    }
+}
+
+/// A collective as work that all members share: each posts where its bytes lie, and when all have come the work is done by the members that
+/// run.
 ///
 /// How it is divided depends on the census and the bytes:
-/// - *inline*: blocks of at most 64 bytes ride in the posts, and the answer of a small reduction in the leader's answer line;
-///   nobody touches another's window.
+/// - *inline*: blocks of at most 64 bytes ride in the records, and the answer of a small reduction in the leader's answer line;
+///   no member touches another's window.
 /// - *shared*: where ranks outnumber cores and the bytes are few, the last to arrive does all of it, or opens it in pieces of which
-///   whoever runs takes one after the other, its own or another's. Each member waits once, as often as it must be given the
+///   those that run take one after the other, their own or another's. Each member waits once, as often as it must be given the
 ///   processor anyway.
 /// - *own*: else each member does its own part: it fills its own destination, and folds its own slice, which it writes to every
 ///   destination while it is in cache. Each member maps its own pages, and there are two waits.
 ///
 /// - Complexity: one meeting, or two. Each byte of a source crosses once for each destination; of a reduction each source is read
 ///   once and each destination written once.
-struct Cooperative {
+struct Cooperative: CollectiveExecution {
+    static var algorithm: StaticString { "cooperative" }
+
     let team: Team
     let workspace: CollectiveWorkspace
-    let posts: Posts
+    let descriptors: CallDescriptors
     /// What is carried out.
-    var call: CollectiveCall { _read { yield posts.call } }
+    var call: CollectiveCall { _read { yield descriptors.call } }
     let size: Int
-    /// Whether the blocks ride in the posts.
+    /// Whether the blocks ride in the records.
     let isInline: Bool
-    private(set) var stage = Stage.fresh
+    private var stage = Stage.fresh
+    /// A barrier is a meeting at which nothing is said.
+    private var rendezvous = Rendezvous()
 
     /// How far this member is.
     enum Stage {
@@ -40,36 +62,41 @@ struct Cooperative {
         case over
     }
 
-    /// Words of the answer to a meeting with work.
-    enum Answer {
-        static let pieces = 6
-        static let pieceByteCount = 7
-    }
+    /// The word of the answer to a meeting that says how many pieces of work are open.
+    private static let piecesWord = 6
 
-    init(_ collective: Collective, _ call: CollectiveCall) {
+    @inline(__always)
+    init(_ call: CollectiveCall, on collective: Collective) {
         team = collective.team
         workspace = collective.workspace
         size = team.size
-        posts = Posts(collective, call, algorithm: CollectiveAlgorithm.cooperative.digest)
-        isInline =
-            switch call.operation {
-            case .broadcast: call.destination.byteCount <= 64
-            case .allReduce, .reduce, .allGather, .gather: call.source.byteCount <= 64
-            default: false
-            }
+        descriptors = CallDescriptors(team, workspace, call)
+        isInline = call.operation.fitsRecords && call.blockByteCount(size) <= 64
     }
 
     private var endpoint: Endpoint { workspace.endpoint }
 
-    /// From arrival to end.
-    mutating func run() throws(FabricError) {
-        while try !advance() { try awaitProgress() }
+    /// There is one table for all calls of a die.
+    var canBeLeft: Bool { call.operation != .allToAllV }
+
+    mutating func run() throws(FabricError) { _ = try advance(waits: true) }
+
+    mutating func advance(waits: Bool) throws(FabricError) -> Bool {
+        if call.operation == .barrier {
+            workspace.executedAlgorithm = Self.algorithm
+            return try rendezvous.sync(team, workspace.deadline(), waits: waits)
+        }
+        while try !advance(limit: waits ? .max : 1) {
+            guard waits else { return false }
+            try awaitProgress()
+        }
+        return true
     }
 
     /// Does what can be done without waiting, at most `limit` shared pieces of it.
     ///
     /// - Returns: whether the operation is over.
-    mutating func advance(limit: Int = .max) throws(FabricError) -> Bool {
+    private mutating func advance(limit: Int) throws(FabricError) -> Bool {
         while true {
             switch stage {
             case .fresh: try arrive()
@@ -90,7 +117,7 @@ struct Cooperative {
     }
 
     /// Waits until ``advance(limit:)`` can do more.
-    func awaitProgress() throws(FabricError) {
+    private func awaitProgress() throws(FabricError) {
         let deadline = workspace.deadline()
         switch stage {
         case .arrived where team.meetsByFlags: try team.awaitExchange(deadline, .collective)
@@ -101,67 +128,47 @@ struct Cooperative {
         }
     }
 
-    /// Posts and arrives. The last of a team that meets on a board sees to the rest.
+    /// Brings its record and arrives. The last of a team that meets on a board sees to the rest.
     private mutating func arrive() throws(FabricError) {
         stage = .arrived
+        workspace.executedAlgorithm = Self.algorithm
         if call.operation == .allToAllV { try workspace.publishTable(call, size, me: team.rank) }
-        if call.operation == .barrier { return try arriveAtBarrier() }
         let endpoint = endpoint
         let byteCount = isInline ? call.source.byteCount : 0
         let payload = endpoint.bytes(at: byteCount > 0 ? call.source.offset : 0, byteCount: byteCount)
-        if team.meetsByFlags { return try team.beginExchange(posts.words(), payload: payload) }
-        guard try team.arrive(posts.words(), payload: payload) else { return }
-        try posts.compare()
+        if team.meetsByFlags { return try team.beginExchange(descriptors.words(), payload: payload) }
+        guard try team.arrive(descriptors.words(), payload: payload) else { return }
+        try descriptors.compare()
         let total = call.totalByteCount(size)
-        if isInline {
-            if call.operation.isReduction {
+        let isShared = !isInline && total <= Work.sharedByteCount(call.operation, members: size)
+        let work = Work(call, size, longest: isShared ? longest() : 0)
+        if isInline || isShared && (work.pieceCount <= 1 || total <= Work.soloByteCount) {
+            // So little that the last arriver does it alone.
+            if isInline, call.operation.isReduction {
                 var answer = team.mutableAnswerBytes(byteCount: call.source.byteCount)
                 foldInline(into: &answer)
             }
+            if isShared { for piece in 0..<work.pieceCount { try carryOut(piece, work) } }
             try team.close()
             stage = .leaving
-        } else if total > Work.sharedByteCount(call.operation, members: size) {
-            team.setAnswer(Answer.pieces, 0)
+        } else {
+            // Open in pieces, or without any, so that each does its own part.
+            team.setAnswer(Self.piecesWord, isShared ? UInt64(work.pieceCount) : 0)
             try team.open()
             stage = .working
-        } else {
-            try share(total)
         }
-    }
-
-    /// Says nothing, as a blocking barrier does, so that the two forms meet.
-    private mutating func arriveAtBarrier() throws(FabricError) {
-        if team.meetsByFlags { return try team.beginFlags() }
-        guard try team.arrive() else { return }
-        try team.close()
-        stage = .leaving
-    }
-
-    /// The last arriver does little work alone, and opens more in pieces.
-    private mutating func share(_ total: Int) throws(FabricError) {
-        let work = Work(call, size, longest: longest())
-        if work.pieceCount <= 1 || total <= Work.soloByteCount {
-            for piece in 0..<work.pieceCount { try carryOut(piece, work) }
-            try team.close()
-            stage = .leaving
-            return
-        }
-        team.setAnswer(Answer.pieces, UInt64(work.pieceCount))
-        team.setAnswer(Answer.pieceByteCount, UInt64(work.pieceByteCount))
-        try team.open()
-        stage = .working
     }
 
     /// All have come: what they said is to be seen.
     private mutating func begin() throws(FabricError) {
         guard team.meetsByFlags else {
-            if call.operation != .barrier { try workspace.checkSpoken(team) }
+            try workspace.checkRecords(of: team)
             // Over already, if the last arriver did all of it.
             stage = try team.isOver() ? .leaving : .working
             return
         }
-        if call.operation != .barrier { try posts.compare() }
-        if isInline || call.operation == .barrier {
+        try descriptors.compare()
+        if isInline {
             try finish()
             stage = .over
         } else {
@@ -177,19 +184,18 @@ struct Cooperative {
             try doOwnPart()
             return true
         }
-        let pieces = (team.answer(Answer.pieces), team.answer(Answer.pieceByteCount))
-        guard pieces.0 > 0 else {
+        let pieces = team.answer(Self.piecesWord)
+        guard pieces > 0 else {
             try doOwnPart()
             try team.complete(1, of: size)
             return true
         }
         // Every member can cut it, so nothing that is only said is believed.
         let work = Work(call, size, longest: longest())
-        guard pieces == (UInt64(work.pieceCount), UInt64(work.pieceByteCount)) else {
+        guard pieces == UInt64(work.pieceCount) else {
             throw workspace.error(
                 .corrupt, team.start,
-                "\(pieces.0) pieces of \(pieces.1) bytes are said to be open, and there are \(work.pieceCount) of "
-                    + "\(work.pieceByteCount): a word of the answer was overwritten")
+                "\(pieces) pieces are said to be open, and there are \(work.pieceCount): the answer was overwritten")
         }
         var done = 0
         while done < limit {
@@ -205,32 +211,29 @@ struct Cooperative {
         return false
     }
 
-    /// What is left to do when the meeting is over: taking blocks that rode in posts.
+    /// What is left to do when the meeting is over: taking blocks that rode in records.
     private func finish() throws(FabricError) {
         guard isInline else { return }
         let team = team
-        let destination = call.destination.offset
-        switch call.operation {
-        case .broadcast:
-            try take(team.payload(of: call.root, byteCount: call.destination.byteCount), destination)
-        case .allGather, .gather:
-            guard call.operation == .allGather || team.rank == call.root else { return }
-            let block = call.source.byteCount
+        guard call.operation.isReduction else {
             for member in 0..<size {
-                try take(team.payload(of: member, byteCount: block), destination + member * block)
+                let block = call.incoming(from: member, size, me: team.rank)
+                guard block.byteCount > 0 else { continue }
+                try store(
+                    team.payload(of: member, byteCount: block.byteCount), call.destination.offset + block.start)
             }
-        default:
-            guard call.operation == .allReduce || team.rank == call.root else { return }
-            guard team.meetsByFlags else {
-                return try take(team.answerBytes(byteCount: call.source.byteCount), destination)
-            }
-            let endpoint = endpoint
-            var bytes = endpoint.mutableBytes(at: destination, byteCount: call.source.byteCount)
-            foldInline(into: &bytes)
+            return
         }
+        guard call.operation == .allReduce || team.rank == call.root else { return }
+        guard team.meetsByFlags else {
+            return try store(team.answerBytes(byteCount: call.source.byteCount), call.destination.offset)
+        }
+        let endpoint = endpoint
+        var bytes = endpoint.mutableBytes(at: call.destination.offset, byteCount: call.source.byteCount)
+        foldInline(into: &bytes)
     }
 
-    private func take(_ bytes: RawSpan, _ offset: Int) throws(FabricError) {
+    private func store(_ bytes: RawSpan, _ offset: Int) throws(FabricError) {
         try endpoint.put(bytes, to: endpoint.rank, at: offset)
     }
 
@@ -238,8 +241,8 @@ struct Cooperative {
     private func longest() -> Int {
         let word: Int
         switch call.operation {
-        case .allGather, .allGatherV: word = Posts.sourceByteCountWord
-        case .allToAll, .allToAllV: word = Posts.destinationByteCountWord
+        case .allGather, .allGatherV: word = CallDescriptors.sourceByteCountWord
+        case .allToAll, .allToAllV: word = CallDescriptors.destinationByteCountWord
         case .broadcast: return call.destination.byteCount
         default: return call.source.byteCount
         }
@@ -248,14 +251,13 @@ struct Cooperative {
         return (0..<size).reduce(0) { max($0, Int(min(team.posted(by: $1, word), window))) }
     }
 
-    /// Folds what rode in the posts, in member order.
+    /// Folds what rode in the records, in member order.
     private func foldInline(into result: inout MutableRawSpan) {
         let team = team
         let byteCount = call.source.byteCount
         guard byteCount > 0 else { return }
-        workspace.tile.load(call.type, from: team.payload(of: 0, byteCount: byteCount))
-        for member in 1..<max(size, 1) {
-            workspace.tile.accumulate(call.type, call.reduction, from: team.payload(of: member, byteCount: byteCount))
+        for member in 0..<size {
+            workspace.tile.absorb(call, team.payload(of: member, byteCount: byteCount), isFirst: member == 0)
         }
         workspace.tile.store(call.type, into: &result)
     }

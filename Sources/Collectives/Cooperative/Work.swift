@@ -14,9 +14,9 @@ internal import Tensors
 /// No byte of a destination belongs to two pieces, and where source and destination share memory, a piece reads what it overwrites before
 /// it writes it, and no other piece reads that: so pieces need no order.
 struct Work {
-    let size: Int
-    /// Pieces in all: for kinds that cut by member, a multiple of the team's size.
+    /// Pieces in all, and of one member's bytes: for kinds that do not cut by member, the same.
     let pieceCount: Int
+    let piecesEach: Int
     let pieceByteCount: Int
 
     /// A piece of a copy: within a second-level cache, so that what is written n times is read from memory once.
@@ -40,29 +40,18 @@ struct Work {
     ///
     /// - Parameter longest: the longest source or destination of any member, which only the posts tell where lengths differ.
     init(_ call: CollectiveCall, _ size: Int, longest: Int) {
-        self.size = size
-        switch call.operation {
-        case .broadcast, .allReduce, .reduce, .gather:
-            pieceByteCount = call.operation.isReduction ? Self.foldByteCount : Self.copyByteCount
-            let length = call.operation == .gather ? size * call.source.byteCount : longest
-            pieceCount = Self.count(length, pieceByteCount)
-        case .reduceScatter:
+        pieceByteCount = call.operation.isReduction ? Self.foldByteCount : Self.copyByteCount
+        let (length, isCutByMember) =
+            switch call.operation {
+            case .broadcast, .allReduce, .reduce: (longest, false)
+            case .gather: (size * call.source.byteCount, false)
             // Pieces do not cross blocks.
-            pieceByteCount = Self.foldByteCount
-            pieceCount = size * Self.count(call.destination.byteCount, pieceByteCount)
-        case .scatter:
-            pieceByteCount = Self.copyByteCount
-            pieceCount = size * Self.count(call.destination.byteCount, pieceByteCount)
-        case .allGather, .allGatherV, .allToAll, .allToAllV:
-            pieceByteCount = Self.copyByteCount
-            pieceCount = size * Self.count(longest, pieceByteCount)
-        case .barrier, .sendReceive:
-            pieceByteCount = 1
-            pieceCount = 0
-        }
-    }
-
-    private static func count(_ byteCount: Int, _ piece: Int) -> Int {
-        byteCount <= 0 ? 0 : (byteCount - 1) / piece + 1
+            case .reduceScatter, .scatter: (call.destination.byteCount, true)
+            case .allGather, .allGatherV, .allToAll, .allToAllV: (longest, true)
+            case .barrier, .sendReceive: (0, false)
+            }
+        let count = length <= 0 ? 0 : (length - 1) / pieceByteCount + 1
+        pieceCount = isCutByMember ? size * count : count
+        piecesEach = max(count, 1)
     }
 }

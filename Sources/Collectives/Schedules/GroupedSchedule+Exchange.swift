@@ -1,3 +1,5 @@
+internal import Fabric
+
 // A block from each to each by two levels: inside a group directly, to another group from leader to leader.
 
 extension GroupedSchedule {
@@ -12,25 +14,11 @@ extension GroupedSchedule {
     private func place(_ member: Int, _ start: Int) -> Place { .destination(member * shape.block + start) }
 
     /// A round inside the group.
-    private func exchangeInside<Sink: StepSink>(
-        _ me: Int, _ start: Int, _ byteCount: Int, _ sink: inout Sink
-    ) throws(Sink.Failure) {
-        let mine = groups.members(groups.group(of: me))
-        for step in 1..<max(mine.count, 1) {
-            let member = mine.lowerBound + (me - mine.lowerBound + step) % mine.count
-            try sink.take(.put(member, from: source(member, start), to: place(me, start), byteCount: byteCount))
-        }
-        try sink.take(.copy(from: source(me, start), to: place(me, start), byteCount: byteCount))
-    }
-
-    /// One block of bytes from staging to where it belongs in the group.
-    private func deliver<Sink: StepSink>(
-        _ me: Int, _ member: Int, from: Place, to place: Place, byteCount: Int, _ sink: inout Sink
-    ) throws(Sink.Failure) {
-        if member == me {
-            try sink.take(.copy(from: from, to: place, byteCount: byteCount))
-        } else {
-            try sink.take(.put(member, from: from, to: place, byteCount: byteCount))
+    private func exchangeInside(
+        _ me: Int, _ start: Int, _ byteCount: Int, _ sink: inout some StepSink
+    ) throws(FabricError) {
+        for member in groups.others(me, andItself: true) {
+            try sink.move(me, to: member, from: source(member, start), to: place(me, start), byteCount)
         }
     }
 
@@ -40,7 +28,7 @@ extension GroupedSchedule {
     /// Staging of a leader: what leaves, then what arrives, each a square of places by sender and receiver.
     /// - What leaves is written by the members after the leader's event that the last message is gone.
     /// - What arrives is written after the event by which its leader asks for it: the square is shared by all groups.
-    func leaderExchange<Sink: StepSink>(_ me: Int, _ sink: inout Sink) throws(Sink.Failure) {
+    func leaderExchange(_ me: Int, _ sink: inout some StepSink) throws(FabricError) {
         let home = groups.group(of: me)
         let leader = groups.members(home).lowerBound
         let rounds = shape.rounds(limit: piece)
@@ -52,17 +40,16 @@ extension GroupedSchedule {
                 let isFirst = round == 0 && step == 1
                 let isLast = round + 1 == rounds && step + 1 == groups.count
                 let origin = (home + groups.count - step) % groups.count
-                if me == leader, !isFirst { try sink.take(.signal(origin * groups.width)) }
-                if me != leader, !isFirst { try sink.take(.wait(leader)) }
+                if me == leader, !isFirst { try sink.signal(origin * groups.width) }
+                if me != leader, !isFirst { try sink.wait(leader) }
                 let others = groups.members(group)
                 for member in others {
                     let index = groups.index(of: me) * others.count + groups.index(of: member)
-                    try deliver(
-                        me, leader, from: source(member, start), to: .staging(index * byteCount),
-                        byteCount: byteCount, &sink)
+                    try sink.move(
+                        me, to: leader, from: source(member, start), to: .staging(index * byteCount), byteCount)
                 }
                 if me != leader {
-                    try sink.take(.signal(leader))
+                    try sink.signal(leader)
                 } else {
                     try handOver(home, group, byteCount, isFirst: isFirst, isLast: isLast, &sink)
                     try handOut(origin, home, start, byteCount, &sink)
@@ -72,34 +59,33 @@ extension GroupedSchedule {
     }
 
     /// A leader sends its group's blocks for another.
-    private func handOver<Sink: StepSink>(
-        _ home: Int, _ group: Int, _ byteCount: Int, isFirst: Bool, isLast: Bool, _ sink: inout Sink
-    ) throws(Sink.Failure) {
+    private func handOver(
+        _ home: Int, _ group: Int, _ byteCount: Int, isFirst: Bool, isLast: Bool, _ sink: inout some StepSink
+    ) throws(FabricError) {
         let mine = groups.members(home)
         let other = group * groups.width
-        for member in mine.dropFirst() { try sink.take(.wait(member)) }
-        if !isFirst { try sink.take(.wait(other)) }
-        try sink.take(
-            .put(
-                other, from: .staging(0), to: .staging(groups.width * groups.width * piece),
-                byteCount: mine.count * groups.members(group).count * byteCount))
-        try sink.take(.signal(other))
-        if !isLast { for member in mine.dropFirst() { try sink.take(.signal(member)) } }
+        for member in mine.dropFirst() { try sink.wait(member) }
+        if !isFirst { try sink.wait(other) }
+        try sink.put(
+            other, from: .staging(0), to: .staging(groups.width * groups.width * piece),
+            mine.count * groups.members(group).count * byteCount)
+        try sink.signal(other)
+        if !isLast { for member in mine.dropFirst() { try sink.signal(member) } }
     }
 
     /// A leader hands out what another group's leader has sent.
-    private func handOut<Sink: StepSink>(
-        _ origin: Int, _ home: Int, _ start: Int, _ byteCount: Int, _ sink: inout Sink
-    ) throws(Sink.Failure) {
+    private func handOut(
+        _ origin: Int, _ home: Int, _ start: Int, _ byteCount: Int, _ sink: inout some StepSink
+    ) throws(FabricError) {
         let mine = groups.members(home)
         let arrived = groups.width * groups.width * piece
-        try sink.take(.wait(origin * groups.width))
+        try sink.wait(origin * groups.width)
         for sender in groups.members(origin) {
             for member in mine {
                 let index = groups.index(of: sender) * mine.count + groups.index(of: member)
-                try deliver(
-                    mine.lowerBound, member, from: .staging(arrived + index * byteCount), to: place(sender, start),
-                    byteCount: byteCount, &sink)
+                try sink.move(
+                    mine.lowerBound, to: member, from: .staging(arrived + index * byteCount), to: place(sender, start),
+                    byteCount)
             }
         }
     }

@@ -1,3 +1,5 @@
+internal import Fabric
+
 // Blocks to or from one member: gather and scatter. In the root's own group directly, of the others by one member of each.
 //
 // Staging of a relay: two halves for alternating rounds, each with one place for every member of its group, one behind the other,
@@ -13,8 +15,8 @@ extension GroupedSchedule {
 
     private func half(_ round: Int) -> Int { round % 2 * (shape.staging / 2) }
 
-    /// The root gets everybody's block.
-    func gather<Sink: StepSink>(_ me: Int, _ sink: inout Sink) throws(Sink.Failure) {
+    /// The root gets the block of each.
+    func gather(_ me: Int, _ sink: inout some StepSink) throws(FabricError) {
         let root = shape.root
         let home = groups.group(of: me)
         let isDirect = home == groups.group(of: root)
@@ -25,40 +27,37 @@ extension GroupedSchedule {
             let from = Place.source(start)
             let place = Place.destination(me * shape.block + start)
             let slot = Place.staging(half(round) + groups.index(of: me) * byteCount)
-            if me == root {
-                try sink.take(.copy(from: from, to: place, byteCount: byteCount))
-            } else if isDirect {
-                try sink.take(.put(root, from: from, to: place, byteCount: byteCount))
+            if isDirect {
+                try sink.move(me, to: root, from: from, to: place, byteCount)
             } else if me == relay {
-                try sink.take(.copy(from: from, to: slot, byteCount: byteCount))
+                try sink.copy(from: from, to: slot, byteCount)
                 try handUp(home, round, rounds, &sink)
             } else {
-                if round >= 2 { try sink.take(.wait(relay)) }
-                try sink.take(.put(relay, from: from, to: slot, byteCount: byteCount))
-                try sink.take(.signal(relay))
+                if round >= 2 { try sink.wait(relay) }
+                try sink.put(relay, from: from, to: slot, byteCount)
+                try sink.signal(relay)
             }
         }
     }
 
     /// A relay sends what its group has put there to the root.
-    private func handUp<Sink: StepSink>(
-        _ home: Int, _ round: Int, _ rounds: Int, _ sink: inout Sink
-    ) throws(Sink.Failure) {
+    private func handUp(
+        _ home: Int, _ round: Int, _ rounds: Int, _ sink: inout some StepSink
+    ) throws(FabricError) {
         let (start, byteCount) = shape.piece(shape.block, round, limit: rootedPiece)
         let relay = relay(shape.root, home)
-        for member in groups.members(home) where member != relay { try sink.take(.wait(member)) }
+        for member in groups.members(home) where member != relay { try sink.wait(member) }
         for member in groups.members(home) {
-            try sink.take(
-                .put(
-                    shape.root, from: .staging(half(round) + groups.index(of: member) * byteCount),
-                    to: .destination(member * shape.block + start), byteCount: byteCount))
+            try sink.put(
+                shape.root, from: .staging(half(round) + groups.index(of: member) * byteCount),
+                to: .destination(member * shape.block + start), byteCount)
         }
         guard round + 2 < rounds else { return }
-        for member in groups.members(home) where member != relay { try sink.take(.signal(member)) }
+        for member in groups.members(home) where member != relay { try sink.signal(member) }
     }
 
-    /// Everybody gets its block of the root's source.
-    func scatter<Sink: StepSink>(_ me: Int, _ sink: inout Sink) throws(Sink.Failure) {
+    /// Every member gets its block of the root's source.
+    func scatter(_ me: Int, _ sink: inout some StepSink) throws(FabricError) {
         let home = groups.group(of: me)
         let isRelay = home != groups.group(of: shape.root) && relay(shape.root, home) == me
         guard me == shape.root || isRelay else { return }
@@ -69,44 +68,34 @@ extension GroupedSchedule {
     }
 
     /// The root sends a round: to each relay what its group gets, to its own group each its piece.
-    private func deal<Sink: StepSink>(_ home: Int, _ round: Int, _ sink: inout Sink) throws(Sink.Failure) {
+    private func deal(_ home: Int, _ round: Int, _ sink: inout some StepSink) throws(FabricError) {
         let (start, byteCount) = shape.piece(shape.block, round, limit: rootedPiece)
-        for step in 1..<max(groups.count, 1) {
-            let group = (home + step) % groups.count
+        for group in groups.ahead(home) {
             let relay = relay(shape.root, group)
-            if round >= 2 { try sink.take(.wait(relay)) }
+            if round >= 2 { try sink.wait(relay) }
             for member in groups.members(group) {
-                try sink.take(
-                    .put(
-                        relay, from: .source(member * shape.block + start),
-                        to: .staging(half(round) + groups.index(of: member) * byteCount), byteCount: byteCount))
+                try sink.put(
+                    relay, from: .source(member * shape.block + start),
+                    to: .staging(half(round) + groups.index(of: member) * byteCount), byteCount)
             }
-            try sink.take(.signal(relay))
+            try sink.signal(relay)
         }
         for member in groups.members(home) {
             let from = Place.source(member * shape.block + start)
-            if member == shape.root {
-                try sink.take(.copy(from: from, to: .destination(start), byteCount: byteCount))
-            } else {
-                try sink.take(.put(member, from: from, to: .destination(start), byteCount: byteCount))
-            }
+            try sink.move(shape.root, to: member, from: from, to: .destination(start), byteCount)
         }
     }
 
     /// A relay hands on what has come for its group.
-    private func handDown<Sink: StepSink>(
-        _ me: Int, _ round: Int, _ rounds: Int, _ sink: inout Sink
-    ) throws(Sink.Failure) {
+    private func handDown(
+        _ me: Int, _ round: Int, _ rounds: Int, _ sink: inout some StepSink
+    ) throws(FabricError) {
         let (start, byteCount) = shape.piece(shape.block, round, limit: rootedPiece)
-        try sink.take(.wait(shape.root))
+        try sink.wait(shape.root)
         for member in groups.members(groups.group(of: me)) {
             let from = Place.staging(half(round) + groups.index(of: member) * byteCount)
-            if member == me {
-                try sink.take(.copy(from: from, to: .destination(start), byteCount: byteCount))
-            } else {
-                try sink.take(.put(member, from: from, to: .destination(start), byteCount: byteCount))
-            }
+            try sink.move(me, to: member, from: from, to: .destination(start), byteCount)
         }
-        if round + 2 < rounds { try sink.take(.signal(shape.root)) }
+        if round + 2 < rounds { try sink.signal(shape.root) }
     }
 }

@@ -1,3 +1,6 @@
+internal import Kernels
+internal import Tensors
+
 /// The numbers a schedule is a function of: equal at all members.
 package struct ScheduleShape: Sendable {
     /// The operation.
@@ -26,8 +29,9 @@ package struct ScheduleShape: Sendable {
         self.staging = staging
     }
 
-    /// Where the block of a member starts among all blocks in member order, and how long it is.
+    /// Where the block of a member goes in each destination, and how long it is.
     func block(of member: Int) -> (start: Int, byteCount: Int) {
+        if operation == .broadcast { return (0, member == root ? block : 0) }
         guard operation == .allGatherV else { return (member * block, block) }
         return (offsets[member], offsets[member + 1] - offsets[member])
     }
@@ -53,63 +57,36 @@ package struct ScheduleShape: Sendable {
         dividend / divisor + (dividend % divisor == 0 ? 0 : 1)
     }
 
-    /// Bytes of a member's source, at which the operation looks.
+    /// Bytes of a member's source, at which the operation looks; lengths that only two members know are theirs.
     package func sourceByteCount(_ member: Int) -> Int {
-        switch operation {
-        case .barrier, .sendReceive, .allToAllV: 0
-        case .broadcast: member == root ? block : 0
-        case .allGather, .allReduce, .reduce, .gather: block
-        case .allGatherV: block(of: member).byteCount
-        case .reduceScatter, .allToAll: size * block
-        case .scatter: member == root ? size * block : 0
+        if operation == .allToAllV || operation.onlyRootGives && member != root { return 0 }
+        return switch operation.source {
+        case .none: 0
+        case .one: block(of: member).byteCount
+        case .oneOfEach: size * block
         }
     }
 
     /// Bytes of a member's destination.
     package func destinationByteCount(_ member: Int) -> Int {
-        switch operation {
-        case .barrier, .sendReceive, .allToAllV: 0
-        case .broadcast, .allReduce, .reduceScatter, .scatter: block
-        case .allGather, .allToAll: size * block
-        case .allGatherV: offsets[size]
-        case .reduce: member == root ? block : 0
-        case .gather: member == root ? size * block : 0
+        if operation == .allToAllV || operation.onlyRootTakes && member != root { return 0 }
+        return switch operation.destination {
+        case .none: 0
+        case .one: block
+        case .oneOfEach: operation == .allGatherV ? offsets[size] : size * block
         }
     }
 }
 
-/// Elements to be folded, cut into units that are handed on as accumulators.
-struct FoldUnits {
-    /// Blocks that belong to different members; 1 where all elements have one owner.
-    let blocks: Int
-    let block: Int
-    /// Source bytes of a unit but the last of a block.
-    let unitByteCount: Int
-    let unitsPerBlock: Int
-    let element: Int
-    let accumulator: Int
-    /// Bytes of staging for the accumulators of one unit.
-    let areaByteCount: Int
-
-    /// Units whose accumulators fit `areas` times into the staging.
-    init(_ shape: ScheduleShape, areas: Int) {
-        blocks = shape.operation == .reduceScatter ? shape.size : 1
-        block = shape.block
-        element = shape.element
-        accumulator = shape.accumulator
-        areaByteCount = shape.staging / areas / 64 * 64
-        precondition(areaByteCount >= 64, "a workspace has 512 bytes for each member")
-        unitByteCount = min(areaByteCount, shape.pieceLimit) / accumulator * element
-        unitsPerBlock = ScheduleShape.quotient(block, unitByteCount)
+extension ScheduleShape {
+    /// The shape of a call.
+    init(_ call: CollectiveCall, size: Int, staging: Int) {
+        self.init(
+            operation: call.operation, size: size, root: call.root, block: call.blockByteCount(size), staging: staging)
+        if call.operation == .allGatherV { offsets = call.receiveOffsets }
+        if call.operation.isReduction {
+            element = call.type.byteCount
+            accumulator = ReductionTile.accumulatorByteCount(call.type)
+        }
     }
-
-    var count: Int { blocks * unitsPerBlock }
-
-    /// The block a unit belongs to, where it starts in that block, and how long it is.
-    func unit(_ index: Int) -> (block: Int, start: Int, byteCount: Int) {
-        let start = index % unitsPerBlock * unitByteCount
-        return (index / unitsPerBlock, start, min(unitByteCount, block - start))
-    }
-
-    func accumulatorByteCount(_ byteCount: Int) -> Int { byteCount / element * accumulator }
 }

@@ -36,10 +36,10 @@ extension CostModel {
                 operation, byteCount: byteCount, members: members, cores: cores, choice(operation, byteCount: asked))
         }
         if operation == .barrier { return [rule(.max, 0)] }
-        if operation == .allToAllV || operation == .sendReceive { return [rule(.max, nil)] }
+        if operation.sharesNoLength { return [rule(.max, nil)] }
         // What algorithms themselves change with, and powers of two.
         let limits = [
-            64, 64 * members, Pairwise.oneShotByteCount, Work.soloByteCount / members, Work.soloByteCount,
+            64, 64 * members, PairwiseReduction.oneShotByteCount, Work.soloByteCount / members, Work.soloByteCount,
             Work.sharedByteCount(operation, members: members) / members,
             Work.sharedByteCount(operation, members: members),
         ]

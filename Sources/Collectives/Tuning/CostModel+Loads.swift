@@ -4,16 +4,13 @@ internal import Fabric
 
 extension CostModel {
     /// Meets to post and to end, and moves bytes as the form says; reductions go through slots where they are pushed.
-    func pairwise(_ form: CollectiveForm, _ operation: CollectiveOperation, _ size: Double) -> Load {
+    func pairwise(_ form: TransferDirection, _ operation: CollectiveOperation, _ size: Double) -> Load {
         let block = size / n
         let pushed = form.fraction
-        var load = Load()
-        load.posts = 1
-        load.legs = 1
-        load.meetings = 1
+        var load = Load(posts: 1, legs: 1, meetings: 1)
         switch operation {
         case .barrier:
-            guard form.pushes else { return meetingOnly }
+            guard form.pushes else { return Load(meetings: 1) }
             // Each waits for all, so where cores are shared it is a meeting as well.
             load = events(rounds: 1, partners: n - 1, announces: false)
             if sharesCores { load.rounds = 0 }
@@ -38,7 +35,7 @@ extension CostModel {
         case .reduce: reduce(form, size, most: n * size, &load)
         case .reduceScatter: reduce(form, size, most: size, &load)
         case .allReduce:
-            if size <= Double(Pairwise.oneShotByteCount) {
+            if size <= Double(PairwiseReduction.oneShotByteCount) {
                 load.copied = Load.Bytes(n * size, n * n * size)
                 load.folded = load.copied
             } else {
@@ -52,7 +49,7 @@ extension CostModel {
     }
 
     /// Sources folded where they lie, or pushed into slots first, which is one meeting more.
-    private func reduce(_ form: CollectiveForm, _ size: Double, most: Double, _ load: inout Load) {
+    private func reduce(_ form: TransferDirection, _ size: Double, most: Double, _ load: inout Load) {
         load.folded = Load.Bytes(most, n * size)
         guard form.pushes else { return }
         load.meetings += 1
@@ -64,17 +61,11 @@ extension CostModel {
 
     /// In the posts, by the last to arrive, in pieces, or each its own part: as ``Cooperative`` divides it.
     func cooperative(_ operation: CollectiveOperation, _ size: Double) -> Load {
-        if operation == .barrier { return meetingOnly }
-        var load = Load()
-        load.posts = 1
+        if operation == .barrier { return Load(meetings: 1) }
+        var load = Load(posts: 1)
         let block = size / n
         let all = operation == .gather || operation == .scatter ? size : n * size
-        let isInline =
-            switch operation {
-            case .broadcast, .allReduce, .reduce: size <= 64
-            case .allGather, .gather: block <= 64
-            default: false
-            }
+        let isInline = operation.fitsRecords && (operation.destination == .one ? size : block) <= 64
         // How many share the work evenly; each its own part, if it is not opened.
         let isOpened = !meetsByFlags && all <= Double(Work.sharedByteCount(operation, members: members))
         let isAlone = isInline || isOpened && all <= Double(Work.soloByteCount)
@@ -146,8 +137,7 @@ extension CostModel {
     /// By leaders, or by another member for each partner; a team that is one group deals directly, and pushes.
     func grouped(_ group: Int, _ isSpread: Bool, _ operation: CollectiveOperation, _ size: Double) -> Load {
         let groups = Grouping(size: members, group: group)
-        let width = Double(groups.width)
-        let count = Double(groups.count)
+        let (width, count) = (Double(groups.width), Double(groups.count))
         let isOne = groups.count == 1
         let block = size / n
         var load = events(
@@ -190,12 +180,6 @@ extension CostModel {
         // Where cores are shared, to see that the others are done is a turn of its own, however few hops there are.
         if sharesCores { load.rounds = max(load.rounds, announces ? 3 : 2) }
         load.partners = announces ? partners : partners / 2
-        return load
-    }
-
-    private var meetingOnly: Load {
-        var load = Load()
-        load.meetings = 1
         return load
     }
 }

@@ -1,6 +1,6 @@
 /// What a call on a team whose windows are all mapped costs by each algorithm, on a machine of some rates: how `automatic` chooses.
 ///
-/// The time is that of the member who has most to do: what the algorithm waits for, and the bytes it moves.
+/// The time is that of the member that has most to do: what the algorithm waits for, and the bytes it moves.
 /// ```
 /// time = posts (M + A) + n legs l + meetings M + rounds H + 2 partners e   what is waited for
 ///      + max(most / r, total / (p r)) for copies, fills, folds each      what is moved
@@ -51,12 +51,10 @@ public struct CostModel: Sendable, Equatable {
     /// What the busiest end of blocks of differing lengths has to do, in that of equal ones; unknown, so a guess.
     static let skew = 1.5
 
-    /// What `automatic` chooses from; of equals, the first. What splits a block has half of it at either end.
-    public static let candidates: [CollectiveAlgorithm] = [
-        .cooperative, .pull, .push, .concurrent(fraction: 0.5),
-        .trampoline(group: CollectiveAlgorithm.serverDieCount), .twoLevel(group: CollectiveAlgorithm.serverDieCount),
-        .ring,
-    ]
+    /// What `automatic` chooses from: every algorithm of the catalog; of equals, the first.
+    public static let candidates: [CollectiveAlgorithm] = CollectiveCatalog.algorithms.compactMap { algorithm in
+        algorithm.implementation.map { ($0.preference, $0.parameter.map { algorithm.with($0.priced) } ?? algorithm) }
+    }.sorted { $0.0 < $1.0 }.map(\.1)
 
     /// The algorithm with the least time, where the one before it in the list is not nearly as fast.
     ///
@@ -74,16 +72,9 @@ public struct CostModel: Sendable, Equatable {
     public func nanoseconds(
         _ algorithm: CollectiveAlgorithm, _ operation: CollectiveOperation, byteCount: Int?
     ) -> Double? {
-        guard algorithm.carries(operation) else { return nil }
+        guard let code = algorithm.implementation, code.carries(operation) else { return nil }
         let byteCount = Double(byteCount ?? Self.unknownByteCount)
-        switch algorithm {
-        case .automatic, .tuned: return nil
-        case .cooperative: return time(cooperative(operation, byteCount), operation, byteCount)
-        case .pairwise(let form): return time(pairwise(form, operation, byteCount), operation, byteCount)
-        case .ring: return time(ring(operation, byteCount), operation, byteCount)
-        case .twoLevel(let group): return time(grouped(group, false, operation, byteCount), operation, byteCount)
-        case .trampoline(let group): return time(grouped(group, true, operation, byteCount), operation, byteCount)
-        }
+        return time(code.load(self, operation, byteCount, parameter: algorithm.parameter), operation, byteCount)
     }
 
     var n: Double { Double(members) }

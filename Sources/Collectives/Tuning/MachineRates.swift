@@ -1,3 +1,5 @@
+internal import Fabric
+
 /// What a machine does how fast: the numbers from which ``CostModel`` chooses algorithms.
 ///
 /// `softpod` measures them once a machine and keeps them in the user's cache; it hands them to the ranks in the environment
@@ -26,42 +28,29 @@ public struct MachineRates: Sendable, Equatable {
         /// The name in files.
         public var name: String { "\(self)" }
 
+        /// The unit; what a machine can have, as anything else was not measured but disturbed, or is no measurement; and the number of
+        /// machine C in `docs/RESULTS.md`, which stands in for what cannot be measured.
+        private var facts: (unit: String, range: ClosedRange<Int>, reference: Int) {
+            let rate = 100...4_000_000
+            return switch self {
+            case .cores: ("", 1...65_536, 2)
+            case .cache: ("bytes", 1 << 14...1 << 30, 2 << 20)
+            case .hop: ("ns", 5...5_000, 140)
+            case .turn: ("ns", 50...50_000, 1_000)
+            case .copyNear: ("MB/s", rate, 38_000)
+            case .copyFar: ("MB/s", rate, 14_000)
+            case .fillNear: ("MB/s", rate, 50_000)
+            case .fillFar: ("MB/s", rate, 26_000)
+            case .foldNear: ("MB/s", rate, 78_000)
+            case .foldFar: ("MB/s", rate, 28_000)
+            }
+        }
+
         /// The unit.
-        public var unit: String {
-            switch self {
-            case .cores: ""
-            case .cache: "bytes"
-            case .hop, .turn: "ns"
-            default: "MB/s"
-            }
-        }
-
-        /// What a machine can have; anything else was not measured but disturbed, or is no measurement.
-        public var range: ClosedRange<Int> {
-            switch self {
-            case .cores: 1...65_536
-            case .cache: 1 << 14...1 << 30
-            case .hop: 5...5_000
-            case .turn: 50...50_000
-            default: 100...4_000_000
-            }
-        }
-
-        /// The number of machine C in `docs/RESULTS.md`, which stands in for what cannot be measured.
-        var reference: Int {
-            switch self {
-            case .cores: 2
-            case .cache: 2 << 20
-            case .hop: 140
-            case .turn: 1_000
-            case .copyNear: 38_000
-            case .copyFar: 14_000
-            case .fillNear: 50_000
-            case .fillFar: 26_000
-            case .foldNear: 78_000
-            case .foldFar: 28_000
-            }
-        }
+        public var unit: String { facts.unit }
+        /// What a machine can have.
+        public var range: ClosedRange<Int> { facts.range }
+        var reference: Int { facts.reference }
     }
 
     private var values: [Int]
@@ -110,38 +99,23 @@ extension MachineRates {
     ///
     /// - Throws: ``TuningError`` with the line and the rule it breaks.
     public init(text: String) throws(TuningError) {
-        guard text.utf8.count <= Self.textLimit else {
-            throw TuningError(line: 1, rule: "rates have at most \(Self.textLimit) bytes")
-        }
         var found: [Kind: Int] = [:]
-        var isHeaded = false
-        var number = 0
-        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-            number += 1
-            let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" }
-            guard !words.isEmpty else { continue }
-            guard isHeaded else {
-                guard words.joined(separator: " ") == Self.heading else {
-                    throw TuningError(line: number, rule: "rates start with \"\(Self.heading)\"")
-                }
-                isHeaded = true
-                continue
-            }
+        let file = RuleFile(what: "rates", verb: "start", heading: Self.heading, limit: Self.textLimit)
+        let last = try file.read(text) { words throws(RuleFile.Fault) in
             guard words.count == 2, let kind = Kind.allCases.first(where: { $0.name == words[0] }) else {
-                throw TuningError(line: number, rule: "a rate is a name of the list and a number")
+                throw RuleFile.Fault(rule: "a rate is a name of the list and a number")
             }
-            guard found[kind] == nil else { throw TuningError(line: number, rule: "\(kind.name) is there twice") }
+            guard found[kind] == nil else { throw RuleFile.Fault(rule: "\(kind.name) is there twice") }
             guard words[1].allSatisfy({ $0.isASCII && $0.isWholeNumber }), let value = Int(words[1]),
                 kind.range.contains(value)
             else {
-                throw TuningError(
-                    line: number,
+                throw RuleFile.Fault(
                     rule: "\(kind.name) is a number from \(kind.range.lowerBound) to \(kind.range.upperBound)")
             }
             found[kind] = value
         }
         if let missing = Kind.allCases.first(where: { found[$0] == nil }) {
-            throw TuningError(line: number, rule: isHeaded ? "no \(missing.name)" : "no rates")
+            throw TuningError(line: last, rule: "no \(missing.name)")
         }
         self.init(cores: 1)
         for (kind, value) in found { self[kind] = value }
@@ -155,4 +129,15 @@ extension MachineRates {
         }
         return ([Self.heading] + lines).joined(separator: "\n") + "\n"
     }
+}
+
+extension MachineRates {
+    /// What this process was handed in the environment; nil if nothing, or nothing that can be read.
+    public static let handed: MachineRates? = {
+        guard let text = Endpoint.variable(variable) else { return nil }
+        return try? MachineRates(text: text)  // the command has refused bad text; else rank 0's rates hold
+    }()
+
+    /// What was handed, or else the reference machine's with this process's cores.
+    public static var current: MachineRates { handed ?? MachineRates(cores: Endpoint.usableCores) }
 }

@@ -15,6 +15,44 @@ public struct TuningError: Error, Equatable, CustomStringConvertible {
     public var description: String { "line \(line): \(rule)" }
 }
 
+/// A text of lines that starts with a heading; `#` starts a comment.
+struct RuleFile {
+    /// A rule that a line breaks.
+    struct Fault: Error { var rule: String }
+
+    /// What the text is, for messages, and the verb that goes with it.
+    let what: String
+    let verb: String
+    let heading: String
+    let limit: Int
+
+    /// Hands on the words of each line after the heading.
+    ///
+    /// - Returns: the number of the last line.
+    @discardableResult
+    func read(_ text: String, _ line: ([Substring]) throws(Fault) -> Void) throws(TuningError) -> Int {
+        guard text.utf8.count <= limit else {
+            throw TuningError(line: 1, rule: "\(what) \(verb == "starts" ? "has" : "have") at most \(limit) bytes")
+        }
+        var isHeaded = false
+        var number = 0
+        for row in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
+            number += 1
+            let words = row.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" }
+            guard !words.isEmpty else { continue }
+            if isHeaded {
+                do throws(Fault) { try line(words) } catch { throw TuningError(line: number, rule: error.rule) }
+            } else if words.joined(separator: " ") == heading {
+                isHeaded = true
+            } else {
+                throw TuningError(line: number, rule: "\(what) \(verb) with \"\(heading)\"")
+            }
+        }
+        guard isHeaded else { throw TuningError(line: 1, rule: "\(what) \(verb) with \"\(heading)\"") }
+        return number
+    }
+}
+
 // ## The file
 // ```
 // softpod-tuning 1
@@ -36,33 +74,14 @@ extension TuningTable {
 
     /// Reads a table, and refuses whatever is not one.
     public init(text: String) throws(TuningError) {
-        guard text.utf8.count <= Self.textLimit else {
-            throw TuningError(line: 1, rule: "a tuning table has at most \(Self.textLimit) bytes")
-        }
         var rules: [Rule] = []
-        var isHeaded = false
-        var number = 0
-        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-            number += 1
-            let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" }
-            guard !words.isEmpty else { continue }
-            guard isHeaded else {
-                guard words.joined(separator: " ") == Self.heading else {
-                    throw TuningError(line: number, rule: "a tuning table starts with \"\(Self.heading)\"")
-                }
-                isHeaded = true
-                continue
-            }
-            do throws(Fault) {
-                rules += try Self.rules(words)
-            } catch {
-                throw TuningError(line: number, rule: error.rule)
-            }
+        let file = RuleFile(what: "a tuning table", verb: "starts", heading: Self.heading, limit: Self.textLimit)
+        try file.read(text) { words throws(RuleFile.Fault) in
+            rules += try Self.rules(words)
             guard rules.count <= Self.ruleLimit else {
-                throw TuningError(line: number, rule: "a tuning table has at most \(Self.ruleLimit) rules")
+                throw RuleFile.Fault(rule: "a tuning table has at most \(Self.ruleLimit) rules")
             }
         }
-        guard isHeaded else { throw TuningError(line: 1, rule: "a tuning table starts with \"\(Self.heading)\"") }
         self.init(rules)
     }
 
@@ -85,7 +104,7 @@ extension TuningTable {
         return ([Self.heading] + padded).joined(separator: "\n") + "\n"
     }
 
-    private struct Fault: Error { var rule: String }
+    private typealias Fault = RuleFile.Fault
 
     private static func rules(_ words: [Substring]) throws(Fault) -> [Rule] {
         guard words.count == 5 else {
@@ -145,31 +164,5 @@ extension TuningTable {
 
     private static func list(_ words: [some CustomStringConvertible]) -> String {
         words.map(\.description).joined(separator: ", ")
-    }
-}
-
-extension CollectiveAlgorithm {
-    /// The name that ``init(text:)`` reads, with the fraction where there is one: `concurrent:0.4`.
-    public var text: String {
-        if case .pairwise(.concurrent(let fraction)) = self { return "\(name):\(fraction)" }
-        return name
-    }
-
-    /// An algorithm of the catalog by its name, or `tuned`; `concurrent` alone has ``CollectiveForm/balancedFraction``.
-    public init?(text: String) {
-        if text == CollectiveAlgorithm.tuned.name {
-            self = .tuned
-            return
-        }
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let name = parts.first, let match = CollectiveCatalog.algorithms.first(where: { $0.name == name }) else {
-            return nil
-        }
-        self = match
-        guard parts.count == 2 else { return }
-        guard case .pairwise(.concurrent) = match, let fraction = Double(parts[1]), fraction >= 0, fraction <= 1 else {
-            return nil
-        }
-        self = .concurrent(fraction: fraction)
     }
 }

@@ -47,26 +47,18 @@ public struct TuningTable: Sendable, Equatable {
     }
 
     /// The rules: by operation, and for each in the order in which they are tried.
-    public let rules: [Rule]
-    /// Where the rules of each operation start, by raw value, and one past the last.
-    private let starts: [Int]
+    public var rules: [Rule] { lists.flatMap { $0 } }
+    /// By raw value of the operation.
+    private let lists: [[Rule]]
 
     /// A table of rules in any order of operations; the order within an operation is kept.
     ///
     /// The algorithm of each rule can carry out its operation: a programmer error otherwise (files are checked when
     /// read).
     public init(_ rules: [Rule]) {
-        var sorted: [Rule] = []
-        var starts = [0]
-        let last = Int(CollectiveOperation.allCases.map(\.rawValue).max() ?? 0)
-        for raw in 0...last {
-            let own = rules.filter { Int($0.operation.rawValue) == raw }
-            precondition(own.allSatisfy { $0.misfit == nil }, "a rule's algorithm carries out its operation")
-            sorted += own
-            starts.append(sorted.count)
-        }
-        self.rules = sorted
-        self.starts = starts
+        precondition(rules.allSatisfy { $0.misfit == nil }, "a rule's algorithm carries out its operation")
+        let last = CollectiveOperation.allCases.map(\.rawValue).max() ?? 0
+        lists = (0...last).map { raw in rules.filter { $0.operation.rawValue == raw } }
     }
 
     /// The algorithm for a call.
@@ -80,12 +72,9 @@ public struct TuningTable: Sendable, Equatable {
         for operation: CollectiveOperation, byteCount: Int?, members: Int, sharesCores: Bool
     ) -> CollectiveAlgorithm? {
         let byteCount = byteCount ?? Int.max
-        let raw = Int(operation.rawValue)
-        for index in starts[raw]..<starts[raw + 1] {
-            let rule = rules[index]
-            if byteCount <= rule.byteCount, members <= rule.members, rule.cores.fits(sharesCores: sharesCores) {
-                return rule.algorithm
-            }
+        for rule in lists[Int(operation.rawValue)]
+        where byteCount <= rule.byteCount && members <= rule.members && rule.cores.fits(sharesCores: sharesCores) {
+            return rule.algorithm
         }
         return nil
     }
@@ -109,7 +98,7 @@ extension TuningTable.Rule {
     var misfit: String? {
         if algorithm == .automatic { return "automatic is what the table is asked by; name an algorithm" }
         if !algorithm.carries(operation) { return "\(algorithm.name) cannot carry out \(operation)" }
-        if byteCount != .max, operation == .allToAllV || operation == .sendReceive {
+        if byteCount != .max, operation.sharesNoLength {
             return "members of \(operation) do not share a size, so bytes must be any"
         }
         if byteCount < 0 || members < 1 { return "limits are not negative, and a team has members" }

@@ -105,7 +105,7 @@ public struct ModelPlacement: Sendable, Equatable {
         _ configuration: ModelConfiguration, _ precision: Precision
     ) throws(ExpertError) -> Int {
         var count =
-            Endpoint.reservedByteCount(dies: dieCount) + (64 + 2 * CollectiveForm.granularity) * dieCount + (1 << 16)
+            Endpoint.reservedByteCount(dies: dieCount) + (64 + 2 * TransferDirection.granularity) * dieCount + (1 << 16)
         count += try expertLayout(configuration, precision).byteCount
         if attention == .kvShards {
             count += decodeByteCount(configuration)

@@ -59,7 +59,7 @@ public struct SharedRowsExperts: RoutedExperts {
         endpoint.phase = "layer \(layer) all-gather"
         do {
             let block = share * width * 4
-            try collective.allGather(source.slice(0, block), into: gathered.slice(0, block * team.size))
+            try collective.run(.allGather(source.slice(0, block), into: gathered.slice(0, block * team.size)))
         } catch {
             throw ModelError(.exchange, layer: layer, cause: error)
         }

@@ -229,8 +229,7 @@ final class CollectiveBench {
         _ run: AlgorithmRun, _ trial: CollectiveTrial, _ cost: OperationCost, _ measured: MeasuredLimits
     ) -> CollectiveFigure {
         let sample = Sample(run.values)
-        var fraction: Double?
-        if case .pairwise(.concurrent(let value)) = run.algorithm { fraction = value }
+        let fraction = run.algorithm.name == "concurrent" ? run.algorithm.parameter : nil
         return CollectiveFigure(
             operation: "\(trial.operation)", algorithm: run.algorithm.name, fraction: fraction, members: trial.size,
             teams: teamCount, byteCount: cost.byteCount, movedByteCount: cost.movedByteCount, count: trial.count,

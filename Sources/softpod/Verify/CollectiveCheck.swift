@@ -41,6 +41,7 @@ struct CollectiveCheck: Check {
                 try bench.world.barrier()
                 try trial.run(
                     on: bench.collective, source: source, destination: destination, algorithm: entry.algorithm)
+                compareName(bench, &finding)
                 let got = try bench.world.endpoint.get(
                     UInt8.self, count: destination.byteCount, from: bench.world[me], at: destination.offset)
                 // A member that gets nothing has nothing to compare.
@@ -62,12 +63,22 @@ struct CollectiveCheck: Check {
             for round in 1...10 {
                 try world.endpoint.signal(.set, UInt64(round), at: world.endpoint.rank, word.offset)
                 try bench.collective.barrier(algorithm: entry.algorithm)
+                compareName(bench, &finding)
                 for peer in 0..<world.size {
                     let seen = try world.endpoint.fetch(at: world[peer], word.offset)
                     finding.compare(seen >= UInt64(round), "rank \(world.rank): left \(round) before \(peer) came")
                 }
             }
             return finding
+        }
+    }
+
+    /// The code that ran has left its name. Where not all windows are mapped, a pull stands for the cooperative form.
+    private func compareName(_ bench: CheckBench, _ finding: inout Finding) {
+        let named = entry.algorithm == .cooperative && !bench.world.isNear ? CollectiveAlgorithm.pull : entry.algorithm
+        let executed = "\(bench.collective.workspace.executedAlgorithm)"
+        if executed != named.name {
+            finding.compare(false, "rank \(bench.world.rank): the code of \(executed) ran, not \(named.name)")
         }
     }
 

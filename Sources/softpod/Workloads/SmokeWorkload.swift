@@ -105,7 +105,7 @@ struct SmokeWorkload: Workload {
         }
         try world.barrier()
         let begin = Monotonic.now()
-        try collective.allToAll(source, into: destination)
+        try collective.run(.allToAll(source, into: destination))
         let end = Monotonic.now()
         let got = endpoint.values(UInt8.self, at: destination.offset, count: world.size * size)
         var wrong = 0

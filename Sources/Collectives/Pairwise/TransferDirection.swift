@@ -1,9 +1,9 @@
-/// Who moves the bytes of a block: its producer, its consumer, or both at once.
+/// Which end moves the bytes of a block: its producer, its consumer, or both at once.
 ///
 /// After SMTurbo's concurrent push and pull, as reconstructed in the reference on the machine: a load/store engine has a queue
-/// for reads and one for writes, push keeps the far end of one busy, pull the far end of the other. All forms give the
+/// for reads and one for writes, push keeps the far end of one busy, pull the far end of the other. All give the
 /// same bits.
-public enum CollectiveForm: Sendable, Equatable, CustomStringConvertible {
+public enum TransferDirection: Sendable, Equatable {
     /// The producer writes the whole block into the consumer's window.
     case push
     /// The consumer reads the whole block out of the producer's window.
@@ -32,19 +32,13 @@ public enum CollectiveForm: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// The form without its fraction: the second half of an algorithm's dotted name.
-    public var name: String {
+    /// The second half of an algorithm's dotted name.
+    var name: StaticString {
         switch self {
         case .push: "push"
         case .pull: "pull"
         case .concurrent: "concurrent"
         }
-    }
-
-    /// The form, with the fraction where there is one.
-    public var description: String {
-        if case .concurrent(let fraction) = self { return "concurrent(\(fraction))" }
-        return name
     }
 
     /// The fraction pushed: 1, 0, or as given.
@@ -76,18 +70,10 @@ public enum CollectiveForm: Sendable, Equatable, CustomStringConvertible {
 
     /// Whether a block of some size could be pushed, even in part.
     var pushes: Bool { self != .pull }
+}
 
-    /// Bits that tell forms apart, for the digest members compare.
-    var digest: Int {
-        switch self {
-        case .push: 1
-        case .pull: 2
-        case .concurrent(let fraction): Int(truncatingIfNeeded: fraction.bitPattern)
-        }
-    }
-
-    /// A fraction is a number from 0 to 1.
-    func check() {
-        precondition(fraction >= 0 && fraction <= 1, "the fraction pushed is a number from 0 to 1")
-    }
+extension AlgorithmParameter {
+    /// A fraction of each block. What splits a block where loads cost what stores do has half of it at either end.
+    static let fraction = AlgorithmParameter(
+        standard: TransferDirection.balancedFraction, priced: 0.5, range: 0...1, isWhole: false)
 }

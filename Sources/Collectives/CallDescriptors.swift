@@ -1,15 +1,15 @@
 internal import Fabric
 
-/// What the members of a near team tell each other when they meet for a call: what they call and where their bytes lie.
+/// What the members of a team whose windows are all mapped tell each other when they meet for a call: what they call and where their bytes lie.
 ///
 /// Words of a record: digest, offset of the source, of the destination, bytes of either, and a check over them. Each reader looks at the check:
 /// what the last arriver compared may have been overwritten since. Where lengths differ from pair to pair, each member
 /// also writes a table into its own window.
-struct Posts {
+struct CallDescriptors {
     let team: Team
     let workspace: CollectiveWorkspace
     let call: CollectiveCall
-    private let digest: UInt64
+    let digest: UInt64
 
     static let digestWord = 0
     static let sourceWord = 1
@@ -18,14 +18,15 @@ struct Posts {
     static let destinationByteCountWord = 4
     static let checkWord = 5
 
-    init(_ collective: Collective, _ call: CollectiveCall, algorithm: Int) {
-        team = collective.team
-        workspace = collective.workspace
+    @inline(__always)
+    init(_ team: Team, _ workspace: CollectiveWorkspace, _ call: CollectiveCall) {
+        self.team = team
+        self.workspace = workspace
         self.call = call
-        digest = call.digest(collective.team.size, algorithm)
+        digest = call.digest(team.size)
     }
 
-    /// What this member says.
+    /// This member's record.
     func words() -> [7 of UInt64] {
         let place = (UInt64(call.source.offset), UInt64(call.destination.offset))
         let length = (UInt64(call.source.byteCount), UInt64(call.destination.byteCount))
@@ -35,23 +36,7 @@ struct Posts {
         ]
     }
 
-    /// Everybody says it to everybody, and it fits together.
-    func exchange() throws(FabricError) {
-        let deadline = workspace.deadline()
-        if call.operation == .allToAllV { try workspace.publishTable(call, team.size, me: team.rank) }
-        if team.meetsByFlags {
-            try team.exchange(words(), deadline: deadline, operation: .collective)
-            return try compare()
-        }
-        guard try team.arrive(words()) else {
-            try team.awaitEnd(deadline, .collective)
-            return try workspace.checkSpoken(team)
-        }
-        try compare()
-        try team.close()
-    }
-
-    /// Where a member's bytes lie in its window, and where those for it go: inside it, whatever the posts hold by now.
+    /// Where a member's bytes lie in its window, and where those for it go: inside it, whatever the records hold by now.
     func place(_ member: Int) throws(FabricError) -> (source: Int, destination: Int) {
         let source = team.posted(by: member, Self.sourceWord)
         let destination = team.posted(by: member, Self.destinationWord)
@@ -65,7 +50,7 @@ struct Posts {
         else {
             throw workspace.error(
                 .corrupt, team.member(member),
-                "the post of rank \(team.member(member)) is not what it stored: it was overwritten")
+                "the record of rank \(team.member(member)) is not what it stored: it was overwritten")
         }
         return (Int(source), Int(destination))
     }
@@ -76,26 +61,18 @@ struct Posts {
 
     /// Where a member's bytes for this one lie there, and where this member's bytes for it go.
     func places(_ member: Int) throws(FabricError) -> (source: Int, destination: Int) {
-        let me = team.rank
-        let size = team.size
-        let block = call.blockByteCount(size)
-        var (source, destination) = try place(member)
-        switch call.operation {
-        case .allGather, .gather: destination += me * block
-        case .allGatherV: destination += call.receiveOffsets[me]
-        case .scatter: source += me * block
-        case .allToAll:
-            source += me * block
-            destination += me * block
-        case .allToAllV:
-            let row = try row(of: member, for: me)
-            try agree(producer: member, row.count, consumer: me, call.incoming(from: member, size, me: me).byteCount)
-            try agree(producer: me, call.outgoing(to: member, size, me: me).byteCount, consumer: member, row.length)
-            source += row.start
-            destination += row.place
-        case .barrier, .broadcast, .reduceScatter, .allReduce, .reduce, .sendReceive: break
+        let (me, size) = (team.rank, team.size)
+        let (source, destination) = try place(member)
+        guard call.operation == .allToAllV else {
+            return (
+                source + call.outgoing(to: me, size, me: member).start,
+                destination + call.incoming(from: me, size, me: member).start
+            )
         }
-        return (source, destination)
+        let row = try row(of: member, for: me)
+        try agree(producer: member, row.count, consumer: me, call.incoming(from: member, size, me: me).byteCount)
+        try agree(producer: me, call.outgoing(to: member, size, me: me).byteCount, consumer: member, row.length)
+        return (source + row.start, destination + row.place)
     }
 
     /// Whether what a producer sends is what the consumer takes.
@@ -164,5 +141,93 @@ struct Posts {
             place <= destination, length <= destination - place
         else { throw workspace.error(.corrupt, peer, "its table leaves its own bytes") }
         return (start, count, place, length)
+    }
+}
+
+/// A meeting of all members of a team at which no work is done: with records, before a call, or without, as a barrier is one.
+struct Rendezvous {
+    /// Whether this member has come, and others have not.
+    private(set) var hasArrived = false
+
+    /// Arrives, once, and goes on until all have come or, unless it may wait, as far as they have.
+    ///
+    /// - Returns: whether all have come; what they did before is then seen.
+    mutating func sync(_ team: Team, _ deadline: WaitDeadline?, waits: Bool) throws(FabricError) -> Bool {
+        if !hasArrived {
+            // Over several hosts there is no meeting that could be left.
+            if waits || !team.isNear {
+                try team.sync(deadline: deadline, operation: .collective)
+                return true
+            }
+            if team.meetsByFlags {
+                try team.beginFlags()
+            } else if try team.arrive() {
+                try team.close()
+                return true
+            }
+            hasArrived = true
+        }
+        return try poll(team, deadline, waits)
+    }
+
+    /// The same with a record of each, which are compared: by flags each hears all, so each compares; on a board the last to come does.
+    mutating func exchange(
+        _ descriptors: CallDescriptors, _ deadline: WaitDeadline?, waits: Bool
+    ) throws(FabricError) -> Bool {
+        let team = descriptors.team
+        if !hasArrived {
+            if team.meetsByFlags {
+                try team.beginExchange(descriptors.words())
+            } else if try team.arrive(descriptors.words()) {
+                try descriptors.compare()
+                try team.close()
+                return true
+            }
+            hasArrived = true
+        }
+        guard try poll(team, deadline, waits) else { return false }
+        try team.meetsByFlags ? descriptors.compare() : descriptors.workspace.checkRecords(of: team)
+        return true
+    }
+
+    private mutating func poll(_ team: Team, _ deadline: WaitDeadline?, _ waits: Bool) throws(FabricError) -> Bool {
+        if waits {
+            try team.meetsByFlags ? team.awaitExchange(deadline, .collective) : team.awaitEnd(deadline, .collective)
+        } else {
+            guard try team.meetsByFlags ? team.hasExchanged(.collective) : team.isOver() else { return false }
+        }
+        hasArrived = false
+        return true
+    }
+}
+
+// The table of an all-to-all of differing lengths, for members that carry bytes between others: one row for each member of the team, final
+// with the event or meeting that follows it.
+
+extension CollectiveWorkspace {
+    /// Says in this die's own window what goes to and comes from each member.
+    func publishTable(_ call: CollectiveCall, _ size: Int, me: Int) throws(FabricError) {
+        for member in 0..<size {
+            let out = call.outgoing(to: member, size, me: me)
+            let into = call.incoming(from: member, size, me: me)
+            let words: [4 of Int64] = [
+                Int64(out.start), Int64(out.byteCount), Int64(into.start), Int64(into.byteCount),
+            ]
+            try endpoint.put(words.span, to: endpoint.rank, at: row(member))
+        }
+    }
+
+    /// What a rank's table says it sends to a member: where that starts in its source, and its length. Not checked.
+    func sent(by peer: Rank, to member: Int) throws(FabricError) -> (start: Int, byteCount: Int) {
+        try pair(peer, row(member))
+    }
+
+    /// What a rank's table says it takes from a member: where that goes in its destination, and its length. Not checked.
+    func taken(by peer: Rank, from member: Int) throws(FabricError) -> (start: Int, byteCount: Int) {
+        try pair(peer, row(member) + 16)
+    }
+
+    private func pair(_ peer: Rank, _ offset: Int) throws(FabricError) -> (start: Int, byteCount: Int) {
+        (try endpoint.load(Int.self, from: peer, at: offset), try endpoint.load(Int.self, from: peer, at: offset + 8))
     }
 }
