@@ -22,7 +22,7 @@ public enum RawBarrier {
     /// belongs to these dies and this purpose: `size` ranks from `home` on, `stride` apart.
     ///
     /// Memory order: arrivals are sequentially consistent read-modify-writes, so the last one has acquired all that the
-    /// others released; its release store is acquired by everybody who waits.
+    /// others released; its release store is acquired by all that wait.
     ///
     /// - Throws: `.timedOut` naming those that have not come, or `.membershipChanged`.
     /// - Complexity: one fetch-add a die and round, one store by the last, n - 1 loads that miss.
@@ -33,7 +33,7 @@ public enum RawBarrier {
         precondition(size >= 1 && rounds >= 0, "a barrier has members")
         let arrivals = endpoint.bareWord(home, at: words.offset)
         let release = endpoint.bareWord(home, at: words.offset + 64)
-        // Nobody can release this round before this die has arrived, so the word holds the rounds that are over.
+        // No die can release this round before this die has arrived, so the word holds the rounds that are over.
         var round = release.loadAcquiring()
         let end = round &+ UInt64(rounds)
         let start = Monotonic.now()

@@ -58,7 +58,7 @@ public enum RawCopy {
         for turn in 0..<rounds { word.storeRelaxed(UInt64(truncatingIfNeeded: turn)) }
     }
 
-    /// `rounds` bare locked additions to a word that nobody else touches.
+    /// `rounds` bare locked additions to a word that no other die touches.
     @inline(never)
     public static func add(_ rounds: Int) -> UInt64 {
         let word = Atomic<UInt64>(0)

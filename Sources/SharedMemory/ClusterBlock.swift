@@ -14,7 +14,7 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
     private var verdictBase: UnsafeMutableRawPointer { unsafe base + 64 }
     private func field(_ offset: Int) -> Word { unsafe Word(verdictBase + offset) }
 
-    /// Claims, writes and publishes the verdict. False if somebody did before.
+    /// Claims, writes and publishes the verdict. False if another process did before.
     func publish(_ verdict: Verdict) -> Bool {
         guard claim(expected: 0) || succeed() else { return false }
         field(Verdict.codeOffset).storeRelaxed(verdict.code.rawValue)
@@ -38,7 +38,7 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
         ).exchanged
     }
 
-    /// Takes the claim of a writer that was killed between its claim and the epoch's store; else nobody would ever be told.
+    /// Takes the claim of a writer that was killed between its claim and the epoch's store; else no rank would ever be told.
     ///
     /// A writer that lives needs microseconds, and is waited for. One that is gone is replaced at once, one that is stopped or
     /// a zombie after ``patience``. If that one goes on after all, a reader may see a mixture of two verdicts, never bad memory.

@@ -7,7 +7,7 @@ public import Synchronization
 /// 4,096 bytes, one line a group, written by the die alone except the doorbell:
 ///
 /// ```
-/// 0    doorbell   u32   0: awake; else 1 + index of the word it sleeps on, set by the die, taken back by whoever wakes it
+/// 0    doorbell   u32   0: awake; else 1 + index of the word it sleeps on, set by the die, taken back by the rank that wakes it
 /// 64   state      u64   DieState; u64 heartbeat; u64 process id (the agent writes the same before the die does)
 /// 128  wait       u64 operation, i64 peer, u64 word offset, u64 since (ns), u64 target
 /// 192  phase      u64 length, 56 bytes of text
@@ -58,18 +58,18 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
         if unsafe doorbell.pointee.load(ordering: .sequentiallyConsistent) == crowd.bell { wake() }
     }
 
-    /// Wakes the die even if its doorbell was taken back already: whoever did may have died before it woke the die.
+    /// Wakes the die even if its doorbell was taken back already: the rank that did may have died before it woke the die.
     @inline(never)
     func wakeAnyway() {
         unsafe doorbell.pointee.store(0, ordering: .sequentiallyConsistent)
-        _ = unsafe softpod_futex_wake(doorbell, 1)  // Nobody asleep is as good as one woken.
+        _ = unsafe softpod_futex_wake(doorbell, 1)  // No sleeper is as good as one woken.
     }
 
     /// Wakes the die whatever it sleeps on.
     @inline(never)
     public func wake() {
         if unsafe doorbell.pointee.exchange(0, ordering: .sequentiallyConsistent) != 0 {
-            _ = unsafe softpod_futex_wake(doorbell, 1)  // Nobody asleep is as good as one woken.
+            _ = unsafe softpod_futex_wake(doorbell, 1)  // No sleeper is as good as one woken.
         }
     }
 
@@ -97,7 +97,7 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
         case left = 2
     }
 
-    /// The die's state. Written by the die (release), read by anybody (acquire).
+    /// The die's state. Written by the die (release), read by other processes (acquire).
     public var state: DieState {
         get { DieState(rawValue: field(Self.stateOffset).loadAcquiring()) ?? .absent }
         nonmutating set { field(Self.stateOffset).storeReleasing(newValue.rawValue) }

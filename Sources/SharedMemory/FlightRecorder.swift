@@ -1,5 +1,5 @@
 /// The last operations of a die, in its control block: what it began, and whether that has ended. Written by the die alone, read by
-/// anybody while it runs and by the agent when it is gone.
+/// other processes while it runs and by the agent when it is gone.
 ///
 /// A ring of 24 records of 128 bytes:
 /// ```

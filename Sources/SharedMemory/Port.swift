@@ -44,7 +44,7 @@ public struct Port: @unchecked Sendable, BitwiseCopyable {
 
 /// What wakes the switch of a host: a word that says whether it sleeps, and an event for when it does.
 ///
-/// The switch stores 1 and then looks at everything it sleeps on; whoever has work for it stores that and then reads the word; all in the
+/// The switch stores 1 and then looks at everything it sleeps on; a die that has work for it stores that and then reads the word; all in the
 /// single total order, so at least one sees the other. No system call is made while the switch is awake.
 public struct SwitchBell: Sendable {
     let word: Word
@@ -55,7 +55,7 @@ public struct SwitchBell: Sendable {
 
     /// Wakes the switch if it sleeps. Call after its work was stored sequentially.
     @inline(__always)
-    public func ring() {
+    public func wakeSwitch() {
         if word.loadSequentially() != 0 { wake() }
     }
 

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// Files that nobody else may read, such as keys.
+/// Files that no other user may read, such as keys.
 public enum PrivateFile {
     /// Reads a whole file, after checking on the open descriptor that it is a regular file of this user without a permission for group or
     /// others. The last part of the path must not be a symbolic link.
@@ -73,7 +73,7 @@ public enum PrivateFile {
         if code == 0, fsync(descriptor) != 0 { code = errno }
         if close(descriptor) != 0, code == 0 { code = errno }
         guard code == 0 else {
-            _ = unsafe unlinkat(folder, name, 0)  // Ours a moment ago, and of no use to anybody.
+            _ = unsafe unlinkat(folder, name, 0)  // Ours a moment ago, and of no use.
             throw failure("cannot be written", code)
         }
     }

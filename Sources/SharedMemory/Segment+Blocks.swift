@@ -46,7 +46,7 @@ extension Segment {
         let first = cluster.publish(verdict)
         if first {
             for rank in plan.ranks { control(of: rank).wakeAnyway() }
-            switchBell?.ring()
+            switchBell?.wakeSwitch()
         }
         return first
     }

@@ -70,7 +70,7 @@ public struct SegmentPlan: Sendable, Equatable {
 /// The shared memory of one host and one run, mapped into this process.
 ///
 /// Made by the agent under a name that is unlinked before `create` returns, and handed to children as an inherited
-/// descriptor: nothing can be left behind, whoever is killed. Pages are touched lazily. The mapping ends when the last
+/// descriptor: nothing can be left behind, whichever process is killed. Pages are touched lazily. The mapping ends when the last
 /// reference goes.
 @safe
 public final class Segment: @unchecked Sendable {

@@ -7,7 +7,7 @@
 /// 0      header page (4096): magic, version, digests, counts, offsets     written once by the agent before any child starts
 /// 4096   cluster block (4096): epoch, verdict                             written by the agent, or by the first rank that
 ///                                                                          sees the agent die (claimed by compare-exchange)
-///        at 1024: the switch's bell (u64), 1 while it sleeps               set by the switch, taken back by whoever wakes it
+///        at 1024: the switch's bell (u64), 1 while it sleeps               set by the switch, taken back by the rank that wakes it
 /// 8192   control blocks, 4096 bytes a die: doorbell, state, wait record, phase, counters, flight recorder     one writer: the die
 /// ...    ports, one a die, only where the cluster has ranks on other hosts: see PortLayout
 /// ...    windows, one a die at a fixed stride, page-aligned; the stride has one guard page that is never touched

@@ -1,6 +1,6 @@
 /// Why the membership changed: who was lost, and how. Published by moving the epoch.
 ///
-/// Lies in the cluster block, 256 bytes behind the epoch's line. It has one writer for each epoch: whoever claimed it by
+/// Lies in the cluster block, 256 bytes behind the epoch's line. It has one writer for each epoch: the process that claimed it by
 /// compare-exchange on the claim word, or inherited the claim of a writer that was killed. It is written before the epoch is stored, so a reader that acquired the new epoch
 /// reads it whole.
 ///

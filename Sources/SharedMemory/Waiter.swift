@@ -149,7 +149,7 @@ public struct Waiter: Sendable {
         }
     }
 
-    /// A wait shorter than this is nobody's business: most are, and telling the others costs lines of memory.
+    /// A wait shorter than this is not told of: most are, and telling the others costs lines of memory.
     private static let quietNanoseconds: UInt64 = 200_000
 
     /// Sets the doorbell, looks again, sleeps. Nil when the word must be looked at again.

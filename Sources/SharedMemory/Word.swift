@@ -2,7 +2,7 @@ public import Synchronization
 
 /// Eight bytes in a segment that several processes read and write atomically.
 ///
-/// A word is written by one die and waited on by another, or changed by read-modify-write operations only; whoever owns the
+/// A word is written by one die and waited on by another, or changed by read-modify-write operations only; the owner of the
 /// word says which. The handle is trivially copyable and stays valid as long as the segment is mapped, which its ``Segment``
 /// guarantees for the life of the endpoints made from it.
 @safe
@@ -27,7 +27,7 @@ public struct Word: @unchecked Sendable, BitwiseCopyable {
     @inlinable @inline(__always)
     public func loadSequentially() -> UInt64 { unsafe pointer.pointee.load(ordering: .sequentiallyConsistent) }
 
-    /// Writes with release order: everything stored before is visible to whoever acquires the value.
+    /// Writes with release order: everything stored before is visible to a rank that acquires the value.
     @inlinable @inline(__always)
     public func storeReleasing(_ value: UInt64) { unsafe pointer.pointee.store(value, ordering: .releasing) }
 

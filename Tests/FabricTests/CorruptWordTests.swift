@@ -15,7 +15,7 @@ struct CorruptWordTests {
     }
 
     static let lies = [
-        Lie(word: "phase", value: .max), Lie(word: "phase", value: 1 << 40), Lie(word: "phase", value: 12345),
+        Lie(word: "gate", value: .max), Lie(word: "gate", value: 1 << 40), Lie(word: "gate", value: 12345),
         Lie(word: "arrivals", value: 1000), Lie(word: "arrivals", value: .max - 1), Lie(word: "arrivals", value: 0),
     ]
 
@@ -57,7 +57,7 @@ struct CorruptWordTests {
         let outcome = try Self.run { world in
             let segment = world.endpoint.segment
             try Self.word("fault", segment).storeSequentially(word)
-            try Self.word("phase", segment).storeSequentially(.max)
+            try Self.word("gate", segment).storeSequentially(.max)
         }
         #expect(outcome.fabricErrors.count == 3, "\(outcome.errors)")
         for error in outcome.fabricErrors.values {

@@ -188,6 +188,6 @@ private struct RogueRing {
         }
         posted += 1
         port.posted.storeSequentially(posted)
-        endpoint.segment.switchBell?.ring()
+        endpoint.segment.switchBell?.wakeSwitch()
     }
 }

@@ -23,7 +23,7 @@ struct RawLimitTests {
                 _ = try RawBarrier.run(
                     endpoint: world.endpoint, home: Rank(dies - 1), words: words, size: dies, rounds: 1 + round % 3,
                     spins: spins)
-                for peer in 0..<dies where try world.endpoint.fetch(at: peer, area.offset) < UInt64(round) {
+                for peer in 0..<dies where try world.endpoint.fetch(at: Rank(peer), area.offset) < UInt64(round) {
                     early += 1
                 }
             }

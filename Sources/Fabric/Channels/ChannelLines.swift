@@ -5,7 +5,7 @@ public import SharedMemory
 // A line is 64 bytes: seven words of payload and a stamp. The producer stores the payload words, each atomically and without
 // order, and then the stamp with release order; the consumer loads the stamp with acquire order and then the words. On x86-64
 // stores become visible in the order they were made, on arm64 the release store waits for those before it; on both a line is
-// written by one rank only and moves between caches as a whole. So whoever sees the stamp sees the line's 56 bytes. A message
+// written by one rank only and moves between caches as a whole. So a rank that sees the stamp sees the line's 56 bytes. A message
 // of several lines has a stamp in each: the consumer empties the first while the producer still fills the last. Where a network
 // carries it, the payload is a put and the stamp a signal after it, which the transport keeps in order.
 //
@@ -59,27 +59,19 @@ public struct LinePlan: Sendable, Equatable {
 /// The producer's end of a Data-as-Flag channel: small messages, in order, at the cost of their lines.
 ///
 /// Made at both ends, then a barrier, then used. The first error ends it. Nothing here allocates.
-public final class LineSender {
-    /// The die's door to the fabric.
-    public let endpoint: Endpoint
-    /// The rank that receives.
-    public let consumer: Rank
+public final class LineSender: ChannelEnd {
     /// What both ends agreed on.
     public let plan: LinePlan
-    private let base: Int
     private var next: UInt64
     private var released: UInt64
-    private var failure: FabricError?
 
     /// Makes the end and clears its own word. A barrier must follow before either end is used.
     public init(_ endpoint: Endpoint, to consumer: Rank, region: Region, plan: LinePlan) {
-        self.endpoint = endpoint
-        self.consumer = consumer
         self.plan = plan
-        base = plan.base(region)
         next = plan.start
         released = plan.start
-        endpoint.word(at: base).storeRelaxed(endpoint.notification(plan.start))
+        super.init(endpoint, consumer, base: plan.base(region))
+        clear(0, to: plan.start)
     }
 
     /// Sends a message of at most ``LinePlan/maximumByteCount`` bytes; visible without a flush.
@@ -87,8 +79,7 @@ public final class LineSender {
     /// - Throws: `.timedOut` naming the consumer, `.membershipChanged`, or `.corrupt` if the consumer counts wrong.
     public func send(_ bytes: RawSpan, deadline: Deadline? = nil) throws(FabricError) {
         precondition(bytes.byteCount <= plan.maximumByteCount, "a message fits half the ring")
-        if let failure { throw failure }
-        do throws(FabricError) {
+        try guarded { () throws(FabricError) in
             let count = LinePlan.lines(bytes.byteCount)
             try claim(UInt64(count), deadline)
             for index in 0..<count {
@@ -100,31 +91,36 @@ public final class LineSender {
                     wakes: index == 0 || index == count - 1)
             }
             next &+= UInt64(count)
-        } catch {
-            failure = error
-            throw error
         }
+    }
+
+    /// Sends values; as the form with bytes.
+    public func send<Value: BitwiseCopyable>(
+        _ values: Span<Value>, deadline: Deadline? = nil
+    ) throws(FabricError) {
+        // SAFETY: only whole values are copied, padding included, and they are not interpreted here.
+        try unsafe send(values.bytes, deadline: deadline)
     }
 
     private func claim(_ count: UInt64, _ deadline: Deadline?) throws(FabricError) {
         guard next + count - released > UInt64(plan.lineCount) else { return }
         released = try endpoint.awaitProgress(
-            next + count - UInt64(plan.lineCount), atMost: next, at: base, from: consumer, deadline: deadline,
+            next + count - UInt64(plan.lineCount), atMost: next, at: base, from: peer, deadline: deadline,
             operation: .putSignal)
     }
 
     /// One line: into a mapped window word by word, through a transport by a put and a signal. The first stamp of a message wakes a
     /// consumer that sleeps, and the last one that fell asleep in between.
     private func send(_ bytes: RawSpan, _ stamp: UInt64, to line: Int, wakes: Bool) throws(FabricError) {
-        guard endpoint.isNear(consumer), endpoint.reach(.putSignal, consumer, line, bytes.byteCount) else {
+        guard endpoint.isNear(peer), endpoint.reach(.putSignal, peer, line, bytes.byteCount) else {
             return try endpoint.putSignal(
-                bytes, to: consumer, at: line, signal: .set, stamp, at: line + LinePlan.stampOffset)
+                bytes, to: peer, at: line, signal: .set, stamp, at: line + LinePlan.stampOffset)
         }
-        let words = endpoint.peerWords(consumer, at: line, count: 8)
+        let words = endpoint.peerWords(peer, at: line, count: 8)
         for word in 0..<7 where 8 * word < bytes.byteCount { words[word].storeRelaxed(bytes.word(8 * word)) }
         // Both release the words above; the consumer's loadAcquiring of the stamp acquires them.
         if wakes {
-            try endpoint.signal(.set, stamp, at: consumer, line + LinePlan.stampOffset)
+            try endpoint.signal(.set, stamp, at: peer, line + LinePlan.stampOffset)
         } else {
             words[7].storeReleasing(stamp)
         }
@@ -132,27 +128,18 @@ public final class LineSender {
 }
 
 /// The consumer's end of a Data-as-Flag channel.
-public final class LineReceiver {
-    /// The die's door to the fabric.
-    public let endpoint: Endpoint
-    /// The rank that sends.
-    public let producer: Rank
+public final class LineReceiver: ChannelEnd, MessageReceiver {
     /// What both ends agreed on.
     public let plan: LinePlan
-    private let base: Int
     private var next: UInt64
     private var released: UInt64
-    private var failure: FabricError?
 
     /// Makes the end and clears its own lines. A barrier must follow before either end is used.
     public init(_ endpoint: Endpoint, from producer: Rank, region: Region, plan: LinePlan) {
-        precondition(producer.index >= 0 && producer.index < endpoint.rankCount, "a producer is a rank")
-        self.endpoint = endpoint
-        self.producer = producer
         self.plan = plan
-        base = plan.base(region)
         next = plan.start
         released = plan.start
+        super.init(endpoint, producer, base: plan.base(region))
         // No line may hold the number it waits for; the number before the first is none of them.
         for index in 0..<plan.lineCount {
             endpoint.word(at: base + 512 + 64 * index + LinePlan.stampOffset)
@@ -165,12 +152,11 @@ public final class LineReceiver {
     /// - Throws: `.timedOut` naming the producer, `.membershipChanged`, `.corrupt` for a stamp that cannot be, `.mismatch` for a
     ///   message longer than the destination.
     public func receive(into destination: inout MutableRawSpan, deadline: Deadline? = nil) throws(FabricError) -> Int {
-        if let failure { throw failure }
+        try checkUsable()
         do throws(FabricError) {
             return try arrive(&destination, deadline)
         } catch {
-            failure = error
-            throw error
+            throw ended(by: error)
         }
     }
 
@@ -178,12 +164,10 @@ public final class LineReceiver {
         let byteCount = Int(truncatingIfNeeded: try stamp(next, deadline) & 0xFFFF)
         let count = LinePlan.lines(byteCount)
         guard byteCount <= plan.maximumByteCount else {
-            throw endpoint.corrupt(producer, .wait, "a message of \(byteCount) bytes in line \(next)")
+            throw corrupt(.wait, "a message of \(byteCount) bytes in line \(next)")
         }
         guard byteCount <= destination.byteCount else {
-            throw FabricError(
-                .mismatch, scope: .link, operation: .wait, rank: endpoint.rank, peers: [producer],
-                context: "a message of \(byteCount) bytes for a place of \(destination.byteCount)")
+            throw tooLong(byteCount, for: destination.byteCount)
         }
         for index in 0..<count {
             if index > 0 { try arrive(line: index, of: count, byteCount, deadline) }
@@ -198,7 +182,7 @@ public final class LineReceiver {
         next &+= UInt64(count)
         if next - released >= UInt64(plan.lineCount / 4) {
             // Releases this end's reads; the producer's wait acquires before it writes the lines again.
-            try endpoint.notify(next, at: producer, base)
+            try endpoint.notify(next, at: peer, base)
             released = next
         }
         return byteCount
@@ -215,7 +199,7 @@ public final class LineReceiver {
         _ = try stamp(next &+ UInt64(count - 1), deadline)
         // The last stamp was stored after all others.
         guard word.loadAcquiring() == wanted else {
-            throw endpoint.corrupt(producer, .wait, "line \(number) is not of its message")
+            throw corrupt(.wait, "line \(number) is not of its message")
         }
     }
 
@@ -229,9 +213,9 @@ public final class LineReceiver {
             // The line's last number, or none: anything else was not written by this channel's producer.
             let old = value >> 16
             guard old == (number &- UInt64(plan.lineCount)) & (1 << 48 - 1) || old == (plan.start &- 1) & (1 << 48 - 1)
-            else { throw endpoint.corrupt(producer, .wait, "line \(number) is stamped \(old)") }
+            else { throw corrupt(.wait, "line \(number) is stamped \(old)") }
             value = try endpoint.wait(
-                at: offset, until: .notEqual, value, deadline: deadline, peer: producer, operation: .wait)
+                at: offset, until: .notEqual, value, deadline: deadline, peer: peer, operation: .wait)
         }
         return value
     }

@@ -45,7 +45,7 @@ public enum ChannelDelivery: Sendable, Equatable, CustomStringConvertible {
 /// What both ends of a channel agree on, and where its words and slots lie in their windows.
 ///
 /// A channel lives in a region of the symmetric heap, the same for both ends. It has two halves, one for each parity of the
-/// epoch, so that what a lost peer still writes after a new epoch began lands where nobody looks. A half (offsets in it; each
+/// epoch, so that what a lost peer still writes after a new epoch began lands where no rank looks. A half (offsets in it; each
 /// word is alone on its line, and words polled by different ranks are 512 B apart):
 ///
 /// ```
@@ -91,10 +91,10 @@ public struct ChannelPlan: Sendable, Equatable {
         self.epoch = epoch
     }
 
-    static let tailOffset = 0
-    static let announcedOffset = 512
-    static let readyOffset = 1024
-    static let releasedOffset = 1536
+    package static let tailOffset = 0
+    package static let announcedOffset = 512
+    package static let readyOffset = 1024
+    package static let releasedOffset = 1536
     static let descriptorsOffset = 2048
 
     private var ringOffset: Int { Self.descriptorsOffset + (slotCount * 64 + 511) / 512 * 512 }
@@ -103,7 +103,7 @@ public struct ChannelPlan: Sendable, Equatable {
     /// Bytes of the region a channel of this plan needs.
     public var byteCount: Int { 2 * halfByteCount }
 
-    func base(_ region: Region) -> Int {
+    package func base(_ region: Region) -> Int {
         precondition(region.byteCount >= byteCount && region.offset % 64 == 0, "the plan's region, on a line")
         return region.offset + Int(epoch & 1) * halfByteCount
     }
@@ -132,34 +132,4 @@ struct ChannelDescriptor: BitwiseCopyable, Equatable {
     var target: UInt32
     var origin: UInt32
     var spare: UInt64 = 0
-}
-
-extension ChannelPlan {
-    /// One of the four words of a half, for those who check the layout.
-    package struct Word: Sendable, Equatable {
-        /// Its name.
-        package var name: String
-        /// Its bytes in the window.
-        package var range: Range<Int>
-        /// In whose window it is used.
-        package var isAtConsumer: Bool
-        /// Who looks at it again and again.
-        package var isPolledByConsumer: Bool
-    }
-
-    /// Where the words lie for a channel in this region.
-    package func words(in region: Region) -> [Word] {
-        let start = base(region)
-        func word(_ name: String, _ offset: Int, atConsumer: Bool, polledByConsumer: Bool) -> Word {
-            Word(
-                name: name, range: start + offset..<start + offset + 8, isAtConsumer: atConsumer,
-                isPolledByConsumer: polledByConsumer)
-        }
-        return [
-            word("tail", Self.tailOffset, atConsumer: true, polledByConsumer: true),
-            word("announced", Self.announcedOffset, atConsumer: true, polledByConsumer: true),
-            word("ready", Self.readyOffset, atConsumer: false, polledByConsumer: true),
-            word("released", Self.releasedOffset, atConsumer: false, polledByConsumer: false),
-        ]
-    }
 }

@@ -17,14 +17,9 @@ public struct ChannelMessage: Sendable, Equatable {
 }
 
 /// The consumer's end of a channel. See ``ChannelSender`` for what both ends owe each other.
-public final class ChannelReceiver {
-    /// The die's door to the fabric.
-    public let endpoint: Endpoint
-    /// The rank that sends.
-    public let producer: Rank
+public final class ChannelReceiver: ChannelEnd, MessageReceiver {
     /// What both ends agreed on.
     public let plan: ChannelPlan
-    let base: Int
     /// The number of the next message.
     public private(set) var next: UInt64
     /// The words as this end last saw them.
@@ -33,23 +28,17 @@ public final class ChannelReceiver {
     private var ready: UInt64
     /// What the producer has been told is free.
     private var released: UInt64
-    private var failure: FabricError?
 
     /// Makes the end and clears its own words. A barrier must follow before either end is used.
     public init(_ endpoint: Endpoint, from producer: Rank, region: Region, plan: ChannelPlan) {
-        precondition(producer.index >= 0 && producer.index < endpoint.rankCount, "a producer is a rank")
-        self.endpoint = endpoint
-        self.producer = producer
         self.plan = plan
-        base = plan.base(region)
         next = plan.start
         tail = plan.start
         announced = plan.start
         ready = plan.start
         released = plan.start
-        // Before the barrier nobody else reads or writes them; the barrier releases them.
-        endpoint.word(at: base + ChannelPlan.tailOffset).storeRelaxed(endpoint.notification(plan.start))
-        endpoint.word(at: base + ChannelPlan.announcedOffset).storeRelaxed(endpoint.notification(plan.start))
+        super.init(endpoint, producer, base: plan.base(region))
+        clear(ChannelPlan.tailOffset, ChannelPlan.announcedOffset, to: plan.start)
     }
 
     /// Whether a message has been flagged, without waiting and without acquiring it.
@@ -62,21 +51,15 @@ public final class ChannelReceiver {
     ///
     /// - Throws: `.timedOut` naming the producer, `.membershipChanged`, or `.corrupt` for a descriptor that cannot be.
     public func take(deadline: Deadline? = nil) throws(FabricError) -> ChannelMessage {
-        if let failure { throw failure }
-        do throws(FabricError) {
-            return try arrive(deadline)
-        } catch {
-            failure = error
-            throw error
-        }
+        try guarded { () throws(FabricError) in try arrive(deadline) }
     }
 
     /// Tells the producer that everything taken so far has been used.
     public func release() throws(FabricError) {
-        if let failure { throw failure }
+        try checkUsable()
         guard released != next else { return }
         // Releases this end's reads; the producer's wait acquires before it writes the slots again.
-        try endpoint.notify(next, at: producer, base + ChannelPlan.releasedOffset)
+        try endpoint.notify(next, at: peer, base + ChannelPlan.releasedOffset)
         released = next
     }
 
@@ -87,9 +70,7 @@ public final class ChannelReceiver {
     public func receive(into destination: inout MutableRawSpan, deadline: Deadline? = nil) throws(FabricError) -> Int {
         let message = try take(deadline: deadline)
         guard message.byteCount <= destination.byteCount else {
-            throw FabricError(
-                .mismatch, scope: .link, operation: .wait, rank: endpoint.rank, peers: [producer],
-                context: "a message of \(message.byteCount) bytes for a place of \(destination.byteCount)")
+            throw tooLong(message.byteCount, for: destination.byteCount)
         }
         var part = destination._mutatingExtracting(first: message.byteCount)
         try endpoint.get(from: endpoint.rank, at: message.offset, into: &part)
@@ -116,7 +97,7 @@ public final class ChannelReceiver {
         if pushed < message.message.byteCount {
             try checkReady()
             try endpoint.get(
-                from: producer, at: message.source + pushed, byteCount: message.message.byteCount - pushed,
+                from: peer, at: message.source + pushed, byteCount: message.message.byteCount - pushed,
                 to: message.message.offset + pushed)
             try endpoint.quiet()
         }
@@ -131,17 +112,17 @@ public final class ChannelReceiver {
         if seen > next { return seen }
         // The producer cannot be further ahead than there are slots.
         return try endpoint.awaitProgress(
-            next + 1, atMost: next + UInt64(plan.slotCount), at: base + offset, from: producer, deadline: deadline,
+            next + 1, atMost: next + UInt64(plan.slotCount), at: base + offset, from: peer, deadline: deadline,
             operation: .wait)
     }
 
     /// The producer's own word says that the source is final. It was stored before `announced`, which this end has acquired.
     private func checkReady() throws(FabricError) {
         guard ready <= next else { return }
-        let word = try endpoint.fetch(at: producer, base + ChannelPlan.readyOffset)
+        let word = try endpoint.fetch(at: peer, base + ChannelPlan.readyOffset)
         guard case .reached(let found) = Notification.read(word, next + 1, epoch: endpoint.epoch),
             found <= next + UInt64(plan.slotCount)
-        else { throw endpoint.corrupt(producer, .get, "ready is \(word), but \(next) was announced") }
+        else { throw corrupt(.get, "ready is \(word), but \(next) was announced") }
         ready = found
     }
 
@@ -163,7 +144,7 @@ public final class ChannelReceiver {
         guard line.sequence == next, line.epoch == plan.epoch, places, line.target < UInt32(endpoint.rankCount),
             line.origin < UInt32(endpoint.rankCount)
         else {
-            throw endpoint.corrupt(producer, .wait, "an impossible descriptor for message \(next): \(line)")
+            throw corrupt(.wait, "an impossible descriptor for message \(next): \(line)")
         }
         let message = ChannelMessage(
             sequence: next, offset: Int(line.destination), byteCount: Int(line.byteCount), operation: line.operation,

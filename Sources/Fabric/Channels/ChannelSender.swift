@@ -5,34 +5,24 @@ public import SharedMemory
 /// Order: who has seen a message has seen all before it on this channel. Between channels there is no order. Both ends are made
 /// with the same plan and region, then a barrier, then they are used. The first error ends the channel: later calls throw it
 /// again. Belongs to its endpoint's thread; nothing here allocates.
-public final class ChannelSender {
-    /// The die's door to the fabric.
-    public let endpoint: Endpoint
-    /// The rank that receives.
-    public let consumer: Rank
+public final class ChannelSender: ChannelEnd {
     /// What both ends agreed on.
     public let plan: ChannelPlan
-    let base: Int
     /// The number of the next message.
     public private(set) var next: UInt64
     /// Messages below this number have been flagged.
     private var published: UInt64
     /// Messages below this number have been consumed, as far as this end has looked.
     private var released: UInt64
-    private var failure: FabricError?
 
     /// Makes the end and clears its own words. A barrier must follow before either end is used.
     public init(_ endpoint: Endpoint, to consumer: Rank, region: Region, plan: ChannelPlan) {
-        self.endpoint = endpoint
-        self.consumer = consumer
         self.plan = plan
-        base = plan.base(region)
         next = plan.start
         published = plan.start
         released = plan.start
-        // Before the barrier nobody else reads or writes them; the barrier releases them.
-        endpoint.word(at: base + ChannelPlan.readyOffset).storeRelaxed(endpoint.notification(plan.start))
-        endpoint.word(at: base + ChannelPlan.releasedOffset).storeRelaxed(endpoint.notification(plan.start))
+        super.init(endpoint, consumer, base: plan.base(region))
+        clear(ChannelPlan.readyOffset, ChannelPlan.releasedOffset, to: plan.start)
     }
 
     /// Messages sent that no flag has told of yet.
@@ -55,7 +45,7 @@ public final class ChannelSender {
         precondition(count <= plan.slotByteCount, "a message fits its slot")
         try guarded { () throws(FabricError) in
             let pushed = plan.delivery.pushedByteCount(of: count)
-            if pushed > 0 { try endpoint.put(bytes.extracting(0..<pushed), to: consumer, at: slot) }
+            if pushed > 0 { try endpoint.put(bytes.extracting(0..<pushed), to: peer, at: slot) }
             if pushed < count {
                 try endpoint.put(bytes.extracting(pushed..<count), to: endpoint.rank, at: slot + pushed)
             }
@@ -63,11 +53,19 @@ public final class ChannelSender {
         }
     }
 
+    /// Sends values through the ring; as the form with bytes.
+    public func send<Value: BitwiseCopyable>(
+        _ values: Span<Value>, operation: UInt32 = 0, target: Rank? = nil, origin: Rank? = nil,
+        deadline: Deadline? = nil
+    ) throws(FabricError) {
+        // SAFETY: only whole values are copied, padding included, and they are not interpreted here.
+        try unsafe send(values.bytes, operation: operation, target: target, origin: origin, deadline: deadline)
+    }
+
     /// Waits for a free slot and returns where in this die's own window the next message may be written in place.
     ///
     /// Followed by ``commit(byteCount:operation:target:origin:)``: small pieces are gathered there and leave as one transfer.
     public func stage(deadline: Deadline? = nil) throws(FabricError) -> Int {
-        if let failure { throw failure }
         try guarded { () throws(FabricError) in try claim(deadline) }
         return base + plan.slot(next)
     }
@@ -81,7 +79,7 @@ public final class ChannelSender {
         let slot = base + plan.slot(next)
         try guarded { () throws(FabricError) in
             let pushed = plan.delivery.pushedByteCount(of: byteCount)
-            if pushed > 0 { try endpoint.putNonBlocking(from: slot, byteCount: pushed, to: consumer, at: slot) }
+            if pushed > 0 { try endpoint.putNonBlocking(from: slot, byteCount: pushed, to: peer, at: slot) }
             try enqueue(.ring, slot, slot, byteCount, operation, target, origin)
         }
     }
@@ -94,12 +92,11 @@ public final class ChannelSender {
         from source: Int, byteCount: Int, to destination: Int, operation: UInt32 = 0, deadline: Deadline? = nil
     ) throws(FabricError) {
         endpoint.check(endpoint.rank, source, byteCount)
-        endpoint.check(consumer, destination, byteCount)
-        if let failure { throw failure }
+        endpoint.check(peer, destination, byteCount)
         try guarded { () throws(FabricError) in
             try claim(deadline)
             if plan.delivery == .push {
-                try endpoint.putNonBlocking(from: source, byteCount: byteCount, to: consumer, at: destination)
+                try endpoint.putNonBlocking(from: source, byteCount: byteCount, to: peer, at: destination)
             }
             try enqueue(.placed, source, destination, byteCount, operation, nil, nil)
         }
@@ -107,7 +104,6 @@ public final class ChannelSender {
 
     /// Flags everything sent so far. Does not wait.
     public func flush() throws(FabricError) {
-        if let failure { throw failure }
         try guarded { () throws(FabricError) in try publish() }
     }
 
@@ -116,15 +112,6 @@ public final class ChannelSender {
         try flush()
         try guarded { () throws(FabricError) in
             if released < next { try awaitRelease(next, deadline) }
-        }
-    }
-
-    private func guarded(_ body: () throws(FabricError) -> Void) throws(FabricError) {
-        do throws(FabricError) {
-            try body()
-        } catch {
-            failure = error
-            throw error
         }
     }
 
@@ -139,7 +126,7 @@ public final class ChannelSender {
     /// Waits until the slots below `number` are free. Acquires what the consumer's notification released: its reads of them are over.
     private func awaitRelease(_ number: UInt64, _ deadline: Deadline?) throws(FabricError) {
         released = try endpoint.awaitProgress(
-            number, atMost: next, at: base + ChannelPlan.releasedOffset, from: consumer, deadline: deadline,
+            number, atMost: next, at: base + ChannelPlan.releasedOffset, from: peer, deadline: deadline,
             operation: .putSignal)
     }
 
@@ -150,7 +137,7 @@ public final class ChannelSender {
         let descriptor = ChannelDescriptor(
             sequence: next, epoch: plan.epoch, source: UInt64(source), destination: UInt64(destination),
             byteCount: UInt64(byteCount), operation: operation, kind: kind.rawValue,
-            target: UInt32((target ?? consumer).index), origin: UInt32((origin ?? endpoint.rank).index))
+            target: UInt32((target ?? peer).index), origin: UInt32((origin ?? endpoint.rank).index))
         let endpoint = endpoint
         var line = endpoint.mutableValues(ChannelDescriptor.self, at: base + plan.descriptor(next), count: 1)
         line[0] = descriptor
@@ -165,7 +152,7 @@ public final class ChannelSender {
         if plan.delivery.pulls {
             // Releases the sources to the consumer's fetch. It comes before `announced`, so a consumer that was woken finds it.
             try endpoint.notify(next, at: endpoint.rank, base + ChannelPlan.readyOffset)
-            try endpoint.notify(next, at: consumer, base + ChannelPlan.announcedOffset)
+            try endpoint.notify(next, at: peer, base + ChannelPlan.announcedOffset)
         }
         switch plan.delivery {
         case .pull: break
@@ -174,7 +161,7 @@ public final class ChannelSender {
             fallthrough
         case .push:
             // Releases the pushed bytes and the descriptors; the consumer's wait acquires.
-            try endpoint.notify(next, at: consumer, base + ChannelPlan.tailOffset)
+            try endpoint.notify(next, at: peer, base + ChannelPlan.tailOffset)
         }
         published = next
     }
@@ -185,7 +172,7 @@ public final class ChannelSender {
         while at != next {
             let count = min(Int(truncatingIfNeeded: next - at), plan.slotCount - plan.index(at))
             let offset = base + plan.descriptor(at)
-            try endpoint.putNonBlocking(from: offset, byteCount: 64 * count, to: consumer, at: offset)
+            try endpoint.putNonBlocking(from: offset, byteCount: 64 * count, to: peer, at: offset)
             at &+= UInt64(count)
         }
     }
@@ -201,7 +188,7 @@ public final class ChannelSender {
             let pushed = plan.delivery.pushedByteCount(of: Int(descriptor.byteCount))
             guard pushed > 0 else { continue }
             try endpoint.putNonBlocking(
-                from: Int(descriptor.source), byteCount: pushed, to: consumer, at: Int(descriptor.destination))
+                from: Int(descriptor.source), byteCount: pushed, to: peer, at: Int(descriptor.destination))
         }
     }
 }

@@ -14,7 +14,7 @@ public final class RelayForwarder {
         self.incoming = incoming
         var table: [Rank: ChannelSender] = [:]
         for sender in outgoing {
-            precondition(table.updateValue(sender, forKey: sender.consumer) == nil, "one channel for each member")
+            precondition(table.updateValue(sender, forKey: sender.peer) == nil, "one channel for each member")
             precondition(sender.plan.slotByteCount >= incoming.plan.slotByteCount, "what comes in fits what goes out")
         }
         self.outgoing = table
@@ -31,7 +31,7 @@ public final class RelayForwarder {
         if message.target == endpoint.rank { return message }
         guard let sender = outgoing[message.target], message.byteCount <= sender.plan.slotByteCount else {
             throw endpoint.corrupt(
-                incoming.producer, .wait,
+                incoming.peer, .wait,
                 "message \(message.sequence) is for rank \(message.target), which this relay does not reach")
         }
         let bytes = endpoint.bytes(at: message.offset, byteCount: message.byteCount)

@@ -23,7 +23,7 @@ public final class RelayStaging {
     /// Adds a piece for a place of the consumer's window; sends what was gathered first if there is no room.
     public func add(_ piece: RawSpan, to destination: Int, deadline: Deadline? = nil) throws(FabricError) {
         precondition(piece.byteCount <= maximumByteCount, "a piece fits the staging slot")
-        sender.endpoint.check(sender.consumer, destination, piece.byteCount)
+        sender.endpoint.check(sender.peer, destination, piece.byteCount)
         let padded = Self.headByteCount + (piece.byteCount + 7) / 8 * 8
         if used + padded > sender.plan.slotByteCount { try send() }
         if slot == nil { slot = try sender.stage(deadline: deadline) }
@@ -34,6 +34,14 @@ public final class RelayStaging {
         head[1] = UInt64(piece.byteCount)
         try endpoint.put(piece, to: endpoint.rank, at: start + used + Self.headByteCount)
         used += padded
+    }
+
+    /// Adds a piece of values; as the form with bytes.
+    public func add<Value: BitwiseCopyable>(
+        _ piece: Span<Value>, to destination: Int, deadline: Deadline? = nil
+    ) throws(FabricError) {
+        // SAFETY: only whole values are copied, padding included, and they are not interpreted here.
+        try unsafe add(piece.bytes, to: destination, deadline: deadline)
     }
 
     /// Sends the gathered pieces as one message. The channel's own batching still applies.
@@ -61,14 +69,14 @@ public final class RelayStaging {
         while at < message.byteCount {
             let room = message.byteCount - at - headByteCount
             guard message.operation == operation, room >= 0 else {
-                throw endpoint.corrupt(receiver.producer, .wait, "message \(message.sequence) holds no pieces")
+                throw endpoint.corrupt(receiver.peer, .wait, "message \(message.sequence) holds no pieces")
             }
             let head = endpoint.values(UInt64.self, at: message.offset + at, count: 2)
             let (destination, byteCount) = (head[0], head[1])
             let window = UInt64(endpoint.windowByteCount)
             guard byteCount <= UInt64(room), destination <= window, byteCount <= window - destination else {
                 throw endpoint.corrupt(
-                    receiver.producer, .wait, "a piece of \(byteCount) bytes for \(destination) in \(message.sequence)")
+                    receiver.peer, .wait, "a piece of \(byteCount) bytes for \(destination) in \(message.sequence)")
             }
             try endpoint.put(
                 from: message.offset + at + headByteCount, byteCount: Int(byteCount), to: endpoint.rank,

@@ -51,7 +51,7 @@ extension Endpoint {
     /// Starts to change a 64-bit word as `operation` says, without waiting for what it was.
     ///
     /// That lands in the 64-bit word at `result` of this die's own window, and is there after the next ``quiet()`` or ``completeLocally()``;
-    /// nil says that no one wants it, and nothing comes back. Carried out behind earlier puts and signals to the same peer; wakes the
+    /// nil says that it is not wanted, and nothing comes back. Carried out behind earlier puts and signals to the same peer; wakes the
     /// word's waiter. Landing at `result` wakes no waiter.
     ///
     /// - Parameter comparand: matters to `.compareSwap` only.

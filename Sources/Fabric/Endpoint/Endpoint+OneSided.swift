@@ -1,5 +1,8 @@
 // Put, get, load, store, signal, atomics: one side acts, the other need not know.
 // Every operation checks its arguments, counts itself, and takes the direct road when the window is mapped here.
+//
+// Atomics are on 64 or 32 bits and sequentially consistent; those on 64 bits wake the word's waiter. A word changed by atomics is
+// changed by atomics and signals only: a put over it is a race.
 
 extension Endpoint {
     /// Copies bytes into a peer's window. The source may be reused on return.
@@ -122,7 +125,7 @@ extension Endpoint {
         }
     }
 
-    /// Sets or adds to a 64-bit word of a peer's window and wakes whoever waits on it.
+    /// Sets or adds to a 64-bit word of a peer's window and wakes the rank that waits on it.
     ///
     /// Releases everything this die put to that peer before; the waiter acquires.
     @inlinable
@@ -173,4 +176,118 @@ extension Endpoint {
         check(peer, offset, byteCount)
         precondition(offset & (byteCount &- 1) == 0, "a word is aligned to its size")
     }
+
+    /// Copies bytes from one mapped window into another; both may be this die's own, and the places may be the same.
+    ///
+    /// The caller must have been told that the source is final and that the destination may be written.
+    @inlinable
+    public func copy(from peer: Rank, at offset: Int, byteCount: Int, to target: Rank, at destination: Int) {
+        check(peer, offset, byteCount)
+        precondition(
+            isNear(peer) && reach(.put, target, destination, byteCount), "only mapped windows are copied between")
+        shared.copy(from: peer, offset, to: target, destination, byteCount: byteCount)
+    }
+
+    /// Copies values into a peer's window, at a byte offset.
+    @inlinable
+    public func put<Value: BitwiseCopyable>(
+        _ values: Span<Value>, to peer: Rank, at offset: Int
+    ) throws(FabricError) {
+        // SAFETY: only whole values are copied, padding included, and they are not interpreted here.
+        try unsafe put(values.bytes, to: peer, at: offset)
+    }
+
+    /// Copies values out of a peer's window, from a byte offset.
+    @inlinable
+    public func get<Value: BitwiseCopyable>(
+        from peer: Rank, at offset: Int, into values: inout MutableSpan<Value>
+    ) throws(FabricError) {
+        // SAFETY: any bytes are a valid plain value of the types the fabric carries.
+        var bytes = unsafe values.mutableBytes
+        try get(from: peer, at: offset, into: &bytes)
+    }
+
+    /// Copies `count` values out of a peer's window into a new array.
+    public func get<Value: BitwiseCopyable>(
+        _ type: Value.Type, count: Int, from peer: Rank, at offset: Int
+    ) throws(FabricError) -> [Value] {
+        precondition(count >= 0, "a get has no negative count")
+        let byteCount = count * MemoryLayout<Value>.stride
+        check(peer, offset, byteCount)
+        // The storage of all empty arrays is one, and filling it would write to it.
+        if count == 0 { return [] }
+        var failure: FabricError?
+        let values = unsafe [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
+            var bytes = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
+            do throws(FabricError) {
+                try get(from: peer, at: offset, into: &bytes)
+                initialized = count
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return values
+    }
+
+    /// A put of values and a signal: who sees the signal sees the values.
+    @inlinable
+    public func putSignal<Value: BitwiseCopyable>(
+        _ values: Span<Value>, to peer: Rank, at offset: Int, signal: SignalOperation, _ value: UInt64,
+        at wordOffset: Int
+    ) throws(FabricError) {
+        // SAFETY: as in put.
+        try unsafe putSignal(values.bytes, to: peer, at: offset, signal: signal, value, at: wordOffset)
+    }
+
+    /// Changes a 64-bit word as `operation` says and returns what it was. `comparand` matters to `.compareSwap` only.
+    @inlinable @inline(__always)
+    @discardableResult
+    public func atomic(
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64 = 0, at peer: Rank, _ offset: Int
+    ) throws(FabricError) -> UInt64 {
+        if reachWord(.atomic, peer, offset) {
+            return shared.atomic64(operation, operand, comparand: comparand, at: peer, offset)
+        }
+        return try distant().atomic64(operation, operand, comparand: comparand, at: peer, offset)
+    }
+
+    /// Changes a 32-bit word as `operation` says and returns what it was.
+    @inlinable @inline(__always)
+    @discardableResult
+    public func atomic32(
+        _ operation: AtomicOperation, _ operand: UInt32, comparand: UInt32 = 0, at peer: Rank, _ offset: Int
+    ) throws(FabricError) -> UInt32 {
+        if reachWord(.atomic, peer, offset, 4) {
+            return shared.atomic32(operation, operand, comparand: comparand, at: peer, offset)
+        }
+        return try distant().atomic32(operation, operand, comparand: comparand, at: peer, offset)
+    }
+
+    /// Reads a 64-bit word atomically.
+    @inlinable
+    public func fetch(at peer: Rank, _ offset: Int) throws(FabricError) -> UInt64 {
+        try atomic(.fetch, 0, at: peer, offset)
+    }
+
+    /// Adds to a 64-bit word, wrapping, and returns what it was.
+    @inlinable
+    @discardableResult
+    public func fetchAdd(_ value: UInt64, at peer: Rank, _ offset: Int) throws(FabricError) -> UInt64 {
+        try atomic(.add, value, at: peer, offset)
+    }
+
+    /// Replaces a 64-bit word and returns what it was.
+    @inlinable
+    @discardableResult
+    public func swap(_ value: UInt64, at peer: Rank, _ offset: Int) throws(FabricError) -> UInt64 {
+        try atomic(.set, value, at: peer, offset)
+    }
+
+    /// Replaces a 64-bit word if it equals `expected`; returns what it was.
+    @inlinable
+    @discardableResult
+    public func compareSwap(
+        expected: UInt64, desired: UInt64, at peer: Rank, _ offset: Int
+    ) throws(FabricError) -> UInt64 { try atomic(.compareSwap, desired, comparand: expected, at: peer, offset) }
 }

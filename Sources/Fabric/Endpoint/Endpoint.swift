@@ -33,11 +33,8 @@ public final class Endpoint {
     let waiter: Waiter
     /// How it waits for what comes from another host.
     let farWaiter: Waiter
-    var heap: SymmetricHeap
-    var boards: BoardSpace
-    var freeTeamSlots: UInt64
-    /// Teams this die led and has destroyed, whose slots and boards are not free yet.
-    var leftTeams: [LeftTeam] = []
+    /// What its teams and allocations have taken of its window.
+    var teamSpace: TeamSpace
     /// Operations in the flight recorder so far.
     var flightNumber: UInt64 = 0
 
@@ -80,9 +77,7 @@ public final class Endpoint {
             segment: segment, rank: rank.index, policy: policy,
             slowWaits: control.counter(OperationCounts.slowWaitIndex),
             sleeps: control.counter(OperationCounts.sleepIndex))
-        let reserved = Self.reservedByteCount(dies: plan.rankCount)
-        heap = SymmetricHeap(offset: reserved, byteCount: plan.windowByteCount - reserved)
-        boards = BoardSpace(dies: plan.rankCount)
+        teamSpace = TeamSpace(plan)
         // An answer from another host needs several threads to run before it comes: who waits for it soon sleeps, unless there are cores
         // for them, which a waiting die keeps awake.
         let turns = plan.dieCount <= cores ? Self.farYieldNanoseconds : Self.farYieldNanoseconds / 10
@@ -94,7 +89,6 @@ public final class Endpoint {
             sleeps: control.counter(OperationCounts.sleepIndex))
         far = route.makeFar(
             FarPlace(segment: segment, rank: rank, waiter: waiter, farWaiter: farWaiter, timeout: timeout))
-        freeTeamSlots = ~1  // Slot 0 is the world's.
         // Not by the property's observer, which an initializer does not call.
         if Self.countsTiers {
             observer = TierCounters(control)
@@ -162,7 +156,7 @@ public final class Endpoint {
         if bytes > 0 { raise(OperationCounts.byteIndex, by: UInt64(truncatingIfNeeded: bytes)) }
     }
 
-    /// One writer, so no read-modify-write; but atomic, as anybody may read the counters while the die runs.
+    /// One writer, so no read-modify-write; but atomic, as other processes may read the counters while the die runs.
     @inlinable @inline(__always)
     func raise(_ index: Int, by value: UInt64) {
         let counter = unsafe Word(UnsafeMutableRawPointer(counters + index))

@@ -96,7 +96,7 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
 
     private static func name(_ peers: [Rank]) -> String {
         switch peers.count {
-        case 0: return "nobody known"
+        case 0: return "no known rank"
         case 1: return "rank \(peers[0])"
         case ...8: return "ranks " + peers.map(\.description).joined(separator: ", ")
         default: return "\(peers.count) ranks, first " + peers.prefix(8).map(\.description).joined(separator: ", ")
@@ -131,4 +131,17 @@ extension FabricError {
             epoch: epoch, phase: segment.control(of: rank.index).phase,
             context: verdict.text)
     }
+}
+
+/// An error of a higher layer that may have been caused by the fabric.
+///
+/// A report tells by it a first cause from a consequence of another rank's death, and names the ranks to blame.
+public protocol FabricCaused: Error {
+    /// The fabric's error below, if there is one.
+    var fabricCause: FabricError? { get }
+}
+
+extension FabricError: FabricCaused {
+    /// Itself.
+    public var fabricCause: FabricError? { self }
 }

@@ -1,7 +1,7 @@
 /// The operations of the fabric, as counted, reported, and written into wait records.
 ///
-/// The raw value indexes the counters of the control block: changing one is a layout version bump.
-public enum FabricOperation: UInt64, Sendable, CaseIterable, CustomStringConvertible {
+/// Reports name an operation as it is written here. The raw value indexes the counters of the control block: changing one is a layout version bump.
+public enum FabricOperation: UInt64, Sendable, CaseIterable {
     case put = 1
     case get
     case store
@@ -27,29 +27,6 @@ public enum FabricOperation: UInt64, Sendable, CaseIterable, CustomStringConvert
         switch self {
         case .put, .get, .store, .load, .putSignal: true
         default: false
-        }
-    }
-
-    /// The name in reports.
-    public var description: String {
-        switch self {
-        case .put: "put"
-        case .get: "get"
-        case .store: "store"
-        case .load: "load"
-        case .signal: "signal"
-        case .putSignal: "putSignal"
-        case .wait: "wait"
-        case .atomic: "atomic"
-        case .fence: "fence"
-        case .quiet: "quiet"
-        case .barrier: "barrier"
-        case .split: "team split"
-        case .allocate: "symmetric allocate"
-        case .collective: "collective"
-        case .dispatch: "dispatch"
-        case .combine: "combine"
-        case .word: "word"
         }
     }
 }

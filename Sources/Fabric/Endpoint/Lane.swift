@@ -89,7 +89,7 @@ public final class Lane {
     private func send(_ number: UInt64) {
         mailbox.request.storeSequentially(number)
         if mailbox.asleep.loadSequentially() != 0 {
-            _ = unsafe softpod_futex_wake(mailbox.words, 1)  // Nobody asleep is as good as one woken.
+            _ = unsafe softpod_futex_wake(mailbox.words, 1)  // No sleeper is as good as one woken.
         }
     }
 

@@ -2,7 +2,7 @@ public import SharedMemory
 
 /// How often a die used the fabric, and how many bytes it moved.
 ///
-/// Kept in the die's control block, so that anybody on the host can read them while it runs.
+/// Kept in the die's control block, so that other processes of the host can read them while it runs.
 public struct OperationCounts: Sendable, Equatable {
     @usableFromInline static let byteIndex = 24
     static let slowWaitIndex = 25

@@ -18,10 +18,10 @@ internal import SharedMemory
 ///      working     u64   not zero while this member has taken a piece of work and not finished it
 ///      finished    u64   the last meeting of whose work this member has done a part
 /// 192  exchange    4 x u64   this member's contribution to a split or an allocation check; teams as for release
-/// 256  phase       u64   leader: 2 m - 1: meeting m is open; 2 m: it is over; all ones: a member has given up, see fault
-///                        (compare-exchange by the last arriver, then by whoever completes; anybody stores all ones)
+/// 256  gate        u64   leader: 2 m - 1: meeting m is open; 2 m: it is over; all ones: a member has given up, see fault
+///                        (compare-exchange by the last arriver, then by the member that completes; any member stores all ones)
 ///      spoken      u64   leader: the last meeting whose last arriver posted; written by it
-/// 320  sleepers    u64   leader: members that may be asleep waiting for the phase (fetch-add by all)
+/// 320  sleepers    u64   leader: members that may be asleep waiting for the gate (fetch-add by all)
 /// 384  claims      u64   leader: pieces of work taken (fetch-add by all); cleared by the last arriver
 /// 448  completed   u64   leader: pieces finished (fetch-add by all); cleared by the last arriver
 /// 768  answer      8 x u64   leader: what the last arriver or the completer found
@@ -48,7 +48,7 @@ enum WindowLayout {
     static let releaseOffset = 64
     static let arrivedOffset = 128
     static let exchangeOffset = 192
-    static let phaseOffset = 256
+    static let gateOffset = 256
     static let sleepersOffset = 320
     static let claimsOffset = 384
     static let completedOffset = 448
@@ -72,51 +72,4 @@ enum WindowLayout {
 
     /// Where the words of the host's switch are.
     static func linkWordsOffset(dies: Int) -> Int { boardsOffset + recordCount(dies: dies) * recordByteCount }
-}
-
-/// Words of a die's own window through which the switch of its host answers it. All are written by the switch alone, and only rise,
-/// except `value`; the die waits on the first three.
-///
-/// ```
-/// 0    consumed       u64   descriptors that the switch has taken from the ring: their entries and staged bytes are free
-/// 64   acknowledged   u64   descriptors whose effects are in the far window, acknowledged by its switch
-/// 128  replies        u64   replies that have come; value u64, what the last atomic found
-/// ```
-enum LinkWords {
-    static let consumed = 0
-    static let acknowledged = 64
-    static let replies = 128
-    static let value = 136
-    static let byteCount = 256
-    /// What the switch stores into all three when the die's ring makes no sense: more than a die ever posts.
-    static let ruined: UInt64 = 1 << 62
-}
-
-/// Which records of this die's boards area are in use. The first `dies` of them are the world's.
-struct BoardSpace {
-    /// In use, by first record: how many.
-    private var used: [Int: Int]
-    private let recordCount: Int
-
-    init(dies: Int) {
-        used = [0: dies]
-        recordCount = WindowLayout.recordCount(dies: dies)
-    }
-
-    /// First fit; the offset in the window, or nil when there is no room.
-    mutating func take(_ count: Int) -> Int? {
-        var start = 0
-        for (first, length) in used.sorted(by: { $0.key < $1.key }) {
-            if first - start >= count { break }
-            start = first + length
-        }
-        guard start + count <= recordCount else { return nil }
-        used[start] = count
-        return WindowLayout.boardsOffset + start * WindowLayout.recordByteCount
-    }
-
-    /// Gives a board back.
-    mutating func giveBack(_ offset: Int) {
-        used[(offset - WindowLayout.boardsOffset) / WindowLayout.recordByteCount] = nil
-    }
 }

@@ -53,8 +53,8 @@ extension WindowLayout {
         var words: [(name: String, offset: Int)] = [
             ("arrivals", arrivalsOffset), ("release", releaseOffset), ("arrived", arrivedOffset),
             ("working", arrivedOffset + 8), ("finished", arrivedOffset + 16), ("exchange", exchangeOffset),
-            ("exchange 1", exchangeOffset + 8), ("exchange 2", exchangeOffset + 16), ("phase", phaseOffset),
-            ("spoken", phaseOffset + 8), ("sleepers", sleepersOffset), ("claims", claimsOffset),
+            ("exchange 1", exchangeOffset + 8), ("exchange 2", exchangeOffset + 16), ("gate", gateOffset),
+            ("spoken", gateOffset + 8), ("sleepers", sleepersOffset), ("claims", claimsOffset),
             ("completed", completedOffset), ("answer", answerOffset), ("answer check", answerOffset + 8),
             ("pieces", answerOffset + 48), ("piece bytes", answerOffset + 56), ("fault", faultOffset),
             ("seen", faultOffset + 8), ("flagged", faultOffset + 16), ("board", boardWordOffset),

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 public import Messaging
 public import SharedMemory
 internal import Synchronization
@@ -30,16 +31,17 @@ public final class HostSwitch: @unchecked Sendable {
     /// Which of them could be read when they were looked at last.
     var readable: [UInt8] = []
     /// How long to look for work before going to sleep.
-    var patience = Patience(isAllowed: false)
+    private var budget = PollBudget(isAllowed: false)
     /// By host; nil for this one.
     var links: [HostLink?]
     /// How far each die's ring has been read.
     var rings: [RingProgress]
     let wordsOffset: Int
     var otherStatistics = LinkStatistics()
-    private let phase: UnsafeMutablePointer<Atomic<UInt32>>
+    private let stage: UnsafeMutablePointer<Atomic<UInt32>>
 
-    private enum Phase {
+    /// How far a switch is: what other threads ask of it, and what it answers.
+    private enum Stage {
         static let running: UInt32 = 0
         static let draining: UInt32 = 1
         static let drained: UInt32 = 2
@@ -67,13 +69,13 @@ public final class HostSwitch: @unchecked Sendable {
         links = Array(repeating: nil, count: plan.hosts.count)
         rings = Array(repeating: RingProgress(), count: segment.plan.dieCount)
         wordsOffset = WindowLayout.linkWordsOffset(dies: plan.rankCount)
-        unsafe phase = .allocate(capacity: 1)
-        unsafe phase.initialize(to: Atomic(Phase.running))
+        unsafe stage = .allocate(capacity: 1)
+        unsafe stage.initialize(to: Atomic(Stage.running))
     }
 
     deinit {
-        unsafe phase.deinitialize(count: 1)
-        unsafe phase.deallocate()
+        unsafe stage.deinitialize(count: 1)
+        unsafe stage.deallocate()
     }
 
     /// Takes an address at which hosts after this one in the plan connect; returns it as they are to write it.
@@ -115,10 +117,10 @@ public final class HostSwitch: @unchecked Sendable {
         sockets = links.indices.compactMap { $0 < host ? links[$0]?.socket : nil } + (router.map { [$0] } ?? [])
         descriptors = [bell.descriptor] + sockets.map(\.descriptor)
         readable = descriptors.map { _ in 0 }
-        patience = Patience(isAllowed: segment.plan.dieCount <= WaitPolicy.usableCores)
+        budget = PollBudget(isAllowed: segment.plan.dieCount <= WaitPolicy.usableCores)
         while true {
-            let asked = unsafe phase.pointee.load(ordering: .acquiring)
-            if asked == Phase.stopping { break }
+            let asked = unsafe stage.pointee.load(ordering: .acquiring)
+            if asked == Stage.stopping { break }
             if clock.hasJumped() { for link in links { link?.resume(clock.now()) } }
             var worked = drainRings()
             for link in links { if let link, link.state != .lost { link.flushUnlessBusy() } }
@@ -127,8 +129,8 @@ public final class HostSwitch: @unchecked Sendable {
             for link in links.indices { serve(link, now) }
             tellVerdict()
             if worked { continue }
-            if asked == Phase.draining, links.allSatisfy({ $0?.isIdle ?? true }) {
-                advance(from: Phase.draining, to: Phase.drained)
+            if asked == Stage.draining, links.allSatisfy({ $0?.isIdle ?? true }) {
+                advance(from: Stage.draining, to: Stage.drained)
             }
             if looksAgain() { continue }
             acknowledgeDeferred()
@@ -138,14 +140,14 @@ public final class HostSwitch: @unchecked Sendable {
         links = Array(repeating: nil, count: plan.hosts.count)
         router = nil
         sockets = []
-        advance(from: Phase.stopping, to: Phase.ended)
+        advance(from: Stage.stopping, to: Stage.ended)
     }
 
     private func advance(from old: UInt32, to new: UInt32) {
-        // Releases what the switch has done; acquired in `settle`.
-        if unsafe phase.pointee.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
+        // Releases what the switch has done; acquired in `awaitStage`.
+        if unsafe stage.pointee.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
         {
-            _ = unsafe softpod_futex_wake(phase, Int32.max)  // Nobody asleep is as good as one woken.
+            _ = unsafe softpod_futex_wake(stage, Int32.max)  // No sleeper is as good as one woken.
         }
     }
 
@@ -153,27 +155,27 @@ public final class HostSwitch: @unchecked Sendable {
     ///
     /// - Returns: whether that happened before the deadline.
     public func drain(deadline: Deadline) -> Bool {
-        advance(from: Phase.drained, to: Phase.running)
-        advance(from: Phase.running, to: Phase.draining)
+        advance(from: Stage.drained, to: Stage.running)
+        advance(from: Stage.running, to: Stage.draining)
         softpod_raise_event(bell.descriptor)
-        return settle(deadline) { $0 >= Phase.drained }
+        return awaitStage(deadline) { $0 >= Stage.drained }
     }
 
     /// Ends the switch, whatever is under way; what it has done is in ``statistics`` then. From another thread.
     public func stop(deadline: Deadline) -> Bool {
-        unsafe phase.pointee.store(Phase.stopping, ordering: .releasing)
+        unsafe stage.pointee.store(Stage.stopping, ordering: .releasing)
         softpod_raise_event(bell.descriptor)
-        return settle(deadline) { $0 == Phase.ended }
+        return awaitStage(deadline) { $0 == Stage.ended }
     }
 
-    private func settle(_ deadline: Deadline, _ isReached: (UInt32) -> Bool) -> Bool {
+    private func awaitStage(_ deadline: Deadline, _ isReached: (UInt32) -> Bool) -> Bool {
         while true {
-            let value = unsafe phase.pointee.load(ordering: .acquiring)
+            let value = unsafe stage.pointee.load(ordering: .acquiring)
             if isReached(value) { return true }
             let left = deadline.remaining
             guard left > 0 else { return false }
-            // A spurious return is harmless: the phase is looked at again.
-            _ = unsafe softpod_futex_wait(phase, value, Int64(min(left, 1 << 62)))
+            // A spurious return is harmless: the stage is looked at again.
+            _ = unsafe softpod_futex_wait(stage, value, Int64(min(left, 1 << 62)))
         }
     }
 
@@ -199,7 +201,7 @@ public final class HostSwitch: @unchecked Sendable {
 
     /// What a link is owed between messages: answers and acknowledgements leave, and its clock is looked at.
     ///
-    /// Belongs to the switch's thread; before that runs, whoever plays the other host may call it.
+    /// Belongs to the switch's thread; before that runs, a test that plays the other host may call it.
     package func serve(_ other: Int, _ now: UInt64) {
         guard let link = links[other], link.state != .lost else { return }
         answer(link)
@@ -228,4 +230,68 @@ struct RingProgress {
     var isRuined = false
     /// Requests that have not been answered.
     var asked = 0
+}
+
+// What a switch does when there is nothing to do: it looks for a moment, giving way to others; then it sleeps.
+
+extension HostSwitch {
+    /// Looks for work for a while, giving the processor to ranks that want it. Whether some came.
+    func looksAgain() -> Bool {
+        guard budget.nanoseconds > 0, !sockets.contains(where: \.mayHoldMessage) else { return false }
+        let end = Monotonic.now() + budget.nanoseconds
+        repeat {
+            sched_yield()
+            if hasPosted || look(nanoseconds: 0) {
+                budget.foundWork()
+                return true
+            }
+        } while Monotonic.now() < end
+        budget.foundNothing()
+        return false
+    }
+
+    /// Waits a moment for a message, without asking the dies to ring: as long as a batch is held for an acknowledgement, what they post may
+    /// join it, and a system call for each of their operations would cost more than it saves.
+    func nap() {
+        otherStatistics.sleeps += 1
+        look(nanoseconds: Self.napNanoseconds)
+    }
+
+    private static let napNanoseconds: UInt64 = 50_000
+
+    /// Sleeps until a die rings, a socket has something, or a link's clock asks for something.
+    func sleep() {
+        bell.announceSleep()
+        defer { bell.announceAwake() }
+        // Looked at once more after the announcement: who posted before it did not ring.
+        guard !hasPosted, !sockets.contains(where: \.mayHoldMessage) else { return }
+        if segment.cluster.epoch.loadSequentially() != segment.plan.firstEpoch,
+            links.contains(where: { $0.map(owesVerdict) ?? false })
+        {
+            return
+        }
+        let now = clock.now()
+        let until = links.reduce(UInt64.max) { min($0, $1?.nextTick ?? .max) }
+        guard until > now else { return }
+        otherStatistics.sleeps += 1
+        let time = min(until - now, LinkClock.longestSleep)
+        clock.willSleep(time)
+        look(nanoseconds: time)
+        budget.slept(clock.now() - now)
+    }
+
+    /// Looks at the bell and the sockets until one can be read or the time is over; notes which. Whether there is any.
+    @discardableResult
+    private func look(nanoseconds: UInt64) -> Bool {
+        guard bell.sleep(descriptors, nanoseconds: nanoseconds, readable: &readable) else { return false }
+        for index in sockets.indices where readable[index + 1] != 0 { sockets[index].mayHoldMessage = true }
+        return true
+    }
+
+    private var hasPosted: Bool {
+        segment.plan.ranks.contains { rank in
+            let index = rank - segment.plan.firstRank
+            return !rings[index].isBlocked && segment.port(of: rank).posted.loadSequentially() != rings[index].consumed
+        }
+    }
 }

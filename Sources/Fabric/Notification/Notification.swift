@@ -1,7 +1,7 @@
 public import SharedMemory
 
 // One writer tells one waiter how far it has come. All of the fabric's waits for another rank's progress are waits for such a word, or
-// for the phase of a meeting (`Team+Meeting.swift`), where many arrive and one releases.
+// for the gate of a meeting (`Team+Meeting.swift`), where many arrive and one releases.
 //
 //     63 ... 56   epoch       its low eight bits: a word of another membership is none of this one
 //     55 ... 16   sequence    rises with each notification; never cleared, never reset
@@ -94,5 +94,70 @@ extension Endpoint {
             at: offset, until: .greaterOrEqual, Notification.floor(sequence, epoch: epoch), deadline: deadline,
             peer: peer, operation: operation)
         return Notification.read(word, sequence, epoch: epoch, value: value)
+    }
+
+    /// The error that a word of failure stands for, as this rank reports it; nil for a word that no rank stores.
+    public func failure(
+        from word: UInt64, operation: FabricOperation, context: String
+    ) -> FabricError? {
+        let code: FabricError.Code
+        switch word >> 56 {
+        case 1: code = .timedOut
+        case 2: code = .mismatch
+        case 3: code = .corrupt
+        default: return nil
+        }
+        let blamed = Rank(Int(word >> 32 & 0xFF_FFFF) - 1)
+        guard (0..<rankCount).contains(blamed.index) else { return nil }
+        return FabricError(
+            code, scope: code == .timedOut ? .peer : .operation, operation: operation, rank: rank, peers: [blamed],
+            elapsedNanoseconds: (word & 0xFFFF_FFFF) * 1_000_000, epoch: epoch, phase: phase, context: context)
+    }
+}
+
+/// What a rank that gives up says in one word: why, on whom, and after how long. It lies beside the words that it poisons.
+///
+/// ```
+/// 63 ... 56   why            1: timed out, 2: the calls do not fit, 3: impossible data
+/// 55 ... 32   whom           1 + the rank to blame
+/// 31 ...  0   milliseconds   that it had waited
+/// ```
+public enum FailureWord {
+    /// The word for an error of a rank; a rank that knows no culprit names itself.
+    public static func word(for error: FabricError, of rank: Rank) -> UInt64 {
+        let code: UInt64 =
+            switch error.code {
+            case .timedOut: 1
+            case .mismatch: 2
+            default: 3
+            }
+        let blamed = UInt64(truncatingIfNeeded: (error.peers.first ?? rank).index &+ 1) & 0xFF_FFFF
+        return code << 56 | blamed << 32 | min(error.elapsedNanoseconds / 1_000_000, 0xFFFF_FFFF)
+    }
+}
+
+/// Numbers in shared memory that a stray store can be told from: those whose next value is known beforehand, so that no comparison finds out.
+///
+/// The number, below 2^48, and under it sixteen bits that depend on it. Sealed numbers compare as the numbers do. Neither the
+/// neighbours of one, nor what differs from it in a bit, nor zero, one or all ones, is sealed; other values are once in 65,536.
+public enum Sealed {
+    /// A number as its writer stores it.
+    @inlinable @inline(__always)
+    public static func seal(_ number: UInt64) -> UInt64 {
+        (number << 16) | (((number &+ 1) &* 0x9E37_79B9_7F4A_7C15) >> 48)
+    }
+
+    /// The number, if its writer can have stored the value.
+    @inlinable
+    public static func open(_ value: UInt64) -> UInt64? { seal(value >> 16) == value ? value >> 16 : nil }
+
+    /// A word that goes with others and depends on all of them, so that one that was overwritten shows.
+    @inlinable
+    public static func check(_ first: UInt64, _ second: UInt64, _ third: UInt64 = 0, _ fourth: UInt64 = 0) -> UInt64 {
+        var hash = (first ^ 0x5345_414C_4544_3031) &* 0x9E37_79B9_7F4A_7C15
+        hash = (hash ^ hash >> 29 ^ second) &* 0xBF58_476D_1CE4_E5B9
+        hash = (hash ^ hash >> 32 ^ third) &* 0x94D0_49BB_1331_11EB
+        hash = (hash ^ hash >> 30 ^ fourth) &* 0x9E37_79B9_7F4A_7C15
+        return hash ^ hash >> 31
     }
 }

@@ -14,24 +14,26 @@ extension Team {
         precondition(alignment > 0 && alignment & (alignment - 1) == 0, "an alignment is a power of two")
         endpoint.count(.allocate, bytes: 0)
         let whole = byteCount > Int.max - 64 ? byteCount : (max(byteCount, 1) + 63) & ~63
-        let region = endpoint.heap.allocate(byteCount: whole, alignment: max(alignment, 64))
-        try agree(Team.digest([4, Int(truncatingIfNeeded: endpoint.heap.sequence), byteCount, alignment]))
+        let region = endpoint.teamSpace.heap.allocate(byteCount: whole, alignment: max(alignment, 64))
+        try agree(Team.digest([4, Int(truncatingIfNeeded: endpoint.teamSpace.heap.sequence), byteCount, alignment]))
         guard let region else {
             throw FabricError(
                 .outOfMemory, scope: .operation, operation: .allocate, rank: endpoint.rank,
-                context: "\(byteCount) bytes asked for, \(endpoint.heap.largest) in one piece left; use a larger window"
+                context:
+                    "\(byteCount) bytes asked for, \(endpoint.teamSpace.heap.largest) in one piece left; use a larger window"
             )
         }
         return Region(offset: region.offset, byteCount: byteCount)
     }
 
-    /// Gives memory back. Collective over the world team; a barrier first, so that nobody still uses it.
+    /// Gives memory back. Collective over the world team; a barrier first, so that no rank still uses it.
     public func free(_ region: Region) throws(FabricError) {
         precondition(slot == 0, "the heap belongs to the world")
         let whole = Region(offset: region.offset, byteCount: (max(region.byteCount, 1) + 63) & ~63)
-        precondition(endpoint.heap.release(whole), "only what was allocated is freed, once")
+        precondition(endpoint.teamSpace.heap.release(whole), "only what was allocated is freed, once")
         try agree(
-            Team.digest([5, Int(truncatingIfNeeded: endpoint.heap.sequence), region.offset, region.byteCount]))
+            Team.digest([5, Int(truncatingIfNeeded: endpoint.teamSpace.heap.sequence), region.offset, region.byteCount])
+        )
     }
 
     /// All ranks made the same call, or all throw.

@@ -1,10 +1,10 @@
 internal import CLinux
 public import SharedMemory
 
-// Small teams whose members have a core each: everybody writes its record into everybody's window, flag and words in one line, so
-// that the line that tells of the arrival brings what is said with it. One hop, n - 1 stores and waits; nobody is first or last.
+// Small teams whose members have a core each: each writes its record into every member's window, flag and words in one line, so
+// that the line that tells of the arrival brings what is said with it. One hop, n - 1 stores and waits; no member is first or last.
 //
-// Rounds alternate between two halves of a record. A member writes a half again two rounds later, after it has seen everybody's flag of
+// Rounds alternate between two halves of a record. A member writes a half again two rounds later, after it has seen every member's flag of
 // the round between, which each sends only when it has read the half. A flag is the notification of its round.
 
 extension Team {
@@ -61,7 +61,7 @@ extension Team {
         try sendFlags()
     }
 
-    /// Begins a round in which everybody tells everybody seven words and up to 64 bytes. The seventh word is the team's own.
+    /// Begins a round in which each tells all others seven words and up to 64 bytes. The seventh word is the team's own.
     ///
     /// When it has ended, read them with ``posted(by:_:)`` and ``payload(of:byteCount:)`` before the team's next round.
     public func beginExchange(_ words: [7 of UInt64], payload: RawSpan? = nil) throws(FabricError) {
@@ -95,13 +95,7 @@ extension Team {
 
     /// Waits until the round has ended.
     public func awaitExchange(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
-        do {
-            try awaitFlags(deadline, operation)
-        } catch {
-            failure = error
-            isMeeting = false
-            throw error
-        }
+        try guarded { () throws(FabricError) in try awaitFlags(deadline, operation) }
     }
 
     /// A whole round with words.
@@ -112,16 +106,12 @@ extension Team {
         try awaitExchange(deadline, operation)
     }
 
-    /// Everybody tells everybody seven words, by flags or on the board; on return all have.
+    /// Each member tells all others seven words, by flags or on the board; on return all have.
     func meet(_ words: [7 of UInt64], _ operation: FabricOperation) throws(FabricError) {
         if meetsByFlags { return try exchange(words, deadline: nil, operation: operation) }
-        do throws(FabricError) {
+        try guarded { () throws(FabricError) in
             if try arrive(words) { return try close() }
             try awaitEnd(nil, operation)
-        } catch {
-            failure = error
-            isMeeting = false
-            throw error
         }
     }
 

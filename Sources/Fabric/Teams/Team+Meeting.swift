@@ -5,18 +5,18 @@ internal import Synchronization
 // arrive sees what all have posted, and answers, or opens work of which every member that runs may take pieces.
 //
 // ## Why
-// Where ranks outnumber cores, whoever waits has to be given the processor before it can go on, so the best protocol lets each
+// Where ranks outnumber cores, a member that waits has to be given the processor before it can go on, so the best protocol lets each
 // member wait once, and those that run do the work of those that do not. Where each has a core, one counter and one watched
 // word are two hops.
 //
 // ## Order
 // A post is released by the member's fetch-add on the arrivals and acquired by the last arriver's. The last arriver's answer,
-// and through it all posts, are released by the phase and acquired by whoever sees it. What a member wrote for a piece is
-// released by its fetch-add on the completed pieces, acquired by the one that completes, and passed on by the phase. A member posts for
-// its next meeting but one in the same record only after everybody arrived at the next, so nobody still reads it.
+// and through it all posts, are released by the gate and acquired by each member that sees it. What a member wrote for a piece is
+// released by its fetch-add on the completed pieces, acquired by the one that completes, and passed on by the gate. A member posts for
+// its next meeting but one in the same record only after all arrived at the next, so none still reads it.
 //
 // ## Failure
-// A member that gives up stores all ones into the phase and whom it blames into the fault word: all others hear at once.
+// A member that gives up stores all ones into the gate and whom it blames into the fault word: all others hear at once.
 
 extension Team {
     /// Members of a team that share a counter before the leader's.
@@ -24,11 +24,15 @@ extension Team {
     /// Teams larger than this count by groups, where many cores would otherwise contend for one line.
     static let flatSize = 64
 
-    var phaseWord: Word { endpoint.peerWord(start, at: offset(WindowLayout.phaseOffset)) }
+    /// A word of the slot in the leader's window.
+    func leaderWord(_ word: Int) -> Word { endpoint.peerWord(start, at: offset(word)) }
+
+    /// What the leader's gate says: which meeting is open, and which are over.
+    private var gateWord: Word { leaderWord(WindowLayout.gateOffset) }
 
     private var crowd: Crowd {
         Crowd(
-            sleepers: endpoint.peerWord(start, at: offset(WindowLayout.sleepersOffset)),
+            sleepers: leaderWord(WindowLayout.sleepersOffset),
             number: start.index * WindowLayout.teamSlotCount + slot)
     }
 
@@ -45,9 +49,7 @@ extension Team {
     /// Until ``awaitEnd(_:_:)`` or ``close()`` the member may do nothing else with the team.
     /// - Returns: whether this member was the last; then it must ``open()`` or ``close()``.
     public func arrive(_ words: [7 of UInt64], payload: RawSpan? = nil) throws(FabricError) -> Bool {
-        if let failure { throw failure }
-        precondition(alive && isNear && !meetsByFlags && !isMeeting, "one meeting of a near team at a time")
-        generation &+= 1
+        try begin()
         let record = record(rank)
         if let payload, payload.byteCount > 0 {
             precondition(payload.byteCount <= 64, "a record holds 64 bytes of payload")
@@ -57,17 +59,21 @@ extension Team {
         post[0].storeRelaxed(generation)
         for index in 0..<7 { post[1 + index].storeRelaxed(words[index]) }
         guard try countIn() else { return false }
-        // Released by the phase; see hasSpoken.
-        endpoint.peerWord(start, at: offset(WindowLayout.phaseOffset) + 8).storeRelaxed(generation)
+        // Released by the gate; see hasSpoken.
+        leaderWord(WindowLayout.gateOffset + 8).storeRelaxed(generation)
         return true
     }
 
     /// Begins a meeting without a post, as a barrier does; else as ``arrive(_:payload:)``.
     public func arrive() throws(FabricError) -> Bool {
+        try begin()
+        return try countIn()
+    }
+
+    private func begin() throws(FabricError) {
         if let failure { throw failure }
         precondition(alive && isNear && !meetsByFlags && !isMeeting, "one meeting of a near team at a time")
         generation &+= 1
-        return try countIn()
     }
 
     private func countIn() throws(FabricError) -> Bool {
@@ -98,10 +104,10 @@ extension Team {
     /// Whether the last arriver of a meeting that is open or over had posted, and so looked at what the others posted.
     public var hasSpoken: Bool {
         meetsByFlags
-            || endpoint.peerWord(start, at: offset(WindowLayout.phaseOffset) + 8).loadRelaxed() == generation
+            || leaderWord(WindowLayout.gateOffset + 8).loadRelaxed() == generation
     }
 
-    /// What a member posted for this meeting. Valid at the last arriver, and at everybody once the meeting is open or over.
+    /// What a member posted for this meeting. Valid at the last arriver, and at all members once the meeting is open or over.
     public func posted(by member: MemberIndex, _ index: Int) -> UInt64 {
         precondition(member >= 0 && member < size && index >= 0 && index < 7, "no such word on the board")
         return endpoint.peerWord(recordHolder, at: record(member) + 8 + 8 * index).loadRelaxed()
@@ -126,13 +132,13 @@ extension Team {
     /// A word of the answer. Written by the last arriver, or by a member that owns the word by agreement, before it completes.
     public func setAnswer(_ index: Int, _ value: UInt64) {
         precondition((0..<8).contains(index), "an answer has eight words")
-        endpoint.peerWord(start, at: offset(WindowLayout.answerOffset) + 8 * index).storeRelaxed(value)
+        leaderWord(WindowLayout.answerOffset + 8 * index).storeRelaxed(value)
     }
 
     /// The answer. Valid until the member arrives at its next meeting.
     public func answer(_ index: Int) -> UInt64 {
         precondition((0..<8).contains(index), "an answer has eight words")
-        return endpoint.peerWord(start, at: offset(WindowLayout.answerOffset) + 8 * index).loadRelaxed()
+        return leaderWord(WindowLayout.answerOffset + 8 * index).loadRelaxed()
     }
 
     /// The answer as bytes, of which there are 64. Valid as ``answer(_:)``.
@@ -155,14 +161,14 @@ extension Team {
 
     /// Opens the work. Only the last arriver calls this, when it has said in the answer what the work is.
     public func open() throws(FabricError) {
-        endpoint.peerWord(start, at: offset(WindowLayout.claimsOffset)).storeRelaxed(0)
-        endpoint.peerWord(start, at: offset(WindowLayout.completedOffset)).storeRelaxed(0)
-        try setPhase(generation &* 2 &- 1, from: generation &* 2 &- 2)
+        leaderWord(WindowLayout.claimsOffset).storeRelaxed(0)
+        leaderWord(WindowLayout.completedOffset).storeRelaxed(0)
+        try setGate(generation &* 2 &- 1, from: generation &* 2 &- 2)
     }
 
     /// Ends a meeting that has no work. Only the last arriver calls this, and need not wait.
     public func close() throws(FabricError) {
-        try setPhase(generation &* 2, from: generation &* 2 &- 2)
+        try setGate(generation &* 2, from: generation &* 2 &- 2)
         isMeeting = false
     }
 
@@ -174,7 +180,7 @@ extension Team {
                 .add, 1, comparand: 0, at: start, offset(WindowLayout.claimsOffset)))
     }
 
-    /// Says that this member has finished `count` pieces of `pieces`; whoever brings it to the last ends the meeting for all.
+    /// Says that this member has finished `count` pieces of `pieces`; the member that brings it to the last ends the meeting for all.
     public func complete(_ count: Int, of pieces: Int) throws(FabricError) {
         let mine = offset(WindowLayout.arrivedOffset)
         guard count > 0 else { return endpoint.word(at: mine + 8).storeRelaxed(0) }
@@ -184,7 +190,7 @@ extension Team {
         endpoint.word(at: mine + 16).storeRelaxed(generation)
         let done = before &+ UInt64(count)
         if done == UInt64(pieces) {
-            try setPhase(generation &* 2, from: generation &* 2 &- 1)
+            try setGate(generation &* 2, from: generation &* 2 &- 1)
         } else if done > UInt64(pieces) {
             // More than there are: the meeting may have ended before all were done.
             throw corrupt(.collective, in: start, "counter of finished pieces", done)
@@ -192,54 +198,54 @@ extension Team {
     }
 
     /// Whether the meeting is open for work, or over.
-    public var isOpen: Bool { phaseWord.loadAcquiring() >= generation &* 2 &- 1 }
+    public var isOpen: Bool { gateWord.loadAcquiring() >= generation &* 2 &- 1 }
 
     /// Whether the meeting is over. Throws if a member has given up.
     public func isOver() throws(FabricError) -> Bool {
-        let phase = phaseWord.loadAcquiring()
-        guard phase >= generation &* 2 else { return false }
-        if phase != generation &* 2 { try checkPhase(phase, .collective) }
+        let gate = gateWord.loadAcquiring()
+        guard gate >= generation &* 2 else { return false }
+        if gate != generation &* 2 { try checkGate(gate, .collective) }
         isMeeting = false
         return true
     }
 
     /// Waits until the meeting is open or over.
     public func awaitOpening(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
-        _ = try awaitPhase(generation &* 2 &- 1, deadline, operation)
+        _ = try awaitGate(generation &* 2 &- 1, deadline, operation)
     }
 
     /// Waits until the meeting is over.
     public func awaitEnd(_ deadline: Deadline?, _ operation: FabricOperation) throws(FabricError) {
-        _ = try awaitPhase(generation &* 2, deadline, operation)
+        _ = try awaitGate(generation &* 2, deadline, operation)
         isMeeting = false
     }
 
-    private func awaitPhase(
+    private func awaitGate(
         _ target: UInt64, _ deadline: Deadline?, _ operation: FabricOperation
     ) throws(FabricError) -> UInt64 {
-        let word = phaseWord
-        var phase = word.loadAcquiring()
-        if phase < target {
+        let word = gateWord
+        var gate = word.loadAcquiring()
+        if gate < target {
             let outcome = endpoint.waiter.wait(
-                word, at: offset(WindowLayout.phaseOffset), until: .greaterOrEqual, target, epoch: endpoint.epoch,
+                word, at: offset(WindowLayout.gateOffset), until: .greaterOrEqual, target, epoch: endpoint.epoch,
                 deadline: deadline, timeout: endpoint.timeout, operation: operation.rawValue, peer: nil, crowd: crowd)
             switch outcome {
-            case .satisfied(let value): phase = value
+            case .satisfied(let value): gate = value
             case .epochMoved(let elapsed):
-                throw endpoint.membershipChanged(operation, offset(WindowLayout.phaseOffset), elapsed)
+                throw endpoint.membershipChanged(operation, offset(WindowLayout.gateOffset), elapsed)
             case .timedOut(let elapsed): throw overdue(operation, elapsed)
             }
         }
         // No later meeting opens before this member has arrived at it.
-        if phase > generation &* 2 { try checkPhase(phase, operation) }
-        return phase
+        if gate > generation &* 2 { try checkGate(gate, operation) }
+        return gate
     }
 
-    /// Who is missing: whoever has not arrived; if all have, somebody took a piece and does not finish it.
+    /// Which members are missing: those that have not arrived; if all have, one that took a piece and does not finish it.
     private func overdue(_ operation: FabricOperation, _ elapsed: UInt64) -> FabricError {
         let error = FabricError(
             .timedOut, scope: .peer, operation: operation, rank: endpoint.rank,
-            wordOffset: offset(WindowLayout.phaseOffset), elapsedNanoseconds: elapsed, epoch: endpoint.epoch,
+            wordOffset: offset(WindowLayout.gateOffset), elapsedNanoseconds: elapsed, epoch: endpoint.epoch,
             phase: endpoint.phase)
         let missing = notArrived()
         if !missing.isEmpty { return blame(error, missing) }
@@ -254,12 +260,12 @@ extension Team {
             })
     }
 
-    private func setPhase(_ phase: UInt64, from previous: UInt64) throws(FabricError) {
-        let (exchanged, found) = unsafe phaseWord.atomic.pointee.compareExchange(
-            expected: previous, desired: phase, ordering: .sequentiallyConsistent)
+    private func setGate(_ gate: UInt64, from previous: UInt64) throws(FabricError) {
+        let (exchanged, found) = unsafe gateWord.atomic.pointee.compareExchange(
+            expected: previous, desired: gate, ordering: .sequentiallyConsistent)
         guard exchanged else {
-            // A phase has one writer at a time, but for members that give up.
-            guard found == Notification.givenUp else { throw corrupt(.collective, in: start, "phase", found) }
+            // A gate has one writer at a time, but for members that give up.
+            guard found == Notification.givenUp else { throw corrupt(.collective, in: start, "gate", found) }
             throw givenUp(.collective)
         }
         wakeAll()
@@ -267,7 +273,7 @@ extension Team {
 
     private func wakeAll() {
         let crowd = crowd
-        guard crowd.mayBeAsleep, crowd.wakeAll(phaseWord) else { return }
+        guard crowd.mayBeAsleep, crowd.wakeAll(gateWord) else { return }
         for index in 0..<size where index != rank {
             endpoint.segment.control(of: self[index].index).wakeIfWaiting(in: crowd)
         }
@@ -281,13 +287,13 @@ extension Team {
         guard alive, isNear, !error.isSeenByAll else { return }
         // Before anything tells of the failure: members that still leave a meeting that was over must not take its end for it.
         let over = wasMeeting ? generation &- 1 : generation
-        _ = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).atomic.pointee.compareExchange(
+        _ = unsafe leaderWord(WindowLayout.faultOffset + 8).atomic.pointee.compareExchange(
             expected: 0, desired: over &+ 1, ordering: .sequentiallyConsistent)
-        _ = unsafe endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).atomic.pointee.compareExchange(
+        _ = unsafe leaderWord(WindowLayout.faultOffset).atomic.pointee.compareExchange(
             expected: 0, desired: FailureWord.word(for: error, of: endpoint.rank), ordering: .sequentiallyConsistent)
         endpoint.word(at: offset(WindowLayout.faultOffset) + 16).storeSequentially(flagRound)
         if meetsByFlags {
-            // Both halves: whoever is a round behind hears as well.
+            // Both halves: a member that is a round behind hears as well.
             for peer in 0..<size where peer != rank {
                 for half in [0, WindowLayout.recordByteCount / 2] {
                     let flag = offset(WindowLayout.flagsOffset) + rank * WindowLayout.recordByteCount + half
@@ -295,7 +301,7 @@ extension Team {
                 }
             }
         } else {
-            phaseWord.storeSequentially(Notification.givenUp)
+            gateWord.storeSequentially(Notification.givenUp)
             wakeAll()
         }
     }

@@ -36,7 +36,7 @@ extension Team {
     /// - Returns: the row team and the column team of this member.
     public func split2D(width: Int) throws(FabricError) -> (row: Team, column: Team) {
         guard width >= 1 else {
-            // Still collective: everybody sees the same bad width, so nobody is left waiting.
+            // Still collective: all members see the same bad width, so none is left waiting.
             throw FabricError(
                 .mismatch, scope: .operation, operation: .split, rank: endpoint.rank,
                 context: "rows of \(width) members")
@@ -71,7 +71,7 @@ extension Team {
                 .tooManyTeams, scope: .operation, operation: .split, rank: endpoint.rank, peers: [start],
                 context: "rank \(start) leads too many teams; destroy some")
         }
-        endpoint.freeTeamSlots &= ~(1 << UInt64(slot))
+        endpoint.teamSpace.take(slot: slot)
         return team
     }
 
@@ -81,18 +81,18 @@ extension Team {
     private func agreeOnSlot(digest: UInt64, leads: Int?) throws(FabricError) -> Int {
         try endpoint.reclaimTeams()
         endpoint.count(.split, bytes: 0)
-        let (free, odd) = try intersect(endpoint.freeTeamSlots, digest)
+        let (free, odd) = try intersect(endpoint.teamSpace.freeSlots, digest)
         if free != 0 {
             let slot = free.trailingZeroBitCount
             Team.clear(slot: slot, on: endpoint)
             if let leads {
-                let board = endpoint.boards.take(leads) ?? 0
+                let board = endpoint.teamSpace.takeBoard(members: leads) ?? 0
                 if board > 0 { clear(board: board, size: leads) }
                 endpoint.word(at: WindowLayout.slot(slot) + WindowLayout.boardWordOffset)
                     .storeReleasing(UInt64(board))
             }
         }
-        // The second barrier: all slots are clear before use, and nobody changes its words while another still reads.
+        // The second barrier: all slots are clear before use, and no member changes its words while another still reads.
         try sync(operation: .split)
         if let odd {
             throw FabricError(
@@ -130,7 +130,7 @@ extension Team {
         return (all, odd)
     }
 
-    /// Nobody takes a former team's posts for its own.
+    /// Clears a board, so that no member takes a former team's posts for its own.
     private func clear(board: Int, size: Int) {
         for word in Swift.stride(from: board, to: board + size * WindowLayout.recordByteCount, by: 8) {
             endpoint.word(at: word).storeReleasing(0)
@@ -150,18 +150,9 @@ extension Team {
 extension Endpoint {
     /// Takes back the slots and boards of teams that all their members have destroyed; waits for one if no slot is free.
     func reclaimTeams() throws(FabricError) {
-        if freeTeamSlots == 0, let oldest = leftTeams.first {
-            try wait(
-                at: WindowLayout.slot(oldest.slot) + WindowLayout.leaversOffset, until: .greaterOrEqual,
-                UInt64(oldest.size), operation: .split)
+        if let (offset, size) = teamSpace.nextLeaving {
+            try wait(at: offset, until: .greaterOrEqual, UInt64(size), operation: .split)
         }
-        leftTeams.removeAll { team in
-            // More than there are members were never counted: such a slot is not used again.
-            let leavers = word(at: WindowLayout.slot(team.slot) + WindowLayout.leaversOffset).loadAcquiring()
-            guard leavers == UInt64(team.size) else { return false }
-            freeTeamSlots |= 1 << UInt64(team.slot)
-            boards.giveBack(team.board)
-            return true
-        }
+        teamSpace.reclaim { word(at: $0).loadAcquiring() }
     }
 }

@@ -88,7 +88,7 @@ public final class Team {
 
     func offset(_ word: Int) -> Int { WindowLayout.slot(slot) + word }
 
-    /// Everybody has come this far, and everything everybody put before is visible to all.
+    /// Returns when all members have come this far, and what each put before is visible to all.
     ///
     /// A `quiet` and a ``sync(deadline:operation:)``; between mapped windows the sync alone does it.
     public func barrier(deadline: Deadline? = nil) throws(FabricError) {
@@ -96,7 +96,7 @@ public final class Team {
         try sync(deadline: deadline, operation: .barrier)
     }
 
-    /// Everybody has come this far. Puts to mapped windows are visible; those still on a network need a `quiet` before.
+    /// Returns when all members have come this far. Puts to mapped windows are visible; those still on a network need a `quiet` before.
     ///
     /// Three ways, by what is cheapest (costs for n members; each member waits once):
     /// - at most four members that have a core each: each writes a flag into every other's window, one hop;
@@ -114,7 +114,7 @@ public final class Team {
         precondition(!isMeeting, "a barrier while an operation of the team is under way")
         endpoint.count(.barrier, bytes: 0)
         guard size > 1 else { return try endpoint.checkMembership() }
-        do {
+        try guarded { () throws(FabricError) in
             if !isNear {
                 try syncBySignals(deadline, operation)
             } else if meetsByFlags {
@@ -122,6 +122,13 @@ public final class Team {
             } else {
                 try syncByMeeting(deadline, operation)
             }
+        }
+    }
+
+    /// Takes a step of a synchronisation; an error ends the team.
+    func guarded(_ step: () throws(FabricError) -> Void) throws(FabricError) {
+        do throws(FabricError) {
+            try step()
         } catch {
             failure = error
             isMeeting = false
@@ -134,24 +141,13 @@ public final class Team {
         precondition(slot != 0, "the world cannot be destroyed")
         precondition(alive, "a team is destroyed once")
         alive = false
-        guard isNear else {
-            endpoint.freeTeamSlots |= 1 << UInt64(slot)
-            return
-        }
         // Others may still be leaving the team's last meeting, whose words are the leader's: it gives them to another team only when
         // all have said that they are done.
-        endpoint.addNear(1, at: start, offset(WindowLayout.leaversOffset))
-        if rank == 0 {
-            endpoint.leftTeams.append(LeftTeam(slot: slot, size: size, board: board))
+        if isNear { endpoint.addNear(1, at: start, offset(WindowLayout.leaversOffset)) }
+        if isNear, rank == 0 {
+            endpoint.teamSpace.leave(slot: slot, size: size, board: board)
         } else {
-            endpoint.freeTeamSlots |= 1 << UInt64(slot)
+            endpoint.teamSpace.giveBack(slot: slot)
         }
     }
-}
-
-/// A team that its leader has destroyed and others may not have yet.
-struct LeftTeam {
-    let slot: Int
-    let size: Int
-    let board: Int
 }

@@ -26,6 +26,7 @@ final class DescriptorRing {
 
     init(_ place: FarPlace) {
         guard let bell = place.segment.switchBell else { preconditionFailure("a cluster of one host needs no switch") }
+        precondition(stagedAfter.count == PortLayout.entryCount, "a note for each entry of the ring")
         self.place = place
         self.bell = bell
         rank = place.rank
@@ -98,7 +99,7 @@ final class DescriptorRing {
         posted += 1
         // Releases entry and staging, acquired in HostSwitch.drainRings; sequential, to be ordered before the look at the bell.
         port.posted.storeSequentially(posted)
-        bell.ring()
+        bell.wakeSwitch()
     }
 
     /// Posts a request whose answer is counted.

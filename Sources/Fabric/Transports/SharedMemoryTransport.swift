@@ -5,7 +5,7 @@ public import Synchronization
 /// Plain loads and stores into windows mapped by this process.
 ///
 /// Everything is complete when the call returns; what remains of `fence` and `quiet` is the memory order. Nothing here
-/// allocates, locks, or enters the kernel unless somebody sleeps.
+/// allocates, locks, or enters the kernel unless a die sleeps.
 @safe
 public final class SharedMemoryTransport: Transport {
     /// The catalog name.
@@ -91,13 +91,7 @@ public final class SharedMemoryTransport: Transport {
     @inlinable
     public func putStrided(_ source: RawSpan, _ shape: StridedShape, to peer: Rank, at offset: Int) {
         unsafe source.withUnsafeBytes { bytes in
-            guard var from = bytes.baseAddress else { return }
-            var to = unsafe address(peer, offset)
-            for _ in 0..<shape.count {
-                unsafe copyBytes(from, to, shape.elementByteCount)
-                unsafe from += shape.sourceStride
-                unsafe to += shape.destinationStride
-            }
+            if let start = bytes.baseAddress { unsafe copyStrided(start, address(peer, offset), shape) }
         }
     }
 
@@ -107,13 +101,16 @@ public final class SharedMemoryTransport: Transport {
         from peer: Rank, at offset: Int, _ shape: StridedShape, into destination: inout MutableRawSpan
     ) {
         unsafe destination.withUnsafeMutableBytes { bytes in
-            guard var to = bytes.baseAddress else { return }
-            var from = unsafe address(peer, offset)
-            for _ in 0..<shape.count {
-                unsafe copyBytes(from, to, shape.elementByteCount)
-                unsafe from += shape.sourceStride
-                unsafe to += shape.destinationStride
-            }
+            if let start = bytes.baseAddress { unsafe copyStrided(address(peer, offset), start, shape) }
+        }
+    }
+
+    @inlinable
+    func copyStrided(_ source: UnsafeRawPointer, _ destination: UnsafeMutableRawPointer, _ shape: StridedShape) {
+        for index in 0..<shape.count {
+            unsafe copyBytes(
+                source + index &* shape.sourceStride, destination + index &* shape.destinationStride,
+                shape.elementByteCount)
         }
     }
 
@@ -171,7 +168,7 @@ public final class SharedMemoryTransport: Transport {
         wake(peer, offset)
     }
 
-    /// Release order towards everybody.
+    /// Release order towards all ranks.
     @inlinable @inline(__always)
     public func fence() { atomicMemoryFence(ordering: .acquiringAndReleasing) }
 

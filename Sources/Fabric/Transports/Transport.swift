@@ -2,7 +2,7 @@
 ///
 /// A transport moves bytes and words between windows. It knows ranks and offsets, never meanings, teams or algorithms.
 /// Offsets are bytes from the start of the peer's window; the endpoint has checked them. Waiting is not the transport's
-/// business: a die waits on words of its own window, and whoever changes such a word wakes it.
+/// business: a die waits on words of its own window, and the rank that changes such a word wakes it.
 ///
 /// ## Order
 /// Puts and stores of any form to one peer become visible before a later `signal` or atomic to that peer (the fabric calls
@@ -44,7 +44,7 @@ public protocol Transport: AnyObject {
 
     /// Changes an aligned 64-bit word atomically and wakes its waiter, without waiting for its old value.
     ///
-    /// - Parameter result: where in the die's own window the old value goes, aligned; nil if no one wants it.
+    /// - Parameter result: where in the die's own window the old value goes, aligned; nil if it is not wanted.
     /// - Returns: the old value where it is known already, and then the caller stores it; nil if it lands at `result` by the next
     ///   `completeLocally` or `quiet`.
     func atomic64NonBlocking(
@@ -52,7 +52,7 @@ public protocol Transport: AnyObject {
         into result: Int?
     ) throws(FabricError) -> UInt64?
 
-    /// Changes an aligned 32-bit word atomically and returns the old value. Nobody can wait on 32 bits.
+    /// Changes an aligned 32-bit word atomically and returns the old value. No rank can wait on 32 bits.
     func atomic32(
         _ operation: AtomicOperation, _ operand: UInt32, comparand: UInt32, at peer: Rank, _ offset: Int
     ) throws(FabricError) -> UInt32

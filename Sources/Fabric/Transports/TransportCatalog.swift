@@ -54,7 +54,7 @@ public enum TransportCatalog {
         carriesNear: false, crossesHosts: true,
         makeFar: { place in place.segment.plan.hasFarRanks ? ZeroMQTransport(place) : nil })
 
-    /// What a cluster uses where nobody asks for another: links where it has several hosts, else only loads and stores.
+    /// What a cluster uses where no other is asked for: links where it has several hosts, else only loads and stores.
     public static let standard = zeroMQ
 
     /// Every transport, by name.

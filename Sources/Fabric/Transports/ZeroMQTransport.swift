@@ -139,10 +139,12 @@ final class ZeroMQTransport: Transport {
         _ pieces: Int, peer: Rank, _ request: (Int) -> (record: LinkRecord, inWindow: Bool),
         _ land: (Int, UnsafeRawPointer) -> Void
     ) throws(FabricError) {
+        // Half as many as a die may have under way; a place in staging for each.
         let inFlight = LinkLimits.requestsPerDie / 2
         // Answers of other hosts to what was asked before would be counted as this one's.
         try ring.awaitReplies(.get, peer)
         var staged: InlineArray<8, Int> = .init(repeating: 0)
+        precondition(staged.count >= inFlight, "a place for each request under way")
         var next = 0
         var landed = 0
         let before = ring.asked
@@ -151,15 +153,15 @@ final class ZeroMQTransport: Transport {
                 var (record, inWindow) = request(next)
                 if !inWindow {
                     // Staging is not free for this until the switch has sent what was posted from it before.
-                    staged[next % 8] = try ring.stage(Int(record.byteCount), .get, peer)
-                    record.token = ReplyPlace.staging(staged[next % 8])
+                    staged[next % staged.count] = try ring.stage(Int(record.byteCount), .get, peer)
+                    record.token = ReplyPlace.staging(staged[next % staged.count])
                 }
                 try ring.ask(record, .get)
                 next += 1
                 continue
             }
             try ring.awaitReplies(.get, peer, upTo: before + UInt64(landed) + 1)
-            unsafe land(landed, UnsafeRawPointer(ring.staging) + staged[landed % 8])
+            unsafe land(landed, UnsafeRawPointer(ring.staging) + staged[landed % staged.count])
             landed += 1
         }
     }
@@ -243,24 +245,28 @@ final class ZeroMQTransport: Transport {
         return ring.value
     }
 
-    func atomic64(
-        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Rank, _ offset: Int
-    ) throws(FabricError) -> UInt64 {
-        var record = LinkRecord(.atomic64, target: peer, offset: offset)
+    private func atomic(
+        _ kind: LinkOperation, _ operation: AtomicOperation, _ operand: UInt64, _ comparand: UInt64, _ peer: Rank,
+        _ offset: Int
+    ) -> LinkRecord {
+        var record = LinkRecord(kind, target: peer, offset: offset)
         record.detail = operation.rawValue
         record.operand = operand
         record.comparand = comparand
-        return try change(record, peer: peer)
+        return record
+    }
+
+    func atomic64(
+        _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Rank, _ offset: Int
+    ) throws(FabricError) -> UInt64 {
+        try change(atomic(.atomic64, operation, operand, comparand, peer, offset), peer: peer)
     }
 
     func atomic64NonBlocking(
         _ operation: AtomicOperation, _ operand: UInt64, comparand: UInt64, at peer: Rank, _ offset: Int,
         into result: Int?
     ) throws(FabricError) -> UInt64? {
-        var record = LinkRecord(.atomic64, target: peer, offset: offset)
-        record.detail = operation.rawValue
-        record.operand = operand
-        record.comparand = comparand
+        var record = atomic(.atomic64, operation, operand, comparand, peer, offset)
         record.token = result.map { ReplyPlace.word($0) } ?? ReplyPlace.nowhere
         if record.asks { try ring.ask(record, .atomic) } else { try ring.post(record, .atomic) }
         return nil
@@ -269,10 +275,7 @@ final class ZeroMQTransport: Transport {
     func atomic32(
         _ operation: AtomicOperation, _ operand: UInt32, comparand: UInt32, at peer: Rank, _ offset: Int
     ) throws(FabricError) -> UInt32 {
-        var record = LinkRecord(.atomic32, target: peer, offset: offset)
-        record.detail = operation.rawValue
-        record.operand = UInt64(operand)
-        record.comparand = UInt64(comparand)
+        let record = atomic(.atomic32, operation, UInt64(operand), UInt64(comparand), peer, offset)
         return UInt32(truncatingIfNeeded: try change(record, peer: peer))
     }
 

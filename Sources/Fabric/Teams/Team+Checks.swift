@@ -28,7 +28,7 @@ extension Team {
     ///
     /// - Parameter member: whose flag said so, where members meet by flags.
     func givenUp(_ operation: FabricOperation, by member: MemberIndex? = nil) -> FabricError {
-        let word = endpoint.peerWord(start, at: offset(WindowLayout.faultOffset)).loadSequentially()
+        let word = leaderWord(WindowLayout.faultOffset).loadSequentially()
         if let told = endpoint.failure(from: word, operation: operation, context: "another member gave up on it") {
             return told
         }
@@ -36,21 +36,21 @@ extension Team {
             return corrupt(operation, in: endpoint.rank, "flag of rank \(self[member])", Notification.givenUp)
         }
         return corrupt(
-            operation, in: start, word == 0 ? "phase" : "fault word", word == 0 ? Notification.givenUp : word)
+            operation, in: start, word == 0 ? "gate" : "fault word", word == 0 ? Notification.givenUp : word)
     }
 
-    /// What a phase beyond this meeting means: that a member has given up, unless the meeting was over before; else nonsense.
-    func checkPhase(_ phase: UInt64, _ operation: FabricOperation) throws(FabricError) {
-        guard phase != Notification.givenUp else {
+    /// What a gate beyond this meeting means: that a member has given up, unless the meeting was over before; else nonsense.
+    func checkGate(_ gate: UInt64, _ operation: FabricOperation) throws(FabricError) {
+        guard gate != Notification.givenUp else {
             if wasOver(generation) { return }
             throw givenUp(operation)
         }
-        throw corrupt(operation, in: start, "phase", phase)
+        throw corrupt(operation, in: start, "gate", gate)
     }
 
     /// Whether a meeting was over when the first member gave up.
     private func wasOver(_ meeting: UInt64) -> Bool {
-        endpoint.peerWord(start, at: offset(WindowLayout.faultOffset) + 8).loadSequentially() > meeting
+        leaderWord(WindowLayout.faultOffset + 8).loadSequentially() > meeting
     }
 
     /// What a flag says that has reached this round: that the member has arrived, that it has given up, or nonsense.
