@@ -78,71 +78,73 @@ struct CollectiveFailureTests {
         }
     }
 
+    /// What one member, the odd one, calls otherwise.
+    static let differences: [@Sendable (Collective, Region, Bool) throws -> Void] = [
+        { (collective, area, odd) in
+            let block = odd ? 64 : 128
+            try collective.run(.allGather(area.slice(0, block), into: area.slice(1024, 3 * block)))
+        },
+        { (collective, area, odd) in
+            try collective.run(
+                .allReduce(
+                    area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum))
+        },
+        { (collective, area, odd) in
+            try collective.run(
+                .allToAll(area.slice(0, 192), into: area.slice(192, 192), algorithm: odd ? .push : .pull))
+        },
+        { (collective, area, odd) in
+            let send = odd ? [8, 8, 8] : [16, 16, 16]
+            try collective.run(
+                .allToAllV(
+                    area.slice(0, send.reduce(0, +)), sendByteCounts: send, into: area.slice(512, send[0] + 32),
+                    receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 }))
+        },
+        { (collective, area, odd) in
+            let block = odd ? 64 : 128
+            try collective.run(
+                .allGather(area.slice(0, block), into: area.slice(1024, 3 * block), algorithm: .ring))
+        },
+        { (collective, area, odd) in
+            try collective.run(
+                .allReduce(
+                    area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum,
+                    algorithm: .twoLevel(group: 2)))
+        },
+        { (collective, area, odd) in
+            try collective.run(
+                .allToAll(
+                    area.slice(0, 192), into: area.slice(192, 192), algorithm: .trampoline(group: odd ? 1 : 2)))
+        },
+        { (collective, area, odd) in
+            let send = odd ? [8, 8, 8] : [16, 16, 16]
+            try collective.run(
+                .allToAllV(
+                    area.slice(0, send.reduce(0, +)), sendByteCounts: send, into: area.slice(512, send[0] + 32),
+                    receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 },
+                    algorithm: .trampoline(group: 2)))
+        },
+        { (collective, area, odd) in
+            if odd {
+                _ = try collective.allReduce(UInt64(1), .sum)
+            } else {
+                try collective.run(.allGather(area.slice(0, 64), into: area.slice(1024, 192)))
+            }
+        },
+        { (collective, area, odd) in
+            if odd {
+                _ = try collective.broadcast(UInt64(1), root: 1)
+            } else {
+                _ = try collective.allReduce(UInt64(1), .sum)
+            }
+        },
+    ]
+
     @Test(
         "Members that call with different arguments hear of it without waiting for a deadline",
         arguments: [nil, HostSplit([1, 2]), HostSplit([2, 1]), HostSplit([1, 1, 1])])
     func mismatch(split: HostSplit?) throws {
-        let differences: [@Sendable (Collective, Region, Bool) throws -> Void] = [
-            { (collective, area, odd) in
-                let block = odd ? 64 : 128
-                try collective.run(.allGather(area.slice(0, block), into: area.slice(1024, 3 * block)))
-            },
-            { (collective, area, odd) in
-                try collective.run(
-                    .allReduce(
-                        area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum))
-            },
-            { (collective, area, odd) in
-                try collective.run(
-                    .allToAll(area.slice(0, 192), into: area.slice(192, 192), algorithm: odd ? .push : .pull))
-            },
-            { (collective, area, odd) in
-                let send = odd ? [8, 8, 8] : [16, 16, 16]
-                try collective.run(
-                    .allToAllV(
-                        area.slice(0, send.reduce(0, +)), sendByteCounts: send, into: area.slice(512, send[0] + 32),
-                        receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 }))
-            },
-            { (collective, area, odd) in
-                let block = odd ? 64 : 128
-                try collective.run(
-                    .allGather(area.slice(0, block), into: area.slice(1024, 3 * block), algorithm: .ring))
-            },
-            { (collective, area, odd) in
-                try collective.run(
-                    .allReduce(
-                        area.slice(0, 64), into: area.slice(64, 64), type: .float32, reduction: odd ? .max : .sum,
-                        algorithm: .twoLevel(group: 2)))
-            },
-            { (collective, area, odd) in
-                try collective.run(
-                    .allToAll(
-                        area.slice(0, 192), into: area.slice(192, 192), algorithm: .trampoline(group: odd ? 1 : 2)))
-            },
-            { (collective, area, odd) in
-                let send = odd ? [8, 8, 8] : [16, 16, 16]
-                try collective.run(
-                    .allToAllV(
-                        area.slice(0, send.reduce(0, +)), sendByteCounts: send, into: area.slice(512, send[0] + 32),
-                        receiveByteCounts: (0..<3).map { $0 == collective.team.rank ? send[0] : 16 },
-                        algorithm: .trampoline(group: 2)))
-            },
-            { (collective, area, odd) in
-                if odd {
-                    _ = try collective.allReduce(UInt64(1), .sum)
-                } else {
-                    try collective.run(.allGather(area.slice(0, 64), into: area.slice(1024, 192)))
-                }
-            },
-            { (collective, area, odd) in
-                if odd {
-                    _ = try collective.broadcast(UInt64(1), root: 1)
-                } else {
-                    _ = try collective.allReduce(UInt64(1), .sum)
-                }
-            },
-        ]
-        for (index, difference) in differences.enumerated() {
+        for (index, difference) in Self.differences.enumerated() {
             let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(60), split: split) { world in
                 let collective = Collective(world, try CollectiveWorkspace(world, byteCount: 4096))
                 let area = try world.allocate(byteCount: 4096)
