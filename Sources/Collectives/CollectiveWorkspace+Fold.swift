@@ -18,8 +18,8 @@ extension CollectiveWorkspace {
     ///   - place: the rank and offset where a member's elements start.
     func fold(
         _ call: CollectiveCall, _ members: Range<Int>, byteCount: Int, carry: Int? = nil,
-        into target: (rank: Int, offset: Int), isFinal: Bool = true, scratch: Int = 0,
-        place: (_ member: Int) throws(FabricError) -> (rank: Int, offset: Int)
+        into target: (rank: Rank, offset: Int), isFinal: Bool = true, scratch: Int = 0,
+        place: (_ member: Int) throws(FabricError) -> (rank: Rank, offset: Int)
     ) throws(FabricError) {
         let endpoint = endpoint
         let tile = tile

@@ -79,7 +79,7 @@ public final class CollectiveWorkspace {
     /// What passes between this die and each member, filled anew by each operation.
     var blocks: [PartnerBlock]
     /// Where the elements of each member lie that are being folded.
-    var places: [(rank: Int, offset: Int)]
+    var places: [(rank: Rank, offset: Int)]
     /// The name that the code left here which carried out the last call: written by that code itself, so that a check sees what really ran.
     public internal(set) var executedAlgorithm: StaticString = ""
 

@@ -1,3 +1,4 @@
+internal import Baselines
 internal import Experts
 internal import Fabric
 internal import FoundationEssentials
