@@ -41,7 +41,8 @@ public struct Collective {
             if workspace.comparesCalls { try compareCalls(call) }
             try carryOut(call, algorithm)
         }
-        endpoint.endFlight(flight, inSuccess: true)
+        let isSameForAll = call.operation == .allGather || call.operation == .allReduce
+        endpoint.endFlight(flight, inSuccess: true, result: isSameForAll ? call.destination : nil)
     }
 
     /// Counts a call and notes it in the flight recorder.

@@ -51,6 +51,7 @@ public struct RankProcess {
     private let route: TransportCatalog.Entry
     private var waiting: [ControlMessage] = []
     private var workers: [Worker] = []
+    private var instruments = Instruments()
     private var started = false
     private var said = false
 
@@ -104,6 +105,10 @@ public struct RankProcess {
             while let frames = try socket.receive() {
                 guard let frame = frames.last, let message = ControlMessage(decoding: frame) else { continue }
                 if message == .stop { return drain() }
+                if case .instruments(let bytes) = message {
+                    guard let read = Instruments(decoding: bytes) else { throw ExitStatus.mismatch }
+                    instruments = read
+                }
                 if case .start(let workload, let payload) = message, !started { try start(workload, payload) }
             }
             if started, !said, outbox.allEnded {
@@ -137,7 +142,7 @@ public struct RankProcess {
         for die in dies {
             let job = DieJob(
                 die: die, workload: workload, name: name, payload: payload, segment: segment, outbox: outbox,
-                timeout: .milliseconds(options.deadlineMilliseconds), route: route)
+                timeout: .milliseconds(options.deadlineMilliseconds), route: route, instruments: instruments)
             do {
                 workers.append(try Worker.start(name: "die \(die)", stackByteCount: 4 << 20) { job.run() })
             } catch {

@@ -21,10 +21,12 @@ struct HostMessageTests {
     static func assignment(files: [SharedFile] = []) throws -> Assignment {
         let plan = try #require(
             LinkPlan(hosts: [LinkPlan.Host(name: "h1", ranks: 0..<3), LinkPlan.Host(name: "höst", ranks: 3..<4)]))
-        return Assignment(
+        var assignment = Assignment(
             plan: plan, host: 1, linkKeys: [key, ""], nonce: (1, .max), topologyDigest: 5, windowByteCount: 1 << 20,
             diesPerProcess: 2, deadlineMilliseconds: 60_000, startMilliseconds: 1, route: "transport.zmq",
             wantsFlights: true, directory: "/somewhere/else", files: files)
+        if !files.isEmpty { assignment.instruments = [1, 2, 3] }
+        return assignment
     }
 
     static func report() -> HostReport {

@@ -117,6 +117,7 @@ extension Coordinator {
                 files: configuration.files)
             assignment.comparesCalls = Endpoint.comparesCalls
             assignment.countsTiers = Endpoint.countsTiers
+            assignment.instruments = configuration.instruments.encoded
             send(.assignment(run: run, assignment), to: index)
         }
     }

@@ -7,6 +7,7 @@ enum WorkloadCatalog {
         IdleWorkload.self,
         CollectivesWorkload.self,
         LatencyWorkload.self,
+        OperationsWorkload.self,
         OrderingWorkload.self,
         ScaleWorkload.self,
         ScoreWorkload.self,

@@ -1,0 +1,103 @@
+internal import ArgumentParser
+internal import ClusterFiles
+internal import Faults
+internal import FoundationEssentials
+internal import Launching
+internal import NodeRuntime
+
+/// Runs a workload under injected faults and judges what came of it.
+struct ChaosCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chaos", abstract: "Run a workload under injected faults, and judge what came of every operation.",
+        discussion: """
+            Injects the faults of a plan (--faults; without it a plan is drawn from the seed), prints what was injected where and when, \
+            which rank or agent noticed what, what was decided, and what every operation came to: O1 bit-exact, O2 a typed failure before \
+            the deadline. A silent wrong answer, a wait beyond the deadline, an end that the plan does not promise, and anything left \
+            behind (process, run folder, shared memory) are violations. The last line is a command that replays the run.
+
+            Workloads:
+              operations  checks of softpod verify over and over; by default expert dispatch/combine and KV-sharded attention
+              smoke       barrier, all-gather, all-to-all, once, every byte checked
+              soak        random collectives for --seconds, every result checked
+
+            Waits last at most 5 s unless --deadline says otherwise. Files: cluster/faults; kinds, places and points: softpod info --faults. \
+            With --json a row an event and an operation, then an object with seed, outcomes and violations. \
+            Exit code 0 without a violation, 1 with one.
+            """)
+
+    enum Name: String, ExpressibleByArgument, CaseIterable {
+        case operations, smoke, soak
+    }
+
+    @OptionGroup var cluster: ClusterOptions
+    @Option(help: ArgumentHelp("The plan: a YAML file, see docs/faults.md. By default one is drawn.", valueName: "file"))
+    var faults: String?
+    @Option(help: "Draws the data, and what the plan leaves open; printed, so that a run can be replayed.")
+    var seed: UInt64?
+    @Option(help: "What to run.") var workload = Name.operations
+    @Option(help: ArgumentHelp("Operations: only checks whose name contains this.", valueName: "text"))
+    var only: String?
+    @Option(help: ArgumentHelp("Operations: how often all of them are run.", valueName: "number")) var rounds = 4
+    @Option(help: ArgumentHelp("Soak: for how long.", valueName: "seconds")) var seconds = 1.0
+    @Option(name: .customLong("repeat"), help: ArgumentHelp("Run so many seeds, one after the other.", valueName: "number"))
+    var repetitions = 1
+    @OptionGroup var history: HistoryOptions
+    @Flag(help: "One JSON object a row instead of tables.") var json = false
+
+    func validate() throws {
+        guard (1...1_000_000).contains(repetitions) else {
+            throw ValidationError("--repeat must be 1 to 1000000, not \(repetitions).")
+        }
+        guard (1...100_000).contains(rounds) else {
+            throw ValidationError("--rounds must be 1 to 100000, not \(rounds).")
+        }
+        guard seconds > 0, seconds <= 86_400 else {
+            throw ValidationError("--seconds must be more than 0 and at most 86400, not \(seconds).")
+        }
+        guard only == nil || workload == .operations else { throw ValidationError("--only goes with operations.") }
+        guard history.history == nil || repetitions == 1 else {
+            throw ValidationError("--history is of one run, and --repeat makes several.")
+        }
+    }
+
+    func run() throws {
+        try Failure.guarded(cluster) {
+            let first = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
+            let source = try faults.map { try FaultSource(path: $0) }
+            let folder = try history.prepared()
+            var runs: [ChaosRun.Result] = []
+            for number in 0..<UInt64(repetitions) {
+                let run = ChaosRun(
+                    command: self, source: source, seed: first &+ number, historyFolder: folder,
+                    isBrief: repetitions > 1)
+                runs.append(try run.result())
+            }
+            try summarise(runs, first: first)
+        }
+    }
+
+    /// What all runs came to, and the exit status.
+    private func summarise(_ runs: [ChaosRun.Result], first: UInt64) throws {
+        let violations = runs.flatMap(\.violations)
+        let report = Report(json: json)
+        let bad = runs.first { !$0.violations.isEmpty }
+        let replay = WrongResult.command(with: [("--seed", "\(bad?.seed ?? first)")])
+        if json {
+            report.facts(
+                Row([
+                    "seed": .integer(Int(truncatingIfNeeded: bad?.seed ?? first)), "runs": .integer(runs.count),
+                    "outcomes": .texts(runs.flatMap { $0.outcomes.map(\.verdict) }),
+                    "promises": .texts(runs.map(\.promise)), "violations": .texts(violations),
+                    "replay": .text(replay), "commit": .text(RunFacts.commit),
+                ]))
+        } else {
+            let ends = Dictionary(grouping: runs, by: \.promise).sorted { $0.key < $1.key }
+                .map { "\($0.value.count) x \($0.key)" }.joined(separator: ", ")
+            report.line("verdict: \(ends); \(violations.count) violations")
+            report.line("replay: \(replay)")
+        }
+        guard !violations.isEmpty else { return }
+        for violation in violations.prefix(8) { Report.remark("violation: \(violation)") }
+        throw ExitStatus.wrongResult
+    }
+}

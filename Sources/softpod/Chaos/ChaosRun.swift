@@ -1,0 +1,168 @@
+internal import Faults
+internal import FoundationEssentials
+internal import Launching
+internal import NodeRuntime
+
+/// One run of `softpod chaos`: one seed.
+struct ChaosRun {
+    /// What came of it.
+    struct Result {
+        var seed: UInt64
+        var outcomes: [ChaosJudge.Outcome]
+        /// `O1`, `O2` or `O4`.
+        var promise: String
+        var violations: [String]
+    }
+
+    let command: ChaosCommand
+    let source: FaultSource?
+    let seed: UInt64
+    let historyFolder: String?
+    /// Whether it is one of many, so that only what is wrong is told in full.
+    let isBrief: Bool
+
+    /// Runs it, and prints what came of it.
+    func result() throws -> Result {
+        var configuration = try self.configuration()
+        let plan = source?.plan ?? DrawnPlan.plan(seed: seed)
+        let faults =
+            try source?.drawn(ranks: configuration.dieCount, seed: seed)
+            ?? DrawnPlan.faults(plan, ranks: configuration.dieCount, seed: seed)
+        configuration.instruments.faults = faults
+        configuration.instruments.historyFolder = historyFolder
+        if !isBrief, !command.json {
+            Report.remark(
+                "plan \(plan.name), seed \(seed), \(configuration.dieCount) dies, workload \(command.workload.rawValue)")
+        }
+        let leftovers = Leftovers()
+        var judge = ChaosJudge(faults: faults, configuration: configuration)
+        var timeline = Timeline()
+        let outcome = try Failure.launch(configuration) { event in
+            switch event {
+            case .noted(let die, let note): timeline.add(die, note)
+            case .said(let die, let bytes):
+                if let operation = OperationEvent(decoding: bytes) { judge.take(die, operation) }
+            default: break
+            }
+        }
+        // The other hosts' agents go with the session, and are left over if they do not.
+        HostSession.close()
+        let injected = timeline.injected
+        var outcomes = judge.outcomes(injected: injected)
+        if command.workload != .operations { outcomes = [whole(outcome)] }
+        let violations = judge.violations(
+            outcome, outcomes, injected: injected, promises: plan.promises, leftovers: leftovers.find())
+        let promise = ChaosJudge.promise(outcome, outcomes).rawValue
+        let result = Result(
+            seed: seed, outcomes: outcomes, promise: violations.isEmpty ? promise : "violation", violations: violations)
+        if !isBrief || !violations.isEmpty { show(result, timeline, plan) }
+        return result
+    }
+
+    private func show(_ result: Result, _ timeline: Timeline, _ plan: FaultPlan) {
+        let report = Report(json: command.json)
+        report.rows(
+            timeline.rows, title: "plan \(plan.name), seed \(seed): ms since the ranks of the host began",
+            columns: ["ms", "event", "rank", "text"])
+        let rows = result.outcomes.map { outcome in
+            Row([
+                "operation": .integer(outcome.number), "name": .text(outcome.name), "outcome": .text(outcome.verdict),
+                "detail": .text(outcome.detail),
+            ])
+        }
+        // Of those that went well people want the number.
+        let shown = command.json ? rows : rows.filter { $0["outcome"] != .text("O1") }
+        if shown.count < rows.count { report.line("operations: \(rows.count - shown.count) bit-exact (O1)") }
+        report.rows(shown, title: "operations that came to something else")
+    }
+
+    private func configuration() throws -> ClusterConfiguration {
+        let cluster = command.cluster
+        var configuration: ClusterConfiguration
+        switch command.workload {
+        case .operations:
+            let checks = CheckCatalog.all.map(\.name).filter(isChosen)
+            guard !checks.isEmpty else {
+                throw UsageError("no check's name contains \(command.only ?? "")")
+            }
+            let plan = OperationsWorkload.Plan(seed: seed, checks: checks, rounds: command.rounds)
+            configuration = try cluster.configuration(
+                workload: OperationsWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
+                windowByteCount: CheckBench.windowByteCount(dies: cluster.dies))
+        case .smoke:
+            let plan = SmokeWorkload.Plan(allToAllByteCount: 4096)
+            configuration = try cluster.configuration(
+                workload: SmokeWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
+                windowByteCount: SmokeWorkload.windowByteCount(dies: cluster.dies, plan: plan))
+        case .soak:
+            let plan = SoakWorkload.Plan(seed: seed, seconds: command.seconds, largest: 8 << 10)
+            configuration = try cluster.configuration(
+                workload: SoakWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
+                windowByteCount: SoakWorkload.windowByteCount(dies: cluster.dies, largest: plan.largest))
+        }
+        if cluster.givenDeadline == nil { configuration.deadline = .seconds(5) }
+        return configuration
+    }
+
+    /// By default what moves rows to experts and keys to shards.
+    private func isChosen(_ name: String) -> Bool {
+        if let only = command.only { return name.contains(only) }
+        return name.hasPrefix("attention.") || name.hasPrefix("experts.") && name != "experts.gate"
+    }
+
+    /// A workload that tells nothing of its operations is one: its dies say what was wrong.
+    private func whole(_ outcome: ClusterOutcome) -> ChaosJudge.Outcome {
+        var operation = ChaosJudge.Outcome(
+            number: 0, name: command.workload.rawValue, verdict: "O2", detail: outcome.report ?? "")
+        guard outcome.status == .success else { return operation }
+        struct Finding: Decodable { var wrong: Int }
+        let findings = outcome.results.map { bytes in
+            // A result that cannot be read is one that is not right.
+            bytes.flatMap { try? JSONDecoder().decode(Finding.self, from: Data($0)) }
+        }
+        let bad = findings.firstIndex { $0?.wrong != 0 }
+        operation.verdict = bad == nil ? "O1" : "violation"
+        operation.detail = bad.map { "a silent wrong answer at rank \($0)" } ?? "bit-exact at all ranks"
+        return operation
+    }
+}
+
+/// A plan made up from a seed: one fault, or two, of the kinds whose outcome is promised.
+enum DrawnPlan {
+    /// Bytes that no defence covers: what comes of them is only known where results are judged.
+    private static let unprotected: Set<FaultPlace> = [.payload]
+
+    static func plan(seed: UInt64) -> FaultPlan {
+        var random = CheckRandom(seed: seed, 1)
+        let rules = (0..<Int.random(in: 1...2, using: &random)).map { _ in rule(&random) }
+        return FaultPlan(name: "drawn", rules: rules)
+    }
+
+    static func faults(_ plan: FaultPlan, ranks: Int, seed: UInt64) -> [ScheduledFault] {
+        var random = CheckRandom(seed: seed)
+        // It names no rank, so it goes with every cluster.
+        return (try? plan.drawn(ranks: ranks, using: &random)) ?? []
+    }
+
+    private static func rule(_ random: inout CheckRandom) -> FaultRule {
+        let kinds = FaultCatalog.all.filter { $0.name != "flip" }
+        let kind = kinds[Int.random(in: 0..<kinds.count, using: &random)]
+        let points = FaultPoint.allCases.filter { $0 != .collectiveEntry }
+        let point = points[Int.random(in: 0..<points.count, using: &random)]
+        let places = FaultPlace.allCases.filter { !unprotected.contains($0) }
+        let values: [FaultValue] = [.zero, .one, .ones, .more, .less, .bit(-1)]
+        let arguments = FaultArguments(
+            nanoseconds: UInt64.random(in: 1...500, using: &random) * 1_000_000,
+            percent: Int.random(in: 5...90, using: &random),
+            place: places[Int.random(in: 0..<places.count, using: &random)],
+            value: values[Int.random(in: 0..<values.count, using: &random)])
+        let isMoment = kind.time == .any && Bool.random(using: &random)
+        let trigger: FaultTrigger =
+            kind.time == .none
+            ? .always
+            : isMoment
+                ? .within(nanoseconds: 100_000_000)
+                : .point(point, peer: nil, entry: Int.random(in: 1...20, using: &random))
+        return FaultRule(kind: kind.name, rank: nil, trigger: trigger, action: kind.action(arguments))
+    }
+}
