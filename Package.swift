@@ -105,8 +105,8 @@ let package = Package(
         .target(
             name: "Fuzzing",
             dependencies: [
-                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Messaging", "Workers",
-                "SharedMemory", "StrictJSON", "Topology",
+                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Faults", "Histories",
+                "Messaging", "Workers", "SharedMemory", "StrictJSON", "Topology",
             ],
             swiftSettings: house),
         .executableTarget(

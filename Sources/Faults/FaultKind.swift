@@ -8,6 +8,9 @@ public enum FaultAction: Sendable, Codable, Equatable {
     case slow(percent: Int, nanoseconds: UInt64)
     /// The rank stores a value over a word.
     case store(FaultPlace, FaultValue)
+    /// The rank's host damages what it sends to other hosts: per cent of its messages, or for a cut how many still arrive. The seed
+    /// decides which; it is drawn with the plan.
+    case wire(FaultWire, amount: Int, seed: UInt64)
     /// The rank says nothing of how it ended: neither its result nor its failure.
     case mute
 
@@ -20,10 +23,15 @@ public enum FaultAction: Sendable, Codable, Equatable {
     }
 }
 
+/// Damage to the messages of a link.
+public enum FaultWire: String, Sendable, CaseIterable, Codable {
+    case lose, duplicate, reorder, corrupt, cut
+}
+
 /// What a plan may say of a fault besides its kind, rank and time.
 public enum FaultKey: String, Sendable, CaseIterable {
     case duration = "for"
-    case share, word, value, bit
+    case share, word, value, bit, messages
 }
 
 /// The values of those keys.
@@ -36,6 +44,8 @@ public struct FaultArguments: Sendable {
     public var place: FaultPlace?
     /// `value`, with `bit` where it is one.
     public var value: FaultValue?
+    /// `messages`.
+    public var messages: Int?
 
     /// The values.
     public init(nanoseconds: UInt64? = nil, percent: Int? = nil, place: FaultPlace? = nil, value: FaultValue? = nil) {
@@ -104,6 +114,22 @@ public enum FaultCatalog {
         },
         FaultKind("flip", "the rank inverts a bit of a row it has put", takes: [.bit], time: .deed) {
             .store(.payload, $0.value ?? .bit(0))
+        },
+        FaultKind("lose", "the rank's host loses a share of its messages to other hosts", needs: [.share], time: .none)
+        {
+            .wire(.lose, amount: $0.percent ?? 1, seed: 0)
+        },
+        FaultKind("duplicate", "it sends a share of them twice", needs: [.share], time: .none) {
+            .wire(.duplicate, amount: $0.percent ?? 1, seed: 0)
+        },
+        FaultKind("reorder", "it lets others overtake a share of them", needs: [.share], time: .none) {
+            .wire(.reorder, amount: $0.percent ?? 1, seed: 0)
+        },
+        FaultKind("corrupt", "it inverts a bit of a share of them", needs: [.share], time: .none) {
+            .wire(.corrupt, amount: $0.percent ?? 1, seed: 0)
+        },
+        FaultKind("cut", "it sends nothing more after so many", needs: [.messages], time: .none) {
+            .wire(.cut, amount: $0.messages ?? 0, seed: 0)
         },
         FaultKind("mute", "the rank ends and reports nothing", time: .none) { _ in .mute },
     ]

@@ -98,6 +98,8 @@ public struct ScheduledFault: Sendable, Codable, Equatable {
         switch action {
         case .stop(let time?): what += " for \(time / 1_000_000) ms"
         case .slow(let percent, let time): what += " to \(percent) % for \(time / 1_000_000) ms"
+        case .wire(.cut, let amount, _): what += "'s host after \(amount) messages"
+        case .wire(_, let amount, _): what += "'s host, \(amount) % of its messages"
         case .store(let place, let value): what += ", \(place.rawValue), \(value.description)"
         default: break
         }
@@ -152,6 +154,9 @@ public struct FaultPlan: Sendable, Equatable {
             if case .within(let time) = rule.trigger {
                 fault.trigger = .after(nanoseconds: UInt64.random(in: 0...time, using: &generator))
             }
+            if case .wire(let damage, let amount, _) = rule.action {
+                fault.action = .wire(damage, amount: amount, seed: generator.next())
+            }
             if case .store(let place, .bit(let bit)) = rule.action, bit < 0 {
                 fault.action = .store(place, .bit(Int.random(in: 0..<64, using: &generator)))
             }
@@ -167,7 +172,8 @@ public struct FaultPlan: Sendable, Equatable {
         _ ranks: Int, _ taken: inout Set<Int>, _ generator: inout some RandomNumberGenerator
     ) -> Int {
         let free = (0..<ranks).filter { !taken.contains($0) }
-        let rank = free.isEmpty ? Int.random(in: 0..<ranks, using: &generator) : free.randomElement(using: &generator) ?? 0
+        let rank =
+            free.isEmpty ? Int.random(in: 0..<ranks, using: &generator) : free.randomElement(using: &generator) ?? 0
         taken.insert(rank)
         return rank
     }

@@ -82,6 +82,15 @@ public enum FaultPlace: String, Sendable, CaseIterable, Codable {
         }
     }
 
+    /// The only points at which it is what its name says; nil for any.
+    public var points: [FaultPoint]? {
+        switch self {
+        case .count: [.dispatchFlag]
+        case .header: [.dispatchCounts, .dispatchFlag]
+        default: nil
+        }
+    }
+
     /// Whether it lies where the rank's own accesses last went, so that only an access or a point can trigger it.
     public var followsAccess: Bool {
         switch self {

@@ -31,7 +31,8 @@ struct CallChecker {
     /// E / R of the exchange, K and T; nil if a member's dispatch does not say.
     private func shape(_ member: Int) -> (experts: Int, local: Int, choices: Int, limit: Int)? {
         guard let entry = call.entry(.dispatch, member), let experts = entry.one(.experts),
-            let choices = entry.one(.choices), let limit = entry.one(.limit), experts >= size, choices > 0
+            let choices = entry.one(.choices), let limit = entry.one(.limit), (size...1 << 24).contains(experts),
+            (1...1 << 16).contains(choices), (1...1 << 24).contains(limit)
         else { return nil }
         return (experts, experts / size, choices, limit)
     }
@@ -83,7 +84,8 @@ struct CallChecker {
             report.check(
                 .flags, match,
                 "\(name(member)) accepted a flag that rank \(key.members[peer]) did not send: \(seen.line.suffix(60))")
-            if seen.one(.phase) == 0, let count = seen.one(.count), count >= 0, let rows = sent(from: peer, to: member) {
+            if seen.one(.phase) == 0, let count = seen.one(.count), count >= 0, let rows = sent(from: peer, to: member)
+            {
                 report.check(
                     .counts, rows.count == count,
                     "\(name(member)): \(count) rows were told of, rank \(key.members[peer]) chose \(rows.count)")
@@ -107,7 +109,8 @@ struct CallChecker {
                 && (member * shape.local..<(member + 1) * shape.local).contains(received.expert)
             report.check(
                 .bounds, isInside,
-                "\(name(member)): source \(row.source), token \(row.token), choice \(row.choice), expert \(received.expert)")
+                "\(name(member)): source \(row.source), token \(row.token), choice \(row.choice), expert \(received.expert)"
+            )
             guard isInside else { continue }
             let before = last.updateValue(row.token, forKey: [received.expert, row.source])
             report.check(
@@ -150,7 +153,7 @@ struct CallChecker {
     /// Adds a member's answers up as declared: from zero, choices in order, each a fused multiply-add in float32, none for no expert.
     private func checkSums(_ member: Int, _ report: inout HistoryChecker.Report) {
         guard let combined = call.entry(.combined, member), let shape = shape(member),
-            let own = call.entry(.combine, member), let width = own.one(.width), width > 0,
+            let own = call.entry(.combine, member), let width = own.one(.width), (1...1 << 24).contains(width),
             let dispatch = call.entry(.dispatch, member), case let chosen = dispatch[.chosen],
             case let weights = own[.weights], weights.count == chosen.count, case let sums = combined[.sums],
             sums.count == chosen.count / shape.choices * width, let answers = answers(to: member, width)

@@ -149,7 +149,8 @@ public struct HistoryChecker {
         }
         if !lived {
             let last = open.values.first.map { "in \(Self.name($0))" } ?? "between operations"
-            report.remarks.append("rank \(file.rank) ended without a last word, \(last)" + (file.isTorn ? ", while it wrote" : ""))
+            report.remarks.append(
+                "rank \(file.rank) ended without a last word, \(last)" + (file.isTorn ? ", while it wrote" : ""))
         }
     }
 

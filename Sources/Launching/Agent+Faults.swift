@@ -1,4 +1,6 @@
+internal import Fabric
 internal import Faults
+internal import Messaging
 internal import NodeRuntime
 internal import SharedMemory
 internal import Workers
@@ -36,7 +38,7 @@ struct FaultSteps {
             if let time { insert(Step(due: moment + time, deed: .resume, fault: fault)) }
         case .slow(_, let time):
             insert(Step(due: moment, deed: .stop, fault: fault, isFirst: true, until: moment + time))
-        case .store, .mute: break  // The rank's own.
+        case .store, .mute, .wire: break  // The rank's own; the switch's.
         }
     }
 
@@ -69,6 +71,27 @@ struct FaultSteps {
     }
 }
 
+extension LinkFaults {
+    /// What a run's faults ask of the switch of some ranks' host; nil for nothing.
+    init?(_ faults: [ScheduledFault], at ranks: Range<Int>) {
+        self.init(seed: 0)
+        var isAny = false
+        for fault in faults where ranks.contains(fault.rank) {
+            guard case .wire(let damage, let amount, let seed) = fault.action else { continue }
+            isAny = true
+            self.seed ^= seed
+            switch damage {
+            case .lose: drop = amount * 10
+            case .duplicate: duplicate = amount * 10
+            case .reorder: delay = amount * 10
+            case .corrupt: corrupt = amount * 10
+            case .cut: cutAfter = amount
+            }
+        }
+        if !isAny { return nil }
+    }
+}
+
 extension Agent {
     /// Hands the ranks the run's instruments, and notes when they begin.
     func instrument() {
@@ -77,6 +100,10 @@ extension Agent {
         faults.runningSince = Monotonic.now()
         for fault in configuration.instruments.faults where segment.plan.ranks.contains(fault.rank) {
             if case .after(let time) = fault.trigger { faults.add(fault, from: faults.runningSince + time) }
+            // The switch has had it since it was made.
+            if case .wire = fault.action, segment.plan.hasFarRanks {
+                note(.injected, fault.rank, fault.description, fault: fault.number)
+            }
         }
     }
 
@@ -85,14 +112,24 @@ extension Agent {
         while let step = faults.next() {
             guard let index = slots.firstIndex(where: { $0.dies.contains(step.fault.rank) }), slots[index].end == nil
             else { continue }
-            // Of a run that is at its end nothing is injected any more; who was stopped goes on.
-            guard step.deed == .resume || state == .running else { continue }
+            // A second fault may come while the first one's verdict is told; into a run that ends well nothing is injected any more.
+            guard step.deed == .resume || state == .running || verdict != nil else { continue }
             if step.isFirst { note(.injected, step.fault.rank, step.fault.description, fault: step.fault.number) }
             switch step.deed {
             case .kill: slots[index].child.kill()
             case .stop: slots[index].child.stop()
             case .resume: slots[index].child.resume()
             }
+        }
+    }
+
+    /// Takes what processes said before they ended by themselves and is still on its way: a run under faults is judged by it.
+    func receiveLastWords() throws {
+        guard !configuration.instruments.isEmpty, faults.runningSince > 0 else { return }
+        let deadline = Deadline(after: .milliseconds(500))
+        while deadline.remaining > 0, slots.contains(where: { $0.end == .exited(0) && !$0.hasLeft }) {
+            try receive()
+            _ = Descriptor.poll([socket.descriptor], milliseconds: 1)
         }
     }
 

@@ -20,7 +20,7 @@ public final class Agent {
     private let signals: SignalQueue
     let segment: Segment
     private let folder: RunFolder
-    private let socket: Socket
+    let socket: Socket
     /// The part in a cluster of several hosts; nil for a cluster of this host alone.
     let membership: HostMembership?
     var slots: [RankSlot] = []
@@ -153,6 +153,7 @@ public final class Agent {
             if state == .running { reportOverdueConsequence() }
             if state == .running, slots.allSatisfy(\.hasLeft) { finish() }
         }
+        try receiveLastWords()
     }
 
     /// Milliseconds until something must be done; negative while nothing must.
@@ -167,7 +168,7 @@ public final class Agent {
 
     private var isLate: Bool { state != .running && state != .waiting && Monotonic.now() >= deadline }
 
-    private func receive() throws {
+    func receive() throws {
         while let frames = try socket.receive() {
             guard frames.count == 2, let message = ControlMessage(decoding: frames[1]),
                 let index = Int(String(decoding: frames[0].dropFirst(), as: UTF8.self)), slots.indices.contains(index)

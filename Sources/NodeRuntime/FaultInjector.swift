@@ -81,23 +81,29 @@ final class FaultInjector: AccessObserver {
             guard case .point(point, let wanted, let entry) = pending[index].fault.trigger,
                 wanted == nil || wanted == peer
             else { continue }
-            advance(index, to: entry)
+            advance(index, to: entry, at: point)
         }
     }
 
     func willEnter(phase: String) {
         next?.willEnter(phase: phase)
         for index in pending.indices.reversed() {
-            guard case .phase(let name, let entry) = pending[index].fault.trigger, phase.hasPrefix(name) else { continue }
+            guard case .phase(let name, let entry) = pending[index].fault.trigger, phase.hasPrefix(name) else {
+                continue
+            }
             advance(index, to: entry)
         }
     }
 
     /// Counts once more, and injects the fault if it is time.
-    private func advance(_ index: Int, to entry: Int) {
+    private func advance(_ index: Int, to entry: Int, at point: FaultPoint? = nil) {
         let fault = pending[index].fault
         // Where nothing has been put there is nothing to overwrite: such a pass does not count.
-        if case .store(let place, _) = fault.action, place.followsAccess, place != .flag, target(place) == nil { return }
+        if case .store(let place, _) = fault.action, place.followsAccess, place != .flag,
+            target(place, at: point) == nil
+        {
+            return
+        }
         pending[index].count += 1
         guard pending[index].count == entry else { return }
         pending.remove(at: index)
@@ -105,8 +111,8 @@ final class FaultInjector: AccessObserver {
         case .kill: hold(fault, Self.killPatience)
         case .stop, .slow: hold(fault, Self.stopPatience)
         case .store(.flag, _): armed.append(fault)
-        case .store(let place, let value): overwrite(place, value, fault)
-        case .mute: break  // Set off by the die's end.
+        case .store(let place, let value): overwrite(place, value, fault, at: point)
+        case .mute, .wire: break  // Set off by the die's end; done by the host's switch.
         }
     }
 
@@ -117,8 +123,10 @@ final class FaultInjector: AccessObserver {
     }
 
     /// Where a place that follows the die's accesses is now.
-    private func target(_ place: FaultPlace) -> Put? {
-        let row = puts.last { $0.byteCount >= Self.leastRow }
+    private func target(_ place: FaultPlace, at point: FaultPoint?) -> Put? {
+        // What was put last before the flag of a dispatch are its counts.
+        let rows = point == .dispatchFlag ? puts.dropLast() : puts[...]
+        let row = rows.last { $0.byteCount >= Self.leastRow }
         switch place {
         case .count: return puts.last
         case .header: return row
@@ -132,8 +140,10 @@ final class FaultInjector: AccessObserver {
         }
     }
 
-    private func overwrite(_ place: FaultPlace, _ value: FaultValue, _ fault: ScheduledFault) {
-        if let target = target(place) {
+    private func overwrite(
+        _ place: FaultPlace, _ value: FaultValue, _ fault: ScheduledFault, at point: FaultPoint?
+    ) {
+        if let target = target(place, at: point) {
             return overwrite(target.peer, target.offset, value, fault)
         }
         guard let word = segment.word(of: place, rank: rank) else {
@@ -190,7 +200,8 @@ extension Segment {
     /// The word of a named place of a rank; nil for one that has no place of its own.
     fileprivate func word(of place: FaultPlace, rank: Int) -> Word? {
         let kinds: [FaultPlace: (kind: SegmentWord.Kind, index: Int)] = [
-            .doorbell: (.doorbell, 0), .state: (.state, 0), .process: (.state, 2), .wait: (.wait, 0), .phase: (.phase, 0),
+            .doorbell: (.doorbell, 0), .state: (.state, 0), .process: (.state, 2), .wait: (.wait, 0),
+            .phase: (.phase, 0),
         ]
         if place == .epoch { return words(.epoch).first.map { word(at: $0.offset) } }
         if let (kind, index) = kinds[place] {

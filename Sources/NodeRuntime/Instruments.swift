@@ -19,16 +19,16 @@ public struct Instruments: Sendable, Codable, Equatable {
     /// As it travels; no bytes for none.
     package var encoded: [UInt8] {
         guard !isEmpty else { return [] }
-        // A value of numbers and texts can always be encoded; none would only be a run without faults, which says so.
-        return (try? JSONEncoder().encode(self)).map(Array.init) ?? []
+        let data = try? JSONEncoder().encode(self)  // Numbers and texts can always be encoded.
+        return data.map(Array.init) ?? []
     }
 
     /// Nil for bytes that are none.
     package init?(decoding bytes: [UInt8]) {
         guard bytes.count <= Self.mostBytes else { return nil }
         guard !bytes.isEmpty else { return }
-        // Bytes from outside: what cannot be read is refused.
-        guard let value = try? JSONDecoder().decode(Self.self, from: Data(bytes)) else { return nil }
+        let value = try? JSONDecoder().decode(Self.self, from: Data(bytes))  // From outside: nil refuses.
+        guard let value else { return nil }
         self = value
     }
 }

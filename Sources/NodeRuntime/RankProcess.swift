@@ -153,7 +153,7 @@ public struct RankProcess {
     }
 
     /// Waits for the dies, which a moved epoch ends, but no longer than a second.
-    private func drain() -> ExitStatus {
+    private mutating func drain() -> ExitStatus {
         let deadline = Deadline(after: .seconds(1))
         while started, !outbox.allEnded, deadline.remaining > 0 {
             outbox.event.clear()
@@ -163,6 +163,13 @@ public struct RankProcess {
         }
         // A die that computes on would keep the process; its memory is its own, and the segment goes with the last mapping.
         if started, !outbox.allEnded { ProcessControl.exitNow(ExitStatus.rankLost.rawValue) }
+        guard started, !said, !instruments.isEmpty else { return .success }
+        // A run under faults is judged by what each die said of its end. What cannot be sent is missed by the judge.
+        waiting += outbox.take() + [.left(process: options.process)]
+        while deadline.remaining > 0, !waiting.isEmpty {
+            do { try flush() } catch { break }
+            if !waiting.isEmpty { _ = Descriptor.poll([socket.descriptor], milliseconds: 1) }
+        }
         return .success
     }
 }

@@ -18,6 +18,8 @@ struct FaultPlanTests {
           - {kind: store, rank: 1, at: {phase: layer 3, entry: 2}, word: team.phase, value: ones}
           - {kind: flip, rank: 1, at: {point: dispatch.flag}, bit: 5}
           - {kind: mute, rank: 2}
+          - {kind: lose, rank: any, share: 20}
+          - {kind: cut, rank: 1, messages: 100}
 
         """
 
@@ -29,9 +31,9 @@ struct FaultPlanTests {
     func reads() throws {
         let plan = try Self.parse(Self.good)
         #expect(plan.name == "many" && plan.promises == [.right, .failed])
-        #expect(plan.rules.map(\.kind) == ["kill", "pause", "slow", "store", "store", "flip", "mute"])
-        #expect(plan.rules.map(\.rank) == [3, nil, 0, nil, 1, 1, 2])
-        #expect(plan.rules.map(\.line) == Array(5...11))
+        #expect(plan.rules.map(\.kind) == ["kill", "pause", "slow", "store", "store", "flip", "mute", "lose", "cut"])
+        #expect(plan.rules.map(\.rank) == [3, nil, 0, nil, 1, 1, 2, nil, 1])
+        #expect(plan.rules.map(\.line) == Array(5...13))
         #expect(plan.rules[0].trigger == .point(.combineFlag, peer: 1, entry: 7) && plan.rules[0].action == .kill)
         #expect(plan.rules[1].trigger == .within(nanoseconds: 500_000_000))
         #expect(plan.rules[1].action == .stop(nanoseconds: 200_000_000))
@@ -42,6 +44,8 @@ struct FaultPlanTests {
         #expect(plan.rules[4].trigger == .phase("layer 3", entry: 2))
         #expect(plan.rules[5].action == .store(.payload, .bit(5)))
         #expect(plan.rules[6].trigger == .always)
+        #expect(plan.rules[7].action == .wire(.lose, amount: 20, seed: 0))
+        #expect(plan.rules[8].action == .wire(.cut, amount: 100, seed: 0))
     }
 
     @Test("What the seed draws follows from it alone, and no rank is drawn twice while there are others")
@@ -108,13 +112,19 @@ struct FaultPlanTests {
             ("share: 10", "share: 100", 7, "1 to 99"), ("share: 10, ", "", 7, "is missing"),
             ("tier: npu", "tier: moon", 8, "die or npu"), ("access: signal", "access: smoke", 8, "put or get"),
             ("value: bit", "value: 7", 8, "must be a text"), ("value: bit", "value: two", 8, "zero or one"),
-            ("value: bit", "value: more, bit: 3", 8, "goes with value: bit"), ("word: flag", "word: flags", 8, "epoch or"),
+            ("value: bit", "value: more, bit: 3", 8, "goes with value: bit"),
+            ("word: flag", "word: flags", 8, "epoch or"),
             ("at: {access: signal, tier: npu}, word: flag", "at: {phase: x}, word: flag", 8, "a point or an access"),
             ("at: {access: signal, tier: npu}", "after: 1 s", 8, "give at"),
+            ("word: flag, value", "word: count, value", 8, "at point dispatch.flag"),
             ("phase: layer 3, entry: 2", "phase: layer 3, peer: 2", 9, "goes with point or access"),
             ("bit: 5", "bit: 64", 10, "0 to 63"), ("bit: 5", "share: 5", 10, "not a key of a fault of kind flip"),
+            ("messages: 100", "messages: -1", 13, "0 to 1000000000"), (", messages: 100", "", 13, "is missing"),
             ("kind: mute, rank: 2", "kind: mute, rank: 2, after: 1 s", 11, "has no time"),
-            ("kind: kill, rank: 3, at: {point: combine.flag, peer: 1", "kind: crash, rank: 3, at: {access: put", 5, "needs a point"),
+            (
+                "kind: kill, rank: 3, at: {point: combine.flag, peer: 1", "kind: crash, rank: 3, at: {access: put", 5,
+                "needs a point"
+            ),
         ])
     func refused(old: String, new: String, line: Int, rule: String) {
         let text = Self.good.replacing(old, with: new)
@@ -131,6 +141,7 @@ struct FaultPlanTests {
             if kind.time != .none { keys += ", at: {point: dispatch.flag}" }
             if kind.needs.contains(.duration) { keys += ", for: 1 ms" }
             if kind.needs.contains(.share) { keys += ", share: 50" }
+            if kind.needs.contains(.messages) { keys += ", messages: 5" }
             if kind.needs.contains(.word) { keys += ", word: epoch" }
             if kind.needs.contains(.value) { keys += ", value: zero" }
             let text = "format: softpod-faults/1\nname: one\nfaults:\n  - {\(keys)}\n"

@@ -76,23 +76,42 @@ struct HistoryCheckerTests {
 
     /// What breaks a history, and the invariant that must be found broken.
     static let breaks: [(String, HistoryChecker.Invariant, @Sendable (inout MadeHistory) -> Void)] = [
-        ("a row is lost", .conservation, { $0.change(1, .received) { $0[.source] = []; $0.clearRows() } }),
+        (
+            "a row is lost", .conservation,
+            {
+                $0.change(1, .received) {
+                    $0[.source] = []; $0.clearRows()
+                }
+            }
+        ),
         ("a row comes twice", .conservation, { $0.change(0, .received) { $0.repeatLastRow() } }),
         ("an entry is there twice", .conservation, { $0.files[0].entries.insert($0.files[0].entries[1], at: 2) }),
         ("a row is not what was sent", .noInvention, { $0.change(0, .received) { $0[.digest] = [12, 99] } }),
-        ("a row is at another expert than it chose", .noInvention, { $0.change(1, .dispatch) { $0[.chosen] = [1, -1] } }),
-        ("a flag tells of more rows than were chosen", .counts, { history in
-            history.change(1, .flag) { $0[.count] = [2] }
-            for index in history.files[0].entries.indices where history.files[0].entries[index].kind == .seen {
-                if history.files[0].entries[index].one(.peer) == 1, history.files[0].entries[index].one(.phase) == 0 {
-                    history.files[0].entries[index][.count] = [2]
+        (
+            "a row is at another expert than it chose", .noInvention,
+            { $0.change(1, .dispatch) { $0[.chosen] = [1, -1] } }
+        ),
+        (
+            "a flag tells of more rows than were chosen", .counts,
+            { history in
+                history.change(1, .flag) { $0[.count] = [2] }
+                for index in history.files[0].entries.indices where history.files[0].entries[index].kind == .seen {
+                    if history.files[0].entries[index].one(.peer) == 1, history.files[0].entries[index].one(.phase) == 0
+                    {
+                        history.files[0].entries[index][.count] = [2]
+                    }
                 }
             }
-        }),
-        ("tokens do not rise", .order, { $0.change(0, .received) {
-            $0[.source] = [0, 0]
-            $0[.token] = [1, 0]
-        } }),
+        ),
+        (
+            "tokens do not rise", .order,
+            {
+                $0.change(0, .received) {
+                    $0[.source] = [0, 0]
+                    $0[.token] = [1, 0]
+                }
+            }
+        ),
         ("a sum is off by a bit", .reference, { $0.change(0, .combined) { $0[.sums][3] ^= 1 } }),
         ("an answer is stale", .reference, { $0.change(1, .combine) { $0[.answers][0] ^= 1 << 20 } }),
         ("an epoch falls", .epoch, { $0.change(0, .flag) { $0[.epoch] = [3] } }),
@@ -108,7 +127,10 @@ struct HistoryCheckerTests {
         ("a token is out of range", .bounds, { $0.change(1, .received) { $0[.token] = [2] } }),
         ("a source is out of range", .bounds, { $0.change(1, .received) { $0[.source] = [-1] } }),
         ("lists have different lengths", .bounds, { $0.change(1, .received) { $0[.token] = [0, 1] } }),
-        ("a rank speaks of a call that is not its own", .bounds, { $0.change(1, .dispatch) { $0[.members] = [0, 2] } }),
+        (
+            "a rank speaks of a call that is not its own", .bounds,
+            { $0.change(1, .dispatch) { $0[.members] = [0, 2] } }
+        ),
         ("two histories are of one rank", .bounds, { $0.files.append($0.files[0]) }),
     ]
 
@@ -132,7 +154,9 @@ struct HistoryCheckerTests {
         while history.files[1].entries.last?.kind != .flag { history.files[1].entries.removeLast() }
         var report = HistoryChecker(history.files).report()
         #expect(report.broken(.completion) == [])
-        #expect(report.remarks.contains { $0.contains("rank 1 ended without a last word, in combine") }, "\(report.remarks)")
+        #expect(
+            report.remarks.contains { $0.contains("rank 1 ended without a last word, in combine") }, "\(report.remarks)"
+        )
         history.change(0, .received) { $0[.digest] = [12, 99] }
         report = HistoryChecker(history.files).report()
         #expect(!report.broken(.noInvention).isEmpty)
@@ -168,7 +192,9 @@ struct HistoryCheckerTests {
 }
 
 extension HistoryEntry {
-    fileprivate mutating func clearRows() { for key in [Key.source, .token, .choice, .expert, .digest] { self[key] = [] } }
+    fileprivate mutating func clearRows() {
+        for key in [Key.source, .token, .choice, .expert, .digest] { self[key] = [] }
+    }
 
     fileprivate mutating func repeatLastRow() {
         for key in [Key.source, .token, .choice, .expert, .digest] { self[key] += self[key].suffix(1) }

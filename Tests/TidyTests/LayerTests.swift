@@ -42,13 +42,15 @@ struct LayerTests {
         "Launching": (
             5,
             [
-                "CLinux", "Faults", "NodeRuntime", "Fabric", "Messaging", "SharedMemory", "Workers", "Topology", "Telemetry"]
+                "CLinux", "Faults", "NodeRuntime", "Fabric", "Messaging", "SharedMemory", "Workers", "Topology",
+                "Telemetry",
+            ]
         ),
         "Fuzzing": (
             6,
             [
-                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Messaging", "Workers",
-                "SharedMemory", "StrictJSON", "Topology",
+                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Faults", "Histories",
+                "Messaging", "Workers", "SharedMemory", "StrictJSON", "Topology",
             ]
         ),
         "softpod": (6, ["*"]), "TestKit": (6, ["*"]),

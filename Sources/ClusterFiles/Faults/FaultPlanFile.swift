@@ -76,15 +76,22 @@ public enum FaultPlanFile {
         for key in kind.needs.map(\.rawValue).sorted() where !fields.has(key) { throw fields.missing(key) }
         let trigger = try trigger(fields, kind, times)
         let action = kind.action(try arguments(fields, kind))
-        if case .store(let place, _) = action, place.followsAccess {
-            guard trigger.isDeed, !isPhase(trigger) else {
-                throw fields.error("at", "\(place.rawValue) is where the rank's access goes, so a point or an access sets it off")
-            }
-        }
+        if case .store(let place, _) = action, let rule = misplaced(place, trigger) { throw fields.error("at", rule) }
         return FaultRule(kind: name, rank: try rank(fields), trigger: trigger, action: action, line: fields.line)
     }
 
-    private static func isPhase(_ trigger: FaultTrigger) -> Bool { if case .phase = trigger { true } else { false } }
+    /// Why a place is not there when a trigger sets its fault off; nil if it is.
+    private static func misplaced(_ place: FaultPlace, _ trigger: FaultTrigger) -> String? {
+        if let points = place.points {
+            if case .point(let point, _, _) = trigger, points.contains(point) { return nil }
+            return "\(place.rawValue) is there at point \(points.map(\.rawValue).joined(separator: " or "))"
+        }
+        guard place.followsAccess else { return nil }
+        switch trigger {
+        case .point, .access: return nil
+        default: return "\(place.rawValue) is where the rank's access goes, so a point or an access sets it off"
+        }
+    }
 
     /// The rank; nil for any.
     private static func rank(_ fields: Fields) throws(ClusterFileError) -> Int? {
@@ -101,6 +108,7 @@ public enum FaultPlanFile {
         if fields.has("for") { arguments.nanoseconds = UInt64(try fields.quantity("for", .deadline)) * 1_000_000 }
         arguments.percent = try fields.optionalInteger("share", 1...99)
         if fields.has("word") { arguments.place = try fields.word("word", FaultPlace.self) }
+        arguments.messages = try fields.optionalInteger("messages", 0...mostEntries)
         let bit = try fields.optionalInteger("bit", 0...63)
         guard fields.has("value") else {
             // A kind without a value inverts a bit; -1 is drawn.
@@ -134,7 +142,9 @@ public enum FaultPlanFile {
         case "at":
             let trigger = try deed(try fields.mapping("at"))
             if kind.time == .point {
-                guard case .point = trigger else { throw fields.error("at", "a fault of kind \(kind.name) needs a point") }
+                guard case .point = trigger else {
+                    throw fields.error("at", "a fault of kind \(kind.name) needs a point")
+                }
             }
             return trigger
         case let key:

@@ -18,6 +18,7 @@ struct ChaosCommand: ParsableCommand {
             Workloads:
               operations  checks of softpod verify over and over; by default expert dispatch/combine and KV-sharded attention
               smoke       barrier, all-gather, all-to-all, once, every byte checked
+              generate    four texts from --model, each token compared with a run without faults
               soak        random collectives for --seconds, every result checked
 
             Waits last at most 5 s unless --deadline says otherwise. Files: cluster/faults; kinds, places and points: softpod info --faults. \
@@ -26,20 +27,23 @@ struct ChaosCommand: ParsableCommand {
             """)
 
     enum Name: String, ExpressibleByArgument, CaseIterable {
-        case operations, smoke, soak
+        case operations, smoke, soak, generate
     }
 
     @OptionGroup var cluster: ClusterOptions
-    @Option(help: ArgumentHelp("The plan: a YAML file, see docs/faults.md. By default one is drawn.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The plan: a YAML file, see docs/faults.md. By default one is drawn.", valueName: "file"))
     var faults: String?
     @Option(help: "Draws the data, and what the plan leaves open; printed, so that a run can be replayed.")
     var seed: UInt64?
     @Option(help: "What to run.") var workload = Name.operations
+    @Option(help: ArgumentHelp("Generate: folder of the model.", valueName: "folder")) var model: String?
     @Option(help: ArgumentHelp("Operations: only checks whose name contains this.", valueName: "text"))
     var only: String?
     @Option(help: ArgumentHelp("Operations: how often all of them are run.", valueName: "number")) var rounds = 4
     @Option(help: ArgumentHelp("Soak: for how long.", valueName: "seconds")) var seconds = 1.0
-    @Option(name: .customLong("repeat"), help: ArgumentHelp("Run so many seeds, one after the other.", valueName: "number"))
+    @Option(
+        name: .customLong("repeat"), help: ArgumentHelp("Run so many seeds, one after the other.", valueName: "number"))
     var repetitions = 1
     @OptionGroup var history: HistoryOptions
     @Flag(help: "One JSON object a row instead of tables.") var json = false
@@ -55,6 +59,9 @@ struct ChaosCommand: ParsableCommand {
             throw ValidationError("--seconds must be more than 0 and at most 86400, not \(seconds).")
         }
         guard only == nil || workload == .operations else { throw ValidationError("--only goes with operations.") }
+        guard (model != nil) == (workload == .generate) else {
+            throw ValidationError("--workload generate and --model go together.")
+        }
         guard history.history == nil || repetitions == 1 else {
             throw ValidationError("--history is of one run, and --repeat makes several.")
         }
@@ -65,10 +72,11 @@ struct ChaosCommand: ParsableCommand {
             let first = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
             let source = try faults.map { try FaultSource(path: $0) }
             let folder = try history.prepared()
+            let text = workload == .generate ? try ChaosText(self) : nil
             var runs: [ChaosRun.Result] = []
             for number in 0..<UInt64(repetitions) {
                 let run = ChaosRun(
-                    command: self, source: source, seed: first &+ number, historyFolder: folder,
+                    command: self, source: source, text: text, seed: first &+ number, historyFolder: folder,
                     isBrief: repetitions > 1)
                 runs.append(try run.result())
             }

@@ -79,7 +79,9 @@ struct ChaosJudge {
             $0.value.elapsed > deadline + Self.slack && $0.value.state == .failed && !delayed.contains($0.key)
         }
         if let (rank, event) = late {
-            return ("violation", "rank \(rank) failed \(event.elapsed / 1_000_000) ms after it began, beyond the deadline")
+            return (
+                "violation", "rank \(rank) failed \(event.elapsed / 1_000_000) ms after it began, beyond the deadline"
+            )
         }
         let failed = ranks(.failed)
         guard let first = failed.first, let event = events[first] else {
@@ -105,7 +107,9 @@ struct ChaosJudge {
         _ outcome: ClusterOutcome, _ outcomes: [Outcome], injected: Set<Int>, promises: Set<FaultPromise>,
         leftovers: [String]
     ) -> [String] {
-        var found = outcomes.filter { $0.verdict == "violation" }.map { "\($0.name) (operation \($0.number)): \($0.detail)" }
+        var found = outcomes.filter { $0.verdict == "violation" }.map {
+            "\($0.name) (operation \($0.number)): \($0.detail)"
+        }
         found += leftovers.map { "left behind: \($0)" }
         switch outcome.status {
         case .success:

@@ -16,6 +16,8 @@ struct ChaosRun {
 
     let command: ChaosCommand
     let source: FaultSource?
+    /// The text to compare with, for `generate`.
+    let text: ChaosText?
     let seed: UInt64
     let historyFolder: String?
     /// Whether it is one of many, so that only what is wrong is told in full.
@@ -32,15 +34,18 @@ struct ChaosRun {
         configuration.instruments.historyFolder = historyFolder
         if !isBrief, !command.json {
             Report.remark(
-                "plan \(plan.name), seed \(seed), \(configuration.dieCount) dies, workload \(command.workload.rawValue)")
+                "plan \(plan.name), seed \(seed), \(configuration.dieCount) dies, workload \(command.workload.rawValue)"
+            )
         }
         let leftovers = Leftovers()
         var judge = ChaosJudge(faults: faults, configuration: configuration)
         var timeline = Timeline()
+        var tokens = ChaosText.Tokens()
         let outcome = try Failure.launch(configuration) { event in
             switch event {
             case .noted(let die, let note): timeline.add(die, note)
             case .said(let die, let bytes):
+                if text != nil { return tokens.take(event) }
                 if let operation = OperationEvent(decoding: bytes) { judge.take(die, operation) }
             default: break
             }
@@ -49,7 +54,7 @@ struct ChaosRun {
         HostSession.close()
         let injected = timeline.injected
         var outcomes = judge.outcomes(injected: injected)
-        if command.workload != .operations { outcomes = [whole(outcome)] }
+        if command.workload != .operations { outcomes = text?.outcomes(tokens, outcome) ?? [whole(outcome)] }
         let violations = judge.violations(
             outcome, outcomes, injected: injected, promises: plan.promises, leftovers: leftovers.find())
         let promise = ChaosJudge.promise(outcome, outcomes).rawValue
@@ -89,6 +94,9 @@ struct ChaosRun {
             configuration = try cluster.configuration(
                 workload: OperationsWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
                 windowByteCount: CheckBench.windowByteCount(dies: cluster.dies))
+        case .generate:
+            guard let text else { throw UsageError("--workload generate needs --model") }
+            configuration = try text.configuration(cluster)
         case .smoke:
             let plan = SmokeWorkload.Plan(allToAllByteCount: 4096)
             configuration = try cluster.configuration(
@@ -117,8 +125,7 @@ struct ChaosRun {
         guard outcome.status == .success else { return operation }
         struct Finding: Decodable { var wrong: Int }
         let findings = outcome.results.map { bytes in
-            // A result that cannot be read is one that is not right.
-            bytes.flatMap { try? JSONDecoder().decode(Finding.self, from: Data($0)) }
+            bytes.flatMap { try? JSONDecoder().decode(Finding.self, from: Data($0)) }  // What is none is not right.
         }
         let bad = findings.firstIndex { $0?.wrong != 0 }
         operation.verdict = bad == nil ? "O1" : "violation"
@@ -140,15 +147,17 @@ enum DrawnPlan {
 
     static func faults(_ plan: FaultPlan, ranks: Int, seed: UInt64) -> [ScheduledFault] {
         var random = CheckRandom(seed: seed)
-        // It names no rank, so it goes with every cluster.
-        return (try? plan.drawn(ranks: ranks, using: &random)) ?? []
+        let drawn = try? plan.drawn(ranks: ranks, using: &random)  // It names no rank, so it goes with every cluster.
+        return drawn ?? []
     }
 
     private static func rule(_ random: inout CheckRandom) -> FaultRule {
-        let kinds = FaultCatalog.all.filter { $0.name != "flip" }
+        let kinds = FaultCatalog.all.filter { kind in
+            // Links are only there over several hosts.
+            if case .wire = kind.action(FaultArguments()) { return HostSession.hasHosts }
+            return kind.name != "flip"
+        }
         let kind = kinds[Int.random(in: 0..<kinds.count, using: &random)]
-        let points = FaultPoint.allCases.filter { $0 != .collectiveEntry }
-        let point = points[Int.random(in: 0..<points.count, using: &random)]
         let places = FaultPlace.allCases.filter { !unprotected.contains($0) }
         let values: [FaultValue] = [.zero, .one, .ones, .more, .less, .bit(-1)]
         let arguments = FaultArguments(
@@ -156,6 +165,8 @@ enum DrawnPlan {
             percent: Int.random(in: 5...90, using: &random),
             place: places[Int.random(in: 0..<places.count, using: &random)],
             value: values[Int.random(in: 0..<values.count, using: &random)])
+        let points = arguments.place?.points ?? FaultPoint.allCases.filter { $0 != .collectiveEntry }
+        let point = points[Int.random(in: 0..<points.count, using: &random)]
         let isMoment = kind.time == .any && Bool.random(using: &random)
         let trigger: FaultTrigger =
             kind.time == .none

@@ -44,8 +44,7 @@ struct HistoryOptions: ParsableArguments {
     func prepared() throws -> String? {
         guard let history else { return nil }
         let files = FileManager.default
-        // One that is not there has nothing in it.
-        if let found = try? files.contentsOfDirectory(atPath: history) {
+        if let found = try? files.contentsOfDirectory(atPath: history) {  // One that is not there is made.
             guard found.isEmpty else {
                 throw UsageError("--history: \(history) is not empty; a history has a folder of its own")
             }

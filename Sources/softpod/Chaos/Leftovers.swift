@@ -31,8 +31,7 @@ struct Leftovers {
 
     private static func names() -> Set<String> {
         func list(_ folder: String) -> [String] {
-            // A folder that is not there has nothing left in it.
-            ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+            ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])  // None, nothing left in it.
                 .filter { $0.hasPrefix("softpod-") && !$0.contains(".log") }.map { folder + "/" + $0 }
         }
         return Set(list("/dev/shm") + list(RunFolder.parent))
@@ -41,8 +40,8 @@ struct Leftovers {
     /// Living processes with the mark in their environment.
     private func processes() -> [String] {
         let wanted = Array("\(Self.variable)=\(mark)".utf8)
-        // Without /proc nothing can be said of processes.
-        return ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { name in
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []  // None, nothing can be said.
+        return names.compactMap { name in
             guard let id = Int32(name), id != ProcessControl.id,
                 let environment = FileManager.default.contents(atPath: "/proc/\(name)/environ")
             else { return nil }

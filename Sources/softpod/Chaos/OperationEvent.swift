@@ -22,8 +22,11 @@ struct OperationEvent: Codable, Sendable, Equatable {
     /// Nanoseconds since the die began it.
     var elapsed: UInt64 = 0
 
-    /// The bytes; none could only be for a value that cannot be encoded, and this one always can.
-    var encoded: [UInt8] { (try? JSONEncoder().encode(self)).map(Array.init) ?? [] }
+    /// The bytes.
+    var encoded: [UInt8] {
+        let data = try? JSONEncoder().encode(self)  // Numbers and texts can always be encoded.
+        return data.map(Array.init) ?? []
+    }
 
     init(_ number: Int, _ name: String, _ state: State) {
         self.number = number
@@ -33,7 +36,8 @@ struct OperationEvent: Codable, Sendable, Equatable {
 
     /// Nil for bytes that are none: another workload's events.
     init?(decoding bytes: [UInt8]) {
-        guard let event = try? JSONDecoder().decode(Self.self, from: Data(bytes)) else { return nil }  // See above.
+        let event = try? JSONDecoder().decode(Self.self, from: Data(bytes))  // Of another workload: nil says so.
+        guard let event else { return nil }
         self = event
     }
 }
