@@ -148,8 +148,9 @@ extension Agent {
     /// Adds a line to the timeline, for the coordinator or the command line.
     func note(_ kind: RunNote.Kind, _ die: Int, _ text: String, fault: Int = 0, at time: UInt64? = nil) {
         guard !configuration.instruments.isEmpty else { return }
-        let now = Monotonic.now()
-        let note = RunNote(kind, at: time ?? now - min(now, faults.runningSince), fault: fault, text: text)
+        // Before the ranks begin there is no time yet.
+        let elapsed = faults.runningSince == 0 ? 0 : Monotonic.now() - faults.runningSince
+        let note = RunNote(kind, at: time ?? elapsed, fault: fault, text: text)
         guard let membership else { return onEvent(.noted(die: die, note)) }
         membership.relay(.note(die: segment.plan.ranks.contains(die) ? die : segment.plan.firstRank, note))
     }

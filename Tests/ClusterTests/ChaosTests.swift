@@ -91,17 +91,17 @@ extension Commands {
         @Test("Every shipped plan has a test")
         func complete() throws {
             let names = try FileManager.default.contentsOfDirectory(atPath: Self.plans)
-            let plans = Self.outcomes.map(\.plan) + Self.links.map(\.plan) + ["payload-flip"]
+            let plans = Self.outcomes.map(\.plan) + Self.linkPlans.map(\.plan) + ["payload-flip"]
             #expect(Set(names) == Set(plans.map { $0 + ".yaml" }))
         }
 
         /// Plans that damage what a host sends to others, and what they come to.
-        static let links: [(plan: String, promise: String)] = [
+        static let linkPlans: [(plan: String, promise: String)] = [
             ("link-lose", "O1"), ("link-duplicate", "O1"), ("link-reorder", "O1"), ("link-corrupt", "O1"),
             ("link-cut", "O2"),
         ]
 
-        @Test("Damage on links heals, or both sides name it", arguments: links)
+        @Test("Damage on links heals, or both sides name it", arguments: linkPlans)
         func links(plan: String, promise: String) throws {
             let (end, rows, last) = try chaos(
                 plan, ["--hosts", "localhost:2,127.0.0.2:2", "--deadline", "20", "--only", "experts.bfloat16"])
@@ -165,6 +165,29 @@ extension Commands {
             }
         }
 
+        @Test("A failing schedule is reduced to the fault that it takes, and its replay is one command")
+        func shrink() throws {
+            let folder = try TestFolder()
+            let plan = folder.path + "/plan.yaml"
+            let pause = "  - {kind: pause, rank: any, at: {point: dispatch.wait, entry: 2}, for: 1 ms}\n"
+            try """
+            format: softpod-faults/1
+            name: many
+            faults:
+            \(pause)\(pause)  - {kind: flip, rank: 1, at: {point: dispatch.flag, peer: 0}, bit: 30}
+            \(pause)
+            """.write(toFile: plan, atomically: true, encoding: .utf8)
+            let arguments = ["chaos", "--faults", plan, "--dies", "3", "--rounds", "1", "--deadline", "1", "--json"]
+            let end = try ClusterUnderTest(arguments + ["--seed", "5", "--repeat", "3", "--shrink"]).end()
+            #expect(end.code == 1 && end.leftovers == [], "\(end.messages)")
+            let last = try end.object(end.outputLines.last)
+            #expect(last["shrunk"] as? String == "3", "\(last)")
+            let replay = try #require(last["replay"] as? String)
+            #expect(replay.hasSuffix("--json --seed 5 --keep 3"), "\(replay)")
+            let again = try ClusterUnderTest(arguments + ["--seed", "5", "--keep", "3"]).end()
+            #expect(again.code == 1, "\(again.messages)")
+        }
+
         @Test("Other workloads run under a plan")
         func workloads() throws {
             for workload in ["smoke", "soak"] {
@@ -215,6 +238,8 @@ extension Commands {
                 (["chaos", "--faults", plans + "stop.yaml", "--dies", "1"], 65, "stop.yaml:6: faults[0]: rank is 1"),
                 (["run", "--faults", plans + "stop.yaml", "--dies", "1", "smoke"], 65, "stop.yaml:6: faults[0]"),
                 (["chaos", "--repeat", "0"], 64, "--repeat"), (["chaos", "--rounds", "0"], 64, "--rounds"),
+                (["chaos", "--keep", "1,x"], 64, "--keep"), (["chaos", "--keep", ""], 64, "--keep"),
+                (["chaos", "--faults", plans + "stop.yaml", "--keep", "2", "--dies", "2"], 64, "faults 1 to 1"),
                 (["chaos", "--only", "nothing"], 64, "no check's name"),
                 (["chaos", "--history", "/proc"], 64, "is not empty"),
                 (["chaos", "--history", "/proc/nowhere/x"], 74, "cannot be made"),
@@ -226,6 +251,22 @@ extension Commands {
             #expect(end.code == code && end.output == "", "\(end.messages)")
             #expect(end.messages.contains { $0.contains(text) }, "\(end.messages)")
             #expect(end.leftovers == [])
+        }
+
+        @Test("Members' results of collectives agree in the histories of a soak")
+        func agreement() throws {
+            let folder = try TestFolder()
+            let history = folder.path + "/history"
+            let run = try chaos("pause", ["--dies", "3", "--workload", "soak", "--history", history])
+            // Collectives pass none of the plan's points, so nothing is injected, and the run says so.
+            #expect(run.end.code == 1 && (run.last["violations"] as? [String])?.count == 1, "\(run.last)")
+            let check = try ClusterUnderTest(["check", history, "--json"]).end()
+            let rows = try check.outputLines.map { try check.object($0) }
+            #expect(check.code == 0, "\(check.messages)")
+            for name in ["agreement", "completion"] {
+                let row = rows.first { $0["invariant"] as? String == name }
+                #expect((row?["checked"] as? Int ?? 0) > 0, "\(rows)")
+            }
         }
 
         @Test("The catalogs are listed: kinds, places, points")

@@ -45,6 +45,12 @@ struct ChaosCommand: ParsableCommand {
     @Option(
         name: .customLong("repeat"), help: ArgumentHelp("Run so many seeds, one after the other.", valueName: "number"))
     var repetitions = 1
+    @Option(
+        help: ArgumentHelp(
+            "Inject only these of the plan's faults, by their numbers from 1: 2,5. What is drawn stays the same.",
+            valueName: "numbers"))
+    var keep: String?
+    @Flag(help: "Reduce the first run with a violation to faults of which none can be left out.") var shrink = false
     @OptionGroup var history: HistoryOptions
     @Flag(help: "One JSON object a row instead of tables.") var json = false
 
@@ -59,12 +65,22 @@ struct ChaosCommand: ParsableCommand {
             throw ValidationError("--seconds must be more than 0 and at most 86400, not \(seconds).")
         }
         guard only == nil || workload == .operations else { throw ValidationError("--only goes with operations.") }
+        guard keep == nil || kept?.isEmpty == false else {
+            throw ValidationError("--keep must be numbers from 1 with commas between them, not \(keep ?? "").")
+        }
         guard (model != nil) == (workload == .generate) else {
             throw ValidationError("--workload generate and --model go together.")
         }
         guard history.history == nil || repetitions == 1 else {
             throw ValidationError("--history is of one run, and --repeat makes several.")
         }
+    }
+
+    /// The numbers of --keep.
+    private var kept: Set<Int>? {
+        guard let keep else { return nil }
+        let numbers = keep.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        return numbers.contains { ($0 ?? 0) < 1 } ? [] : Set(numbers.compactMap { $0 })
     }
 
     func run() throws {
@@ -74,34 +90,60 @@ struct ChaosCommand: ParsableCommand {
             let folder = try history.prepared()
             let text = workload == .generate ? try ChaosText(self) : nil
             var runs: [ChaosRun.Result] = []
+            var shrunk: Set<Int>?
             for number in 0..<UInt64(repetitions) {
-                let run = ChaosRun(
+                var run = ChaosRun(
                     command: self, source: source, text: text, seed: first &+ number, historyFolder: folder,
-                    isBrief: repetitions > 1)
-                runs.append(try run.result())
+                    keep: kept)
+                if repetitions > 1 { run.telling = .violations }
+                let result = try run.result()
+                runs.append(result)
+                if shrink, !result.violations.isEmpty {
+                    shrunk = try run.shrunk(result.faults)
+                    break
+                }
             }
-            try summarise(runs, first: first)
+            try summarise(runs, first: first, shrunk: shrunk)
         }
     }
 
+    /// A command line whose replay is one run: without --repeat and --shrink, and without the seed that the first run had.
+    private static func single(_ arguments: [String]) -> [String] {
+        let isMany = arguments.contains { $0 == "--repeat" || $0.hasPrefix("--repeat=") }
+        var words: [String] = []
+        var isValue = false
+        for word in arguments {
+            let isLeftOut = ["--repeat"] + (isMany ? ["--seed"] : [])
+            defer { isValue = isLeftOut.contains(word) }
+            let isOne = isValue || isLeftOut.contains(word) || isLeftOut.contains { word.hasPrefix($0 + "=") }
+            if !isOne, word != "--shrink" { words.append(word) }
+        }
+        return words
+    }
+
     /// What all runs came to, and the exit status.
-    private func summarise(_ runs: [ChaosRun.Result], first: UInt64) throws {
+    private func summarise(_ runs: [ChaosRun.Result], first: UInt64, shrunk: Set<Int>?) throws {
         let violations = runs.flatMap(\.violations)
         let report = Report(json: json)
         let bad = runs.first { !$0.violations.isEmpty }
-        let replay = WrongResult.command(with: [("--seed", "\(bad?.seed ?? first)")])
+        let kept = shrunk.map { $0.sorted().map(String.init).joined(separator: ",") }
+        let replay = WrongResult.command(
+            Self.single(CommandLine.arguments),
+            with: [("--seed", "\(bad?.seed ?? first)")] + (kept.map { [("--keep", $0)] } ?? []))
         if json {
             report.facts(
                 Row([
                     "seed": .integer(Int(truncatingIfNeeded: bad?.seed ?? first)), "runs": .integer(runs.count),
                     "outcomes": .texts(runs.flatMap { $0.outcomes.map(\.verdict) }),
                     "promises": .texts(runs.map(\.promise)), "violations": .texts(violations),
-                    "replay": .text(replay), "commit": .text(RunFacts.commit),
+                    "shrunk": kept.map { .text($0) } ?? .absent, "replay": .text(replay),
+                    "commit": .text(RunFacts.commit),
                 ]))
         } else {
             let ends = Dictionary(grouping: runs, by: \.promise).sorted { $0.key < $1.key }
                 .map { "\($0.value.count) x \($0.key)" }.joined(separator: ", ")
             report.line("verdict: \(ends); \(violations.count) violations")
+            if let kept { report.line("shrunk: of its faults \(kept) are enough") }
             report.line("replay: \(replay)")
         }
         guard !violations.isEmpty else { return }

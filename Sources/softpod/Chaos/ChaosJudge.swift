@@ -24,6 +24,9 @@ struct ChaosJudge {
     /// Beyond its deadline a wait has this long, in nanoseconds, to be scheduled on a busy machine.
     private static let slack: UInt64 = 2_000_000_000
 
+    /// How the violation of a run begins that shows nothing.
+    static let nothingInjected = "nothing was injected"
+
     init(faults: [ScheduledFault], configuration: ClusterConfiguration) {
         self.faults = faults
         ranks = configuration.dieCount
@@ -125,7 +128,7 @@ struct ChaosJudge {
             found.append("the run came to \(promise.rawValue), and \(promised) was promised")
         }
         if injected.isEmpty, !faults.isEmpty, outcome.startNanoseconds != nil {
-            found.append("nothing was injected: the run had ended, or never came to what sets the faults off")
+            found.append(Self.nothingInjected + ": the run had ended, or never came to what sets the faults off")
         }
         return found
     }

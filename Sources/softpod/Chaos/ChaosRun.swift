@@ -8,6 +8,8 @@ struct ChaosRun {
     /// What came of it.
     struct Result {
         var seed: UInt64
+        /// Numbers of the plan's faults that the run had.
+        var faults: Set<Int>
         var outcomes: [ChaosJudge.Outcome]
         /// `O1`, `O2` or `O4`.
         var promise: String
@@ -19,20 +21,51 @@ struct ChaosRun {
     /// The text to compare with, for `generate`.
     let text: ChaosText?
     let seed: UInt64
-    let historyFolder: String?
-    /// Whether it is one of many, so that only what is wrong is told in full.
-    let isBrief: Bool
+    var historyFolder: String?
+    /// Numbers of the plan's faults to inject; nil for all.
+    var keep: Set<Int>?
+    /// What people are told of it.
+    var telling = Telling.everything
+
+    /// How much is told.
+    enum Telling {
+        case everything
+        /// Only what is wrong: it is one of many.
+        case violations
+        case nothing
+    }
+
+    /// Reduces a run that has a violation to faults of which none can be left out: each is left out in turn, with the same seed, and stays
+    /// out if there is still a violation.
+    ///
+    /// - Complexity: a run for each fault.
+    func shrunk(_ faults: Set<Int>) throws -> Set<Int> {
+        var kept = faults
+        for number in faults.sorted() where kept.count > 1 {
+            var smaller = self
+            smaller.keep = kept.subtracting([number])
+            smaller.historyFolder = nil
+            smaller.telling = .nothing
+            let violations = try smaller.result().violations
+            if violations.contains(where: { !$0.hasPrefix(ChaosJudge.nothingInjected) }) { kept.remove(number) }
+        }
+        return kept
+    }
 
     /// Runs it, and prints what came of it.
     func result() throws -> Result {
         var configuration = try self.configuration()
         let plan = source?.plan ?? DrawnPlan.plan(seed: seed)
-        let faults =
+        let drawn =
             try source?.drawn(ranks: configuration.dieCount, seed: seed)
             ?? DrawnPlan.faults(plan, ranks: configuration.dieCount, seed: seed)
+        let faults = drawn.filter { keep?.contains($0.number) ?? true }
+        if let keep, keep.count != faults.count {
+            throw UsageError("--keep: the plan has faults 1 to \(drawn.count)")
+        }
         configuration.instruments.faults = faults
         configuration.instruments.historyFolder = historyFolder
-        if !isBrief, !command.json {
+        if telling == .everything, !command.json {
             Report.remark(
                 "plan \(plan.name), seed \(seed), \(configuration.dieCount) dies, workload \(command.workload.rawValue)"
             )
@@ -59,8 +92,9 @@ struct ChaosRun {
             outcome, outcomes, injected: injected, promises: plan.promises, leftovers: leftovers.find())
         let promise = ChaosJudge.promise(outcome, outcomes).rawValue
         let result = Result(
-            seed: seed, outcomes: outcomes, promise: violations.isEmpty ? promise : "violation", violations: violations)
-        if !isBrief || !violations.isEmpty { show(result, timeline, plan) }
+            seed: seed, faults: Set(faults.map(\.number)), outcomes: outcomes,
+            promise: violations.isEmpty ? promise : "violation", violations: violations)
+        if telling == .everything || telling == .violations && !violations.isEmpty { show(result, timeline, plan) }
         return result
     }
 
