@@ -89,6 +89,7 @@ public struct HistoryChecker {
         var flags: [(member: Int, entry: HistoryEntry)] = []
         var seen: [(member: Int, entry: HistoryEntry)] = []
 
+        /// What a member said of a kind.
         func entry(_ kind: HistoryEntry.Kind, _ member: Int) -> HistoryEntry? { entries[kind]?[member] }
     }
 
