@@ -83,7 +83,8 @@ public final class Agent {
             membership?.segmentPlan
                 ?? SegmentPlan(
                     dieCount: configuration.dieCount, windowByteCount: configuration.windowByteCount,
-                    diesPerProcess: configuration.diesPerProcess))
+                    diesPerProcess: configuration.diesPerProcess, diesPerNPU: configuration.diesPerNPU,
+                    diesPerServer: configuration.diesPerServer))
         // Before there is a folder: what the library needs may be refused.
         socket = try Socket(.router, in: membership?.context ?? MessageContext())
         folder = try RunFolder.create()

@@ -19,6 +19,10 @@ public struct ClusterConfiguration: Sendable {
     public var payload: [UInt8]
     /// The transport the dies use, by its name in the catalog.
     public var route = "transport.shm"
+    /// The machine that the dies stand in for: dies of an NPU, and of a server; by default a CloudMatrix384's.
+    public var diesPerNPU = 2
+    /// Dies of a server; a multiple of those of an NPU.
+    public var diesPerServer = 16
     /// Files that every host must have alike, such as a model's.
     public var files: [SharedFile] = []
     /// Where the command line writes what the flight recorders held at the end, if anywhere.

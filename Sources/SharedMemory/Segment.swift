@@ -28,6 +28,9 @@ public struct SegmentPlan: Sendable, Equatable {
     /// Dies of a server; a multiple of those of an NPU.
     public var diesPerServer: Int
 
+    /// The most dies a server can have.
+    public static let maximumServerDieCount = 1 << 20
+
     /// The ranks whose windows lie in this segment.
     public var ranks: Range<Int> { firstRank..<firstRank + dieCount }
     /// Whether there are ranks on other hosts.
@@ -241,7 +244,8 @@ public final class Segment: @unchecked Sendable {
             throw SharedMemoryError(
                 .badPlan, "a first epoch of \(plan.firstEpoch): it must be below \(Self.mostEpochs)")
         }
-        guard plan.diesPerNPU >= 1, plan.diesPerServer >= plan.diesPerNPU, plan.diesPerServer <= 1 << 20,
+        guard plan.diesPerNPU >= 1, plan.diesPerServer >= plan.diesPerNPU,
+            plan.diesPerServer <= SegmentPlan.maximumServerDieCount,
             plan.diesPerServer % plan.diesPerNPU == 0
         else {
             throw SharedMemoryError(

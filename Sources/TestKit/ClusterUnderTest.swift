@@ -140,6 +140,8 @@ public final class ClusterUnderTest {
 
     /// The model every clone has.
     public static let austen = root + "/cluster/models/austen"
+    /// The machines every clone has.
+    public static let topologies = root + "/cluster/topologies"
 
     func checkPatience(_ what: String) throws {
         guard deadline.remaining > 0 else {

@@ -25,6 +25,7 @@ struct HostMessageTests {
             plan: plan, host: 1, linkKeys: [key, ""], nonce: (1, .max), topologyDigest: 5, windowByteCount: 1 << 20,
             diesPerProcess: 2, deadlineMilliseconds: 60_000, startMilliseconds: 1, route: "transport.zmq",
             wantsFlights: true, directory: "/somewhere/else", files: files)
+        (assignment.diesPerNPU, assignment.diesPerServer) = (3, 12)
         if !files.isEmpty { assignment.instruments = [1, 2, 3] }
         return assignment
     }

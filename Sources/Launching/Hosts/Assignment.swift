@@ -21,6 +21,9 @@ package struct Assignment: Sendable, Equatable {
     var route: String
     /// Whether the flight recorders' contents are wanted however the run ends.
     var wantsFlights: Bool
+    /// The machine that the dies stand in for: dies of an NPU, and of a server.
+    package var diesPerNPU = 2
+    package var diesPerServer = 16
     /// Whether ranks compare their calls before they act, as the environment asks where the command was given.
     var comparesCalls = false
     /// Whether they count payload by tier; likewise.
@@ -48,7 +51,9 @@ package struct Assignment: Sendable, Equatable {
         for key in linkKeys { writer.write(key, limit: Introduction.keyLimit) }
         writer.write(UInt32(host))
         for word in [nonce.0, nonce.1, topologyDigest, UInt64(windowByteCount)] { writer.write(word) }
-        for number in [diesPerProcess, deadlineMilliseconds, startMilliseconds] { writer.write(UInt32(number)) }
+        for number in [diesPerNPU, diesPerServer, diesPerProcess, deadlineMilliseconds, startMilliseconds] {
+            writer.write(UInt32(number))
+        }
         writer.write(route, limit: Introduction.keyLimit)
         writer.write(UInt8((wantsFlights ? 1 : 0) | (comparesCalls ? 2 : 0) | (countsTiers ? 4 : 0)))
         writer.write(directory, limit: HostMessage.textLimit)
@@ -73,6 +78,9 @@ package struct Assignment: Sendable, Equatable {
             let first = reader.read(UInt64.self), let second = reader.read(UInt64.self),
             let topology = reader.read(UInt64.self), let window = reader.read(UInt64.self),
             window <= UInt64(SegmentLayout.maximumWindowByteCount),
+            let ofNPU = reader.readCount(limit: SegmentLayout.maximumDieCount), ofNPU > 0,
+            let ofServer = reader.readCount(limit: SegmentPlan.maximumServerDieCount), ofServer >= ofNPU,
+            ofServer % ofNPU == 0,
             let each = reader.readCount(limit: SegmentLayout.maximumDieCount), each > 0,
             let wait = reader.readCount(limit: 86_400_000), let start = reader.readCount(limit: 86_400_000),
             let route = reader.readText(limit: Introduction.keyLimit), let flights = reader.read(UInt8.self),
@@ -91,6 +99,7 @@ package struct Assignment: Sendable, Equatable {
             windowByteCount: Int(window),
             diesPerProcess: each, deadlineMilliseconds: wait, startMilliseconds: start, route: route,
             wantsFlights: flights & 1 != 0, directory: directory, files: files)
+        (diesPerNPU, diesPerServer) = (ofNPU, ofServer)
         comparesCalls = flights & 2 != 0
         countsTiers = flights & 4 != 0
         self.instruments = instruments

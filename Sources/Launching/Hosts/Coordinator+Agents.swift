@@ -115,6 +115,7 @@ extension Coordinator {
                 route: TransportCatalog.standard.name,
                 wantsFlights: configuration.flightFile != nil, directory: FileManager.default.currentDirectoryPath,
                 files: configuration.files)
+            (assignment.diesPerNPU, assignment.diesPerServer) = (configuration.diesPerNPU, configuration.diesPerServer)
             assignment.comparesCalls = Endpoint.comparesCalls
             assignment.countsTiers = Endpoint.countsTiers
             assignment.instruments = configuration.instruments.encoded

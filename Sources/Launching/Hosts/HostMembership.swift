@@ -52,7 +52,8 @@ final class HostMembership {
             dieCount: ranks.count, windowByteCount: assignment.windowByteCount,
             diesPerProcess: min(assignment.diesPerProcess, ranks.count), nonce: assignment.nonce,
             topologyDigest: assignment.topologyDigest, firstRank: ranks.lowerBound,
-            rankCount: assignment.plan.rankCount, widestHostDieCount: assignment.plan.widestHostDieCount)
+            rankCount: assignment.plan.rankCount, widestHostDieCount: assignment.plan.widestHostDieCount,
+            diesPerNPU: assignment.diesPerNPU, diesPerServer: assignment.diesPerServer)
     }
 
     /// What to poll beside the host's own.

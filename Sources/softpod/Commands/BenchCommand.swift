@@ -6,6 +6,6 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench", abstract: "Measure, as ratios to limits taken in the same run.",
         subcommands: [
             BenchLatencyCommand.self, BenchOrderingCommand.self, BenchCollectivesCommand.self, BenchScaleCommand.self,
-            BenchLinkCommand.self, BenchCopyCommand.self,
+            BenchLinkCommand.self, BenchCopyCommand.self, BenchExpertsCommand.self,
         ])
 }

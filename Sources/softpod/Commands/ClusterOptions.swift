@@ -4,6 +4,7 @@ internal import Fabric
 internal import FoundationEssentials
 internal import Launching
 internal import NodeRuntime
+internal import Topology
 
 /// The flags every command that launches a cluster shares.
 struct ClusterOptions: ParsableArguments {
@@ -117,6 +118,13 @@ struct ClusterOptions: ParsableArguments {
             deadline: .milliseconds(Int64(deadline * 1000)), startDeadline: try startDeadline(),
             workload: workload.name, payload: payload)
         configuration.flightFile = flightRecorder
+        if let machine = try HostSession.machine(hosts) {
+            let shape = machine.shape
+            guard dies <= shape.dieCount else {
+                throw UsageError("\(dies) dies were asked for, \(machine.name) has \(shape.dieCount)")
+            }
+            (configuration.diesPerNPU, configuration.diesPerServer) = (shape.diesPerNPU, shape.diesPerServer)
+        }
         if HostSession.hasHosts { configuration.files = try files.map { try SharedFile(path: $0) } }
         return configuration
     }

@@ -51,7 +51,9 @@ struct HostOptions: ParsableArguments {
     @Flag(help: "No keys and no encryption between hosts: only where all addresses are loopback.")
     var plain = false
 
-    @Option(help: ArgumentHelp("Topology file that all hosts must have alike.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Topology file: how many dies an NPU and a server have. All hosts must have it alike.", valueName: "file"))
     var topology: String?
 
     func validate() throws {

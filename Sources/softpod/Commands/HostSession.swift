@@ -308,14 +308,15 @@ enum HostSession {
         return nil
     }
 
+    /// The machine of the topology file, or of the one that the cluster file names; nil where neither is given.
+    static func machine(_ options: HostOptions) throws -> Machine? {
+        if let path = options.topology { return try TopologyFile.read(path: path) }
+        return try options.file()?.machine()
+    }
+
     /// Digest of the topology file and the rank table this process was given; 0 for none.
     private static func topologyDigest(_ options: HostOptions) throws -> UInt64 {
-        var digest: UInt64 = 0
-        if let path = options.topology {
-            digest = try TopologyFile.read(path: path).digest
-        } else if let file = try options.clusterFile.map({ try ClusterFile.read(path: $0) }) {
-            digest = try file.machine()?.digest ?? 0
-        }
+        var digest = try machine(options)?.digest ?? 0
         let environment = ProcessInfo.processInfo.environment
         if let path = environment["RANK_TABLE_FILE"], !path.isEmpty {
             digest = digest &* 0x100_0000_01B3 ^ (try SharedFile(path: path)).digest

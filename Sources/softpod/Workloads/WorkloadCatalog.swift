@@ -6,6 +6,7 @@ enum WorkloadCatalog {
         GenerateWorkload.self,
         IdleWorkload.self,
         CollectivesWorkload.self,
+        ExpertsWorkload.self,
         LatencyWorkload.self,
         OperationsWorkload.self,
         OrderingWorkload.self,
