@@ -269,6 +269,17 @@ extension Commands {
             }
         }
 
+        @Test("Ctrl-C ends the runs, and nothing is left")
+        func interrupted() throws {
+            let cluster = try ClusterUnderTest([
+                "chaos", "--faults", Self.plans + "stop.yaml", "--dies", "2", "--deadline", "60", "--repeat", "1000",
+            ])
+            _ = try cluster.rank(1)
+            cluster.signalAgent(2)
+            let end = try cluster.end()
+            #expect(end.code == 130 && end.leftovers == [], "\(end.messages)")
+        }
+
         @Test("The catalogs are listed: kinds, places, points")
         func catalogs() throws {
             let end = try ClusterUnderTest(["info", "--faults", "--json"]).end()

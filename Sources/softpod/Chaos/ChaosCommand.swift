@@ -96,7 +96,12 @@ struct ChaosCommand: ParsableCommand {
                     command: self, source: source, text: text, seed: first &+ number, historyFolder: folder,
                     keep: kept)
                 if repetitions > 1 { run.telling = .violations }
-                let result = try run.result()
+                let result: ChaosRun.Result
+                do { result = try run.result() } catch let status as ExitStatus {
+                    // Of many runs those before it are told all the same.
+                    if !runs.isEmpty { try summarise(runs, first: first, shrunk: nil) }
+                    throw status
+                }
                 runs.append(result)
                 if shrink, !result.violations.isEmpty {
                     shrunk = try run.shrunk(result.faults)

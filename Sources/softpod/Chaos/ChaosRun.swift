@@ -53,6 +53,8 @@ struct ChaosRun {
     }
 
     /// Runs it, and prints what came of it.
+    ///
+    /// - Throws: ``ExitStatus`` where a signal, or the end of standard output's reader, has ended it.
     func result() throws -> Result {
         var configuration = try self.configuration()
         let plan = source?.plan ?? DrawnPlan.plan(seed: seed)
@@ -85,6 +87,8 @@ struct ChaosRun {
         }
         // The other hosts' agents go with the session, and are left over if they do not.
         HostSession.close()
+        // Its user wants no verdict.
+        if [.interrupted, .terminated, .hungUp, .outputClosed].contains(outcome.status) { throw outcome.status }
         let injected = timeline.injected
         var outcomes = judge.outcomes(injected: injected)
         if command.workload != .operations { outcomes = text?.outcomes(tokens, outcome) ?? [whole(outcome)] }
