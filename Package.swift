@@ -52,6 +52,8 @@ let package = Package(
         .target(name: "Tensors", swiftSettings: house),
         .target(name: "Telemetry", swiftSettings: house),
         .target(name: "StrictJSON", swiftSettings: house),
+        .target(name: "Faults", swiftSettings: house),
+        .target(name: "Histories", swiftSettings: house),
         // L2: the owners of mappings, threads and sockets.
         .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
         .target(name: "Workers", dependencies: ["CLinux", "SharedMemory"], swiftSettings: house),
@@ -61,7 +63,7 @@ let package = Package(
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["CKernels", "CLinux", "Messaging", "SharedMemory", "Workers"],
+            dependencies: ["CKernels", "CLinux", "Faults", "Histories", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
@@ -72,11 +74,11 @@ let package = Package(
             name: "Baselines", dependencies: ["CKernels", "CLinux", "Fabric", "SharedMemory"], swiftSettings: house),
         .target(
             name: "Experts",
-            dependencies: ["Fabric", "Kernels", "Tensors"],
+            dependencies: ["Faults", "Fabric", "Histories", "Kernels", "Tensors"],
             swiftSettings: house),
         .target(
             name: "Attention",
-            dependencies: ["Fabric", "Kernels", "Tensors"],
+            dependencies: ["Fabric", "Faults", "Kernels", "Tensors"],
             swiftSettings: house),
         .target(name: "Oracle", dependencies: ["Tensors"], swiftSettings: house),
         // L5: the model, the life of a process, the cluster.
@@ -89,33 +91,32 @@ let package = Package(
         .target(
             name: "ClusterFiles",
             dependencies: [
-                "Messaging", "SharedMemory", "StrictJSON", "Topology", "Workers",
+                "Faults", "Messaging", "SharedMemory", "StrictJSON", "Topology", "Workers",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: house),
         .target(
             name: "NodeRuntime",
-            dependencies: ["Fabric", "Messaging", "SharedMemory", "Workers"],
+            dependencies: ["Fabric", "Faults", "Histories", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house),
         .target(
             name: "Launching",
-            dependencies: ["Fabric", "NodeRuntime", "Messaging", "SharedMemory", "Workers"],
+            dependencies: ["Fabric", "Faults", "NodeRuntime", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house),
         // L6: the fuzzer, the command line and the test harness.
         .target(
             name: "Fuzzing",
             dependencies: [
-                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Messaging", "Workers",
-                "SharedMemory", "StrictJSON", "Topology",
+                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Faults", "Histories",
+                "Messaging", "Workers", "SharedMemory", "StrictJSON", "Topology",
             ],
             swiftSettings: house),
         .executableTarget(
             name: "softpod",
             dependencies: [
                 "Fuzzing", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives",
-                "Oracle",
-                "Kernels", "Baselines", "Fabric", "Messaging", "Workers", "SharedMemory", "Tensors", "Telemetry",
-                "Topology", system,
+                "Oracle", "Faults", "Histories", "Kernels", "Baselines", "Fabric", "Messaging", "Workers", "SharedMemory",
+                "Tensors", "Telemetry", "Topology", system,
                 arguments,
             ],
             swiftSettings: house, linkerSettings: executableLinking, plugins: ["StampCommit"]),
@@ -164,6 +165,8 @@ let package = Package(
             name: "LaunchingTests",
             dependencies: ["Fabric", "Launching", "NodeRuntime", "Messaging", "SharedMemory", "Workers", "TestKit"],
             swiftSettings: house),
+        .testTarget(
+            name: "FaultsTests", dependencies: ["ClusterFiles", "Faults", "Histories", "TestKit"], swiftSettings: house),
         .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON", "TestKit"], swiftSettings: house),
         .testTarget(
             name: "ClusterFilesTests",

@@ -22,6 +22,7 @@
 //     by heads   4 (R / n) (D + 1) (n - 1)  outputs
 
 public import Fabric
+internal import Faults
 internal import Kernels
 internal import Tensors
 
@@ -116,7 +117,9 @@ public final class DistributedDecode {
                 workspace: &workspace, into: &states)
             try dealOut(states.span, split: index, layout)
         }
+        team.endpoint.pass(.decodeBarrier)
         try team.barrier()
+        team.endpoint.pass(.decodeMerge)
         try mergeAndPublish(splitCount: count, plan)
         try collect(plan, into: &output, &logSumExp)
     }
@@ -197,6 +200,7 @@ public final class DistributedDecode {
             let rows = share(of: member, layout.rowCount)
             if rows.isEmpty { continue }
             let floats = rows.lowerBound * layout.stride..<rows.upperBound * layout.stride
+            team.endpoint.pass(.decodePut, toward: team[member])
             try team.endpoint.put(states.extracting(floats), to: team[member], at: offset)
             if distance > 0 { putByteCount += 4 * floats.count }
         }
@@ -270,6 +274,7 @@ public final class DistributedDecode {
     private func collect(
         _ plan: DecodePlan, into output: inout MutableSpan<Float>, _ logSumExp: inout MutableSpan<Float>
     ) throws(FabricError) {
+        team.endpoint.pass(.decodeRead)
         try team.barrier()
         let own = team[team.rank]
         try team.endpoint.get(from: own, at: outputOffset, into: &output)

@@ -39,7 +39,8 @@ public struct Collective {
             if workspace.comparesCalls { try compareCalls(call) }
             try implementation.run(call, on: self)
         }
-        endpoint.endFlight(flight, inSuccess: true)
+        let isSameForAll = call.operation == .allGather || call.operation == .allReduce
+        endpoint.endFlight(flight, inSuccess: true, result: isSameForAll ? call.destination : nil)
     }
 
     /// ``CollectiveCall/barrier(algorithm:file:line:)``.

@@ -1,4 +1,5 @@
 internal import Fabric
+internal import Faults
 internal import Kernels
 
 extension ExpertExchange {
@@ -28,15 +29,23 @@ extension ExpertExchange {
             refuse(.combine)
             throw fault
         }
+        noteCombine(rows, weights)
         do {
             try sendBack(rows)
+            endpoint.pass(.combineWait)
             try collect(.combine)
         } catch {
             broken = true
+            noteFailure(.combine, error)
             throw ExpertError(error)
         }
-        do { try requireNoRefusal(.combine) } catch { throw ExpertError(error) }
+        do { try requireNoRefusal(.combine) } catch {
+            noteFailure(.combine, error)
+            throw ExpertError(error)
+        }
+        endpoint.pass(.combineRead)
         sum(weights, into: &output)
+        noteCombined(output.span)
         statistics.combines += 1
         statistics.combineBytes += UInt64(openRows * layout.combineRowByteCount)
     }
@@ -81,10 +90,12 @@ extension ExpertExchange {
                     let slot =
                         region.offset
                         + layout.combineSlot(half: half, token: Int(origin.token), choice: Int(origin.choice))
+                    endpoint.pass(.combineRow, toward: peer)
                     try put(rows.extracting(row * hidden..<(row + 1) * hidden), to: peer, at: slot, &staged)
                 }
                 count += segments[segment + 1] - segments[segment]
             }
+            endpoint.pass(.combineFlag, toward: peer)
             try publish(.combine, to: source, count: count)
         }
     }

@@ -1,4 +1,5 @@
 internal import Fabric
+internal import Faults
 internal import Kernels
 
 extension ExpertExchange {
@@ -28,12 +29,18 @@ extension ExpertExchange {
         }
         do {
             try send(rows, tokens: tokens)
+            endpoint.pass(.dispatchWait)
             try collect(.dispatch)
         } catch {
             broken = true
+            noteFailure(.dispatch, error)
             throw ExpertError(error)
         }
-        do { try requireNoRefusal(.dispatch) } catch { throw ExpertError(error) }
+        do { try requireNoRefusal(.dispatch) } catch {
+            noteFailure(.dispatch, error)
+            throw ExpertError(error)
+        }
+        endpoint.pass(.dispatchRead)
         do {
             try takeCounts()
             let result = try receive()
@@ -41,9 +48,11 @@ extension ExpertExchange {
             openTokens = tokens
             openRows = result.rowCount
             count(result)
+            noteReceived(result)
             return result
         } catch {
             broken = true
+            noteFailure(.dispatch, error)
             throw ExpertError(error)
         }
     }
@@ -71,17 +80,21 @@ extension ExpertExchange {
         for token in 0..<tokens {
             stage(rows.extracting(token * hidden..<(token + 1) * hidden), token: token)
         }
+        noteDispatch(tokens: tokens)
         let local = layout.localExpertCount
         let counts = plan.counts
         for step in 0..<layout.rankCount {
             let rank = (team.rank + step) % layout.rankCount
             let peer = team[rank]
             for position in plan.starts[rank]..<plan.starts[rank + 1] {
+                endpoint.pass(.dispatchRow, toward: peer)
                 try sendRow(Int(plan.order[position]), to: peer)
             }
+            endpoint.pass(.dispatchCounts, toward: peer)
             try endpoint.put(
                 counts.span.extracting(rank * local..<(rank + 1) * local), to: peer,
                 at: flagOffset(.dispatch, writer: team.rank) + ExpertLayout.countsOffset)
+            endpoint.pass(.dispatchFlag, toward: peer)
             try publish(.dispatch, to: rank, count: plan.rowCount(to: rank))
         }
     }

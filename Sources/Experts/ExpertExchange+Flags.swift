@@ -1,4 +1,5 @@
 internal import Fabric
+internal import Histories
 
 // How members tell each other that their rows are there, or that they refuse their own call.
 
@@ -25,6 +26,7 @@ extension ExpertExchange {
 
     /// Tells member `peer` that `count` rows are there; nil refuses. Releases the rows; acquired in `collect`.
     func publish(_ phase: Phase, to peer: Int, count: Int?) throws(FabricError) {
+        note(.flag, phase, peer, count: count)
         try endpoint.notify(
             sequence, value: count.map { UInt64($0) } ?? ExpertLayout.refusal, at: team[peer],
             flagOffset(phase, writer: team.rank))
@@ -71,6 +73,7 @@ extension ExpertExchange {
                 throw corrupt(
                     phase, peer, "its flag of call \(sequence) is \(flag), which does not go with its rows")
             }
+            note(.seen, phase, peer, count: hasRefused[peer] ? nil : Int(clamping: rowCount(phase, peer)))
         }
     }
 

@@ -1,4 +1,5 @@
 public import Fabric
+internal import Histories
 
 /// Carries tokens to the experts they chose and the experts' answers back, between the members of a team.
 ///
@@ -40,6 +41,9 @@ public final class ExpertExchange {
     /// Whether a call failed half-way.
     var broken = false
 
+    /// Its number in this die's history; the same at all members. 0 where there is none.
+    let historyNumber: Int
+
     var plan: RoutingPlan
     var buffers = ReceiveBuffers()
     var lease = Lease()
@@ -62,6 +66,7 @@ public final class ExpertExchange {
         self.team = team
         self.layout = layout
         endpoint = team.endpoint
+        historyNumber = team.endpoint.history?.nextNumber() ?? 0
         region = try Self.reserve(world: world, layout: layout)
         statistics = ExchangeStatistics(layout: layout)
         plan = RoutingPlan(layout: layout)

@@ -20,7 +20,7 @@ public final class Agent {
     private let signals: SignalQueue
     let segment: Segment
     private let folder: RunFolder
-    private let socket: Socket
+    let socket: Socket
     /// The part in a cluster of several hosts; nil for a cluster of this host alone.
     let membership: HostMembership?
     var slots: [RankSlot] = []
@@ -32,6 +32,8 @@ public final class Agent {
     private var status = ExitStatus.success
     private var report: String?
     private let begin = Monotonic.now()
+    /// What this agent is still to inject, and since when its ranks run.
+    var faults = FaultSteps()
     private var connectedAt: UInt64?
     private var endingSince: UInt64?
     private var deadline: UInt64
@@ -146,16 +148,18 @@ public final class Agent {
             for (index, slot) in alive.enumerated() where ready[index + 2] { reap(slot) }
             while let signal = signals.next() { take(signal) }
             endIfAbandoned()
+            carryOutFaults()
             if isLate { deadlinePassed() }
             if state == .starting { startWhenAllAreHere() }
             if state == .running { reportOverdueConsequence() }
             if state == .running, slots.allSatisfy(\.hasLeft) { finish() }
         }
+        try receiveLastWords()
     }
 
     /// Milliseconds until something must be done; negative while nothing must.
     private func untilDeadline() -> Int {
-        let longest = membership?.pollMilliseconds ?? -1
+        let longest = faults.untilNext(membership?.pollMilliseconds ?? -1)
         if state == .running || state == .waiting { return untilPatienceEnds(longest) }
         let now = Monotonic.now()
         // In pieces, so that a jump of the clock is seen.
@@ -165,7 +169,7 @@ public final class Agent {
 
     private var isLate: Bool { state != .running && state != .waiting && Monotonic.now() >= deadline }
 
-    private func receive() throws {
+    func receive() throws {
         while let frames = try socket.receive() {
             guard frames.count == 2, let message = ControlMessage(decoding: frames[1]),
                 let index = Int(String(decoding: frames[0].dropFirst(), as: UTF8.self)), slots.indices.contains(index)
@@ -199,7 +203,8 @@ public final class Agent {
         case .failure(let die, let failure):
             if slots[index].dies.contains(die) { failed(die, failure) }
         case .left: slots[index].hasLeft = true
-        case .start, .stop: break  // Only the agent says these.
+        case .note(let die, let note): if slots[index].dies.contains(die) { take(note, of: die) }
+        case .start, .stop, .instruments: break  // Only the agent says these.
         }
     }
 
@@ -218,11 +223,12 @@ public final class Agent {
     /// Lets the ranks begin.
     func start(_ workload: String, _ payload: [UInt8]) {
         state = .running
+        instrument()
         broadcast(.start(workload: workload, payload: payload))
         onEvent(.started)
     }
 
-    private func broadcast(_ message: ControlMessage) {
+    func broadcast(_ message: ControlMessage) {
         let frame = message.encoded
         for index in slots.indices where slots[index].isConnected && slots[index].end == nil {
             _ = try? socket.send([Array("p\(index)".utf8), frame])  // its descriptor or a deadline tells of it
@@ -230,6 +236,7 @@ public final class Agent {
     }
 
     private func failed(_ die: Int, _ failure: ControlMessage.Failure) {
+        note(.noticed, die, failure.text)
         guard verdict == nil else { return }
         guard !failure.isConsequence else { return handedIn.note(failure, of: die) }
         // A rank stopped while it released a barrier has come, so its waiters cannot know that it is the one to blame.
@@ -253,9 +260,10 @@ public final class Agent {
         if slots[index].hadBusError { segment.mend() }
         // One that has said that it is done, and of whose end nothing bad is known, has ended well.
         if ending == .exited(0) || ending == .unknown, slots[index].hasLeft || state == .ending { return }
-        guard verdict == nil else { return }
         let slot = slots[index]
         let rank = slot.dies.lowerBound
+        note(.noticed, rank, "the agent\(place): \(slot.ranks) \(slot.fate)")
+        guard verdict == nil else { return }
         let phase = segment.control(of: rank).phase
         let line =
             "\(slot.ranks) (pid \(slot.child.id))\(place) \(slot.fate) in phase \(phase.isEmpty ? "start" : phase)"
@@ -309,6 +317,7 @@ public final class Agent {
         verdict = cause
         self.status = status
         self.report = report
+        note(.decided, cause.rank ?? segment.plan.firstRank, decision(cause))
         // The coordinator first: other hosts may hear of the verdict by their links, and it should have the cause from here.
         membership?.sayFailed(HostFailure(verdict: cause, status: status, report: report))
         // Then the ranks, then the user: should this process be killed in between, the ranks tell what they heard.

@@ -1,3 +1,4 @@
+public import NodeRuntime
 public import Workers
 
 /// A cluster to launch on this host, and what it is to run.
@@ -26,6 +27,8 @@ public struct ClusterConfiguration: Sendable {
     public var files: [SharedFile] = []
     /// Where the command line writes what the flight recorders held at the end, if anywhere.
     public var flightFile: String?
+    /// Faults to inject and histories to write.
+    public var instruments = Instruments()
     /// Whether nothing that is still to come has a reader: asked after every event, and ends the run without a word.
     public var isAbandoned: @Sendable () -> Bool = { false }
     /// The program to start rank processes from; by default this one.

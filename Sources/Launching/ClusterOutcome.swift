@@ -36,4 +36,6 @@ public enum ClusterEvent: Sendable {
     case failed(report: String)
     /// A die said something.
     case said(die: Int, bytes: [UInt8])
+    /// A line of the timeline, about a die; only where the run has ``ClusterConfiguration/instruments``.
+    case noted(die: Int, RunNote)
 }

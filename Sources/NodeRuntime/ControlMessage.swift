@@ -20,6 +20,10 @@ public enum ControlMessage: Sendable, Equatable {
     case left(process: Int)
     /// The process may go, or must.
     case stop
+    /// What the run has besides its workload, as ``Instruments`` encodes it; before ``start(workload:payload:)``.
+    case instruments([UInt8])
+    /// A line of the run's timeline, from a die; its time is the clock's, and the agent makes it the run's.
+    case note(die: Int, RunNote)
 
     /// A die's error, as far as others need it.
     public struct Failure: Sendable, Equatable {
@@ -45,7 +49,7 @@ public enum ControlMessage: Sendable, Equatable {
     public var isHello: Bool { if case .hello = self { true } else { false } }
 
     static let magic: UInt32 = 0x3143_5053
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
 
     /// Equal when kind and fields are.
     public static func == (left: ControlMessage, right: ControlMessage) -> Bool { left.encoded == right.encoded }
@@ -79,6 +83,13 @@ public enum ControlMessage: Sendable, Equatable {
             writer.write(UInt8(6))
             writer.write(UInt32(process))
         case .stop: writer.write(UInt8(7))
+        case .instruments(let bytes):
+            writer.write(UInt8(8))
+            writer.write(bytes)
+        case .note(let die, let note):
+            writer.write(UInt8(9))
+            writer.write(UInt32(die))
+            note.write(to: &writer)
         }
         return writer.bytes
     }
@@ -100,6 +111,7 @@ public enum ControlMessage: Sendable, Equatable {
 
     private static func body(_ kind: UInt8, _ reader: inout ByteReader) -> ControlMessage? {
         if kind == 7 { return .stop }
+        if kind == 8 { return reader.readBlock().map { .instruments($0) } }
         if kind == 2 {
             guard let workload = reader.readText(), let payload = reader.readBlock() else { return nil }
             return .start(workload: workload, payload: payload)
@@ -128,6 +140,7 @@ public enum ControlMessage: Sendable, Equatable {
                     Failure(isConsequence: flag != 0, peers: peers, status: Int32(bitPattern: status), text: $0))
             }
         case 6: return .left(process: number)
+        case 9: return RunNote(from: &reader).map { .note(die: number, $0) }
         default: return nil
         }
     }

@@ -1,5 +1,8 @@
 internal import Fabric
+internal import Faults
+internal import Histories
 internal import SharedMemory
+internal import Workers
 
 /// One die's work, from the first touch of its window to its last word. Nothing it does ends the process.
 struct DieJob: Sendable {
@@ -11,6 +14,7 @@ struct DieJob: Sendable {
     let outbox: Outbox
     let timeout: Duration
     let route: TransportCatalog.Entry
+    let instruments: Instruments
 
     func run() {
         defer { outbox.dieEnded() }
@@ -18,29 +22,63 @@ struct DieJob: Sendable {
             return fail(ExitStatus.mismatch, status: .mismatch, text: "this build has no workload named \(name)")
         }
         let endpoint = Endpoint(segment: segment, rank: Rank(die), timeout: timeout, route: route)
+        let history: HistoryWriter?
+        do { history = try attach(to: endpoint) } catch {
+            fail(error, status: .inputOutput)
+            return endpoint.leave()
+        }
         let die = die
         let outbox = outbox
         let context = DieContext(endpoint: endpoint) { outbox.post(.event(die: die, bytes: $0)) }
         do {
             let result = try workload.init(payload: payload).run(on: context)
             context.setPhase("done")
-            outbox.post(.result(die: die, bytes: result))
+            history?.record(HistoryEntry(.end))
+            if let fault = history?.fault {
+                fail(fault, status: .inputOutput)
+                return endpoint.leave()
+            }
+            say(.result(die: die, bytes: result))
         } catch let error as any FabricCaused where error.fabricCause != nil {
             let cause = error.fabricCause
             let failure = ControlMessage.Failure(
                 isConsequence: cause?.code == .membershipChanged || cause?.code == .linkLost,
                 peers: (cause?.peers ?? []).map(\.index),
                 status: ExitStatus.rankLost.rawValue, text: cause?.description ?? "\(error)")
-            outbox.post(.failure(die: die, failure))
+            say(.failure(die: die, failure))
         } catch {
             fail(error, status: (error as? any StatusError)?.exitStatus ?? .software)
         }
         endpoint.leave()
     }
 
+    /// Attaches what the run has besides its workload; nothing where it has nothing.
+    private func attach(to endpoint: Endpoint) throws(SystemError) -> HistoryWriter? {
+        let faults = instruments.faults.filter { $0.rank == die }
+        if !faults.isEmpty {
+            let (die, outbox) = (die, outbox)
+            endpoint.observer = FaultInjector(faults, endpoint, next: endpoint.observer) {
+                outbox.post(.note(die: die, $0))
+            }
+        }
+        guard let folder = instruments.historyFolder else { return nil }
+        let history = try HistoryWriter(folder: folder, endpoint)
+        endpoint.history = history
+        return history
+    }
+
+    /// Says how the die ended, unless a fault keeps it from that.
+    private func say(_ message: ControlMessage) {
+        if let fault = instruments.faults.first(where: { $0.rank == die && $0.action == .mute }) {
+            let note = RunNote(.injected, at: Monotonic.now(), fault: fault.number, text: fault.description)
+            return outbox.post(.note(die: die, note))
+        }
+        outbox.post(message)
+    }
+
     /// Reports an error that is not the fabric's.
     func fail(_ error: any Error, status: ExitStatus, text: String? = nil) {
-        outbox.post(
+        say(
             .failure(
                 die: die,
                 ControlMessage.Failure(

@@ -51,6 +51,7 @@ public struct RankProcess {
     private let route: TransportCatalog.Entry
     private var waiting: [ControlMessage] = []
     private var workers: [Worker] = []
+    private var instruments = Instruments()
     private var started = false
     private var said = false
 
@@ -104,6 +105,10 @@ public struct RankProcess {
             while let frames = try socket.receive() {
                 guard let frame = frames.last, let message = ControlMessage(decoding: frame) else { continue }
                 if message == .stop { return drain() }
+                if case .instruments(let bytes) = message {
+                    guard let read = Instruments(decoding: bytes) else { throw ExitStatus.mismatch }
+                    instruments = read
+                }
                 if case .start(let workload, let payload) = message, !started { try start(workload, payload) }
             }
             if started, !said, outbox.allEnded {
@@ -137,7 +142,7 @@ public struct RankProcess {
         for die in dies {
             let job = DieJob(
                 die: die, workload: workload, name: name, payload: payload, segment: segment, outbox: outbox,
-                timeout: .milliseconds(options.deadlineMilliseconds), route: route)
+                timeout: .milliseconds(options.deadlineMilliseconds), route: route, instruments: instruments)
             do {
                 workers.append(try Worker.start(name: "die \(die)", stackByteCount: 4 << 20) { job.run() })
             } catch {
@@ -148,7 +153,7 @@ public struct RankProcess {
     }
 
     /// Waits for the dies, which a moved epoch ends, but no longer than a second.
-    private func drain() -> ExitStatus {
+    private mutating func drain() -> ExitStatus {
         let deadline = Deadline(after: .seconds(1))
         while started, !outbox.allEnded, deadline.remaining > 0 {
             outbox.event.clear()
@@ -158,6 +163,13 @@ public struct RankProcess {
         }
         // A die that computes on would keep the process; its memory is its own, and the segment goes with the last mapping.
         if started, !outbox.allEnded { ProcessControl.exitNow(ExitStatus.rankLost.rawValue) }
+        guard started, !said, !instruments.isEmpty else { return .success }
+        // A run under faults is judged by what each die said of its end. What cannot be sent is missed by the judge.
+        waiting += outbox.take() + [.left(process: options.process)]
+        while deadline.remaining > 0, !waiting.isEmpty {
+            do { try flush() } catch { break }
+            if !waiting.isEmpty { _ = Descriptor.poll([socket.descriptor], milliseconds: 1) }
+        }
         return .success
     }
 }

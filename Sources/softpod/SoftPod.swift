@@ -17,7 +17,9 @@ struct SoftPod: ParsableCommand {
             """,
         version: RunFacts.commit,
         subcommands: [
-            GenerateCommand.self, RunCommand.self, VerifyCommand.self, BenchCommand.self, InfoCommand.self,
+            GenerateCommand.self, RunCommand.self, VerifyCommand.self, ChaosCommand.self, CheckCommand.self,
+            BenchCommand.self,
+            InfoCommand.self,
             RankTableCommand.self, ManifestCommand.self, KeysCommand.self, RankCommand.self, AgentCommand.self,
         ])
 

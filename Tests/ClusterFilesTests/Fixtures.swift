@@ -34,6 +34,15 @@ enum Fixtures {
 
         """
 
+    static let faultPlan = """
+        format: softpod-faults/1
+        name: two
+        faults:
+          - {kind: kill, rank: 3, at: {point: combine.flag, peer: 1, entry: 7}}
+          - {kind: pause, rank: any, within: 500 ms, for: 200 ms}
+
+        """
+
     static let hostfile = """
         # two styles
         h0 slots=4 max-slots=8

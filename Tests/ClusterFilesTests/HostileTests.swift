@@ -17,6 +17,7 @@ struct Reader: Sendable, CustomTestStringConvertible {
             name: "topology", good: (try? Fixtures.topologyText("four-hosts")) ?? "",
             read: { _ = try TopologyFile.parse($0) }),
         Reader(name: "cluster", good: Fixtures.cluster, read: { _ = try ClusterFile.parse($0) }),
+        Reader(name: "fault plan", good: Fixtures.faultPlan, read: { _ = try FaultPlanFile.parse($0) }),
         Reader(name: "hostfile", good: Fixtures.hostfile, read: { _ = try HostFile.parse($0) }),
         Reader(name: "rank table 1.2", good: Fixtures.superPodTable().json, read: { _ = try RankTable.parse($0) }),
         Reader(name: "rank table 2.0", good: Fixtures.layerTable().json, read: { _ = try RankTable.parse($0) }),

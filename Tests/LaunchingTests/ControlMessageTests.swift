@@ -14,7 +14,9 @@ struct ControlMessageTests {
             die: 3,
             ControlMessage.Failure(isConsequence: true, peers: [0, 4095], status: 75, text: "rank 3: no «reason»")),
         .failure(die: 0, ControlMessage.Failure(isConsequence: false, peers: [], status: -1, text: "")),
-        .left(process: 12), .stop,
+        .left(process: 12), .stop, .instruments([]), .instruments([1, 2, 3]),
+        .note(die: 3, RunNote(.injected, at: .max, fault: 7, text: "fault 7: «kill»")),
+        .note(die: 0, RunNote(.decided, at: 0, text: "")),
     ]
 
     @Test("Every message is read as it was written", arguments: all)

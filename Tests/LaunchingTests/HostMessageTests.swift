@@ -26,6 +26,7 @@ struct HostMessageTests {
             diesPerProcess: 2, deadlineMilliseconds: 60_000, startMilliseconds: 1, route: "transport.zmq",
             wantsFlights: true, directory: "/somewhere/else", files: files)
         (assignment.diesPerNPU, assignment.diesPerServer) = (3, 12)
+        if !files.isEmpty { assignment.instruments = [1, 2, 3] }
         return assignment
     }
 

@@ -7,14 +7,22 @@ struct LayerTests {
     static let table: [String: (layer: Int, may: Set<String>)] = [
         "CZeroMQ": (0, []), "CLinux": (0, []), "CKernels": (0, []),
         "Topology": (1, []), "Tensors": (1, []), "Telemetry": (1, ["Topology"]),
-        "StrictJSON": (1, []),
+        "StrictJSON": (1, []), "Faults": (1, []), "Histories": (1, []),
         "SharedMemory": (2, ["CLinux"]), "Workers": (2, ["CLinux", "SharedMemory"]),
         "Messaging": (2, ["CLinux", "CZeroMQ", "Workers"]),
-        "Fabric": (3, ["CKernels", "CLinux", "Topology", "Telemetry", "SharedMemory", "Workers", "Messaging"]),
+        "Fabric": (
+            3,
+            [
+                "CKernels", "CLinux", "Faults", "Histories", "Topology", "Telemetry", "SharedMemory", "Workers",
+                "Messaging",
+            ]
+        ),
         "Kernels": (4, ["CKernels", "Tensors"]),
         "Collectives": (4, ["Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),
-        "Experts": (4, ["Collectives", "Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),
-        "Attention": (4, ["Collectives", "Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),
+        "Experts": (
+            4, ["Collectives", "Fabric", "Faults", "Histories", "Kernels", "Tensors", "Topology", "Telemetry"]
+        ),
+        "Attention": (4, ["Collectives", "Fabric", "Faults", "Kernels", "Tensors", "Topology", "Telemetry"]),
         "Oracle": (4, ["Tensors"]), "Baselines": (4, ["CKernels", "CLinux", "Fabric", "SharedMemory"]),
         "Model": (
             5,
@@ -23,18 +31,26 @@ struct LayerTests {
                 "Telemetry", "Topology",
             ]
         ),
-        "ClusterFiles": (5, ["Messaging", "SharedMemory", "StrictJSON", "Topology", "Workers"]),
+        "ClusterFiles": (5, ["Faults", "Messaging", "SharedMemory", "StrictJSON", "Topology", "Workers"]),
         "NodeRuntime": (
-            5, ["Fabric", "CLinux", "Messaging", "SharedMemory", "Workers", "Telemetry", "Topology", "Tensors"]
+            5,
+            [
+                "Fabric", "CLinux", "Faults", "Histories", "Messaging", "SharedMemory", "Workers", "Telemetry",
+                "Topology", "Tensors",
+            ]
         ),
         "Launching": (
-            5, ["CLinux", "NodeRuntime", "Fabric", "Messaging", "SharedMemory", "Workers", "Topology", "Telemetry"]
+            5,
+            [
+                "CLinux", "Faults", "NodeRuntime", "Fabric", "Messaging", "SharedMemory", "Workers", "Topology",
+                "Telemetry",
+            ]
         ),
         "Fuzzing": (
             6,
             [
-                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Messaging", "Workers",
-                "SharedMemory", "StrictJSON", "Topology",
+                "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Faults", "Histories",
+                "Messaging", "Workers", "SharedMemory", "StrictJSON", "Topology",
             ]
         ),
         "softpod": (6, ["*"]), "TestKit": (6, ["*"]),

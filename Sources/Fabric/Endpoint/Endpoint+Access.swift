@@ -1,3 +1,4 @@
+public import Faults
 public import SharedMemory
 
 // The one way to a window of the cluster. Every put, get, load, store, signal and atomic, every word of a meeting, every span of a
@@ -36,6 +37,18 @@ extension Endpoint {
         observer?.willAccess(
             FabricAccess(operation: operation, peer: peer, offset: offset, byteCount: byteCount, tier: tier(of: peer)))
     }
+
+    /// Says that the die passes a named point, where a fault may wait for it. With nothing attached that is a comparison.
+    ///
+    /// - Parameter peer: the rank it is about, where the point is about one.
+    @inlinable @inline(__always)
+    public func pass(_ point: FaultPoint, toward peer: Int? = nil) {
+        if _slowPath(unsafe isObserved) { show(point, peer) }
+    }
+
+    @usableFromInline
+    @inline(never)
+    func show(_ point: FaultPoint, _ peer: Int?) { observer?.willPass(point, toward: peer) }
 
     /// How far a rank's window is from this die.
     public func tier(of peer: Rank) -> Tier {

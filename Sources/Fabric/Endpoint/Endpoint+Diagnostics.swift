@@ -1,4 +1,6 @@
+internal import Faults
 internal import Glibc
+internal import Histories
 internal import SharedMemory
 
 // What reports are made of: which rank waits for which, what a die notes of its operations, and what its process was asked to count.
@@ -43,16 +45,42 @@ extension Endpoint {
             FlightRecord(
                 operation: operation, algorithm: algorithm, type: type, reduction: reduction, root: root,
                 sourceByteCount: sourceByteCount, destinationByteCount: destinationByteCount,
-                firstMember: team.start.index,
-                memberCount: team.size, memberStride: team.stride, site: site))
+                firstMember: team.start.index, memberCount: team.size, memberStride: team.stride, site: site))
+        history?.record(
+            HistoryEntry(
+                .collective, text: "\(operation)",
+                [.number: [Int(truncatingIfNeeded: flightNumber)], .members: (0..<team.size).map { team[$0].index }]))
         return flightNumber
     }
 
     /// Notes how an operation ended.
-    public func endFlight(_ number: UInt64, inSuccess: Bool) {
+    ///
+    /// - Parameter result: where its result lies, if it is the same at all members.
+    public func endFlight(_ number: UInt64, inSuccess: Bool, result: Region? = nil) {
         control.flight.end(number, inSuccess ? .ended : .failed)
+        guard let history else { return }
+        var entry = HistoryEntry(
+            inSuccess ? .collected : .failed, text: inSuccess ? "" : "collective",
+            [.number: [Int(truncatingIfNeeded: number)]])
+        if !inSuccess { entry[.phase] = [2] }
+        if inSuccess, let result, result.byteCount > 0 {
+            let endpoint = self
+            let bytes = endpoint.values(UInt8.self, at: result.offset, count: result.byteCount)
+            var digest = HistoryDigest()
+            for index in bytes.indices { digest.add(byte: bytes[index]) }
+            entry[.digest] = [digest.word]
+        }
+        history.record(entry)
     }
 
     /// Counts one call of an operation that is made of others: a collective, a dispatch, a combine.
-    public func record(_ operation: FabricOperation) { count(operation, bytes: 0) }
+    public func record(_ operation: FabricOperation) {
+        count(operation, bytes: 0)
+        switch operation {
+        case .dispatch: pass(.dispatchEntry)
+        case .combine: pass(.combineEntry)
+        case .collective: pass(.collectiveEntry)
+        default: break
+        }
+    }
 }

@@ -1,3 +1,4 @@
+public import Histories
 public import SharedMemory
 
 /// One die's door to the fabric: its window, its peers, its waits.
@@ -129,6 +130,7 @@ public final class Endpoint {
     public var phase: String {
         get { control.phase }
         set {
+            if unsafe isObserved { observer?.willEnter(phase: newValue) }
             control.phase = newValue
             control.beat()
         }
@@ -170,6 +172,9 @@ public final class Endpoint {
     /// Looked at by every access. Only the die's thread reads or writes it, so the exclusivity that the language would check at run time,
     /// at three times the cost of a store, holds by itself.
     @exclusivity(unchecked) @usableFromInline var isObserved = false
+
+    /// Where operations that are made of others note what they were asked and what came of it; nil for nowhere. For the die's own thread.
+    public var history: (any HistoryRecorder)?
 
     /// How far each rank's window is.
     let tiers: [Tier]

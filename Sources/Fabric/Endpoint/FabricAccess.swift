@@ -1,3 +1,4 @@
+public import Faults
 internal import SharedMemory
 
 /// How far a peer's memory is, in the words of the machine that is emulated; and whether it is on this machine at all.
@@ -46,6 +47,17 @@ public struct FabricAccess: Sendable, Equatable {
 public protocol AccessObserver: AnyObject {
     /// Called by the die's own thread, before the access. What it does to the window is done before the access.
     func willAccess(_ access: FabricAccess)
+    /// Called by the die's own thread when it passes a named point; toward a rank where the point is about one.
+    func willPass(_ point: FaultPoint, toward peer: Int?)
+    /// Called by the die's own thread before it enters a phase.
+    func willEnter(phase: String)
+}
+
+extension AccessObserver {
+    /// Most observers count accesses alone.
+    public func willPass(_ point: FaultPoint, toward peer: Int?) {}
+    /// Likewise.
+    public func willEnter(phase: String) {}
 }
 
 /// Payload by tier in the counters of the die's control block, where the summary of a run finds it.

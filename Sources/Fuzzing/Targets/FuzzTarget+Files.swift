@@ -1,4 +1,6 @@
 internal import ClusterFiles
+internal import Faults
+internal import Histories
 internal import Messaging
 internal import Topology
 
@@ -14,6 +16,28 @@ extension FuzzTarget {
             let file = try ClusterFile.parse(text)
             try FuzzFinding.require(
                 file.plan.rankCount == file.hosts.reduce(0) { $0 + $1.slots }, "ranks and dies of hosts differ")
+        },
+        reader("fault plan YAML", weight: 2, [FuzzTexts.faultPlan]) { text in
+            let plan = try FaultPlanFile.parse(text)
+            var random = FuzzRandom(seed: 1)
+            do {
+                let faults = try plan.drawn(ranks: 4, using: &random)
+                try FuzzFinding.require(
+                    faults.allSatisfy { (0..<4).contains($0.rank) && !$0.description.isEmpty }, "a rank is none")
+            } catch let error as FaultPlan.Misfit {
+                try FuzzFinding.require(plan.rules.indices.contains(error.rule), "a misfit of no rule")
+            }
+        },
+        FuzzTarget("history", weight: 4) {
+            FuzzSubject(examples: [Array(FuzzTexts.history.utf8)], isText: true) { input, _ in
+                guard let text = String(validating: input, as: UTF8.self) else { return false }
+                do throws(HistoryFile.Fault) {
+                    let file = try HistoryFile(text: text)
+                    let again = try HistoryFile(text: file.entries.map { $0.line + "\n" }.joined())
+                    _ = HistoryChecker([file, again]).report()
+                    return true
+                } catch { return false }
+            }
         },
         reader("hostfile", weight: 8, [FuzzTexts.hostfile]) { text in
             let offers = try HostFile.parse(text)

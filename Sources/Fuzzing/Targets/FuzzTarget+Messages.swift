@@ -58,6 +58,7 @@ extension FuzzTarget {
         .failure(
             die: 3, ControlMessage.Failure(isConsequence: false, peers: [0, 4095], status: 75, text: "rank 3: «why»")),
         .failure(die: 0, ControlMessage.Failure(isConsequence: true, peers: [], status: 0, text: "")),
+        .instruments([1, 2, 3]), .note(die: 3, RunNote(.injected, at: 5, fault: 1, text: "fault 1")),
         .left(process: 12), .stop,
     ]
 

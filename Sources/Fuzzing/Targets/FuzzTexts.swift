@@ -36,6 +36,32 @@ enum FuzzTexts {
 
         """
 
+    static let faultPlan = """
+        format: softpod-faults/1
+        name: many
+        promise: [O1, O2]
+        faults:
+          - {kind: kill, rank: 3, at: {point: combine.flag, peer: 1, entry: 7}}
+          - {kind: pause, rank: any, within: 500 ms, for: 200 ms}
+          - {kind: store, rank: any, at: {access: signal, tier: npu}, word: flag, value: bit}
+          - {kind: slow, rank: 0, after: 1 s, share: 10, for: 2 s}
+
+        """
+
+    static let history = """
+        begin - epoch=0 rank=0 ranks=2
+        dispatch - call=1 choices=1 chosen=1,0 digest=11,12 exchange=1 experts=2 limit=2 members=0,1
+        flag - call=1 count=1 epoch=0 exchange=1 members=0,1 peer=1 phase=0
+        seen - call=1 count=1 epoch=0 exchange=1 members=0,1 peer=0 phase=0
+        received - call=1 choice=0 digest=12 exchange=1 expert=0 members=0,1 source=0 token=1
+        combine - answers=1065353216,1073741824 call=1 exchange=1 members=0,1 narrow=0 weights=1056964608,1 width=2
+        combined - call=1 digest=5 exchange=1 members=0,1 sums=1,2,3,4
+        collective 3 members=0,1 number=1
+        failed timedOut call=2 epoch=0 exchange=1 members=0,1 peers=1 phase=0
+        end -
+
+        """
+
     static let hostfile = """
         # two styles
         h0 slots=4 max-slots=8

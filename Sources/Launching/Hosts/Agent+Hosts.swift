@@ -43,6 +43,7 @@ extension Agent {
         guard verdict == nil else { return }
         guard let cause else { return leave(within: Self.leavingTime) }
         verdict = cause
+        note(.decided, segment.plan.firstRank, decision(cause))
         segment.publish(cause)
         leave(within: .seconds(1))
     }

@@ -28,6 +28,8 @@ package struct Assignment: Sendable, Equatable {
     var comparesCalls = false
     /// Whether they count payload by tier; likewise.
     var countsTiers = false
+    /// Faults and histories, as `Instruments` encodes them.
+    package var instruments: [UInt8] = []
     /// Where the command was given; the agent goes there.
     var directory: String
     /// Files every host must have alike.
@@ -57,6 +59,7 @@ package struct Assignment: Sendable, Equatable {
         writer.write(directory, limit: HostMessage.textLimit)
         writer.write(UInt32(files.count))
         for file in files { file.write(to: &writer) }
+        writer.write(instruments)
     }
 
     init?(from reader: inout ByteReader) {
@@ -90,6 +93,7 @@ package struct Assignment: Sendable, Equatable {
             guard let file = SharedFile(from: &reader) else { return nil }
             files.append(file)
         }
+        guard let instruments = reader.readBlock(), instruments.count <= Instruments.mostBytes else { return nil }
         self.init(
             plan: plan, host: host, linkKeys: keys, nonce: (first, second), topologyDigest: topology,
             windowByteCount: Int(window),
@@ -98,6 +102,7 @@ package struct Assignment: Sendable, Equatable {
         (diesPerNPU, diesPerServer) = (ofNPU, ofServer)
         comparesCalls = flights & 2 != 0
         countsTiers = flights & 4 != 0
+        self.instruments = instruments
     }
 
     package init(

@@ -118,6 +118,7 @@ extension Coordinator {
             (assignment.diesPerNPU, assignment.diesPerServer) = (configuration.diesPerNPU, configuration.diesPerServer)
             assignment.comparesCalls = Endpoint.comparesCalls
             assignment.countsTiers = Endpoint.countsTiers
+            assignment.instruments = configuration.instruments.encoded
             send(.assignment(run: run, assignment), to: index)
         }
     }

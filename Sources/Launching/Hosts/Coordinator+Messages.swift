@@ -172,6 +172,7 @@ extension Coordinator {
         switch message {
         case .event(let die, let bytes) where ranks.contains(die): onEvent(.said(die: die, bytes: bytes))
         case .result(let die, let bytes) where ranks.contains(die): results[die] = bytes
+        case .note(let die, let note) where ranks.contains(die): onEvent(.noted(die: die, note))
         default: break  // Agents pass on nothing else.
         }
     }

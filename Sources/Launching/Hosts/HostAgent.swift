@@ -148,7 +148,7 @@ public final class HostAgent {
             let membership = try HostMembership(
                 run: run, assignment: assignment, uplink: uplink, context: context, keys: linkKeys,
                 gatekeeper: gatekeeper, linkAddress: linkAddress, linkPort: invitation.linkPort)
-            let outcome = try Agent.run(configuration(assignment), membership: membership) { _ in }
+            let outcome = try Agent.run(try configuration(assignment), membership: membership) { _ in }
             let wantsFlights = assignment.wantsFlights || outcome.status != .success
             untold = outcome.report
             if let loss = membership.loss { return loss }
@@ -194,7 +194,7 @@ public final class HostAgent {
         for file in assignment.files { if let fault = file.fault { throw SharedFileError(fault) } }
     }
 
-    private func configuration(_ assignment: Assignment) -> ClusterConfiguration {
+    private func configuration(_ assignment: Assignment) throws -> ClusterConfiguration {
         let ranks = assignment.plan.hosts[assignment.host].ranks
         var configuration = ClusterConfiguration(
             dieCount: ranks.count, diesPerProcess: min(assignment.diesPerProcess, ranks.count),
@@ -202,6 +202,10 @@ public final class HostAgent {
             deadline: .milliseconds(assignment.deadlineMilliseconds),
             startDeadline: .milliseconds(assignment.startMilliseconds), workload: "")
         if !assignment.route.isEmpty { configuration.route = assignment.route }
+        guard let instruments = Instruments(decoding: assignment.instruments) else {
+            throw SharedFileError("the faults of the run cannot be read")
+        }
+        configuration.instruments = instruments
         return configuration
     }
 }

@@ -67,6 +67,8 @@ final class HostMembership {
         options.timing.contact = .milliseconds(assignment.startMilliseconds)
         let event = lossEvent
         options.onLoss = { event.raise() }
+        let faults = Instruments(decoding: assignment.instruments)?.faults ?? []
+        options.faults = LinkFaults(faults, at: segment.plan.ranks)
         let made = HostSwitch(
             segment: segment, plan: assignment.plan, host: assignment.host, context: context, options: options)
         // Before they can come.

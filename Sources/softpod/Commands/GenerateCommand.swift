@@ -22,6 +22,7 @@ struct GenerateCommand: ParsableCommand {
     var model: String
     @OptionGroup var place: PlacementOptions
     @OptionGroup var cluster: ClusterOptions
+    @OptionGroup(title: "Options for faults") var faults: FaultOptions
     @Option(help: "The most rows of a step: a die's with data, all dies' together with kv-shards.")
     var batchRows = 32
     @Option(help: ArgumentHelp("A text to continue; may be given several times.", valueName: "text"))
@@ -68,12 +69,14 @@ struct GenerateCommand: ParsableCommand {
             requests: ids.map { GenerateWorkload.Plan.Request(prompt: $0, maximumTokens: maxTokens) },
             temperature: temperature, topP: topP, seed: seed,
             endTokens: ignoreEnd ? [] : opened.configuration.endTokens)
-        let configuration = try cluster.configuration(
+        var configuration = try cluster.configuration(
             workload: GenerateWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
             windowByteCount: try placement.windowByteCount(opened.configuration, place.precision), files: opened.paths)
         let printer = TokenPrinter(prompts: chosen, ids: ids, tokenizer: opened.tokenizer, report: Report(json: json))
         if !json { Report.remark(introduction(opened, placement, configuration)) }
+        try faults.apply(to: &configuration)
         let outcome = try Failure.launch(configuration) { event in
+            faults.tell(event)
             if case .said(_, let bytes) = event, let token = TokenEvent(decoding: bytes) { printer.take(token) }
         }
         printer.finish()

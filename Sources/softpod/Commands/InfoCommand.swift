@@ -19,7 +19,7 @@ struct InfoCommand: ParsableCommand {
         discussion: """
             Without a flag: the machine and the catalogs. --topology [FILE] draws a machine, --npus [FILE] lists its NPUs and dies \
             with the host and the processes that play them, --environment shows what a launcher's and Ascend's variables say, and \
-            what PMIx does.
+            what PMIx does. --faults lists what softpod chaos can inject: kinds, words and bytes by name, points, accesses, tiers.
             """)
 
     @Flag(help: "One JSON object (a row) instead of a table.") var json = false
@@ -27,6 +27,8 @@ struct InfoCommand: ParsableCommand {
     @Flag(help: "List the NPUs and dies of FILE's machine: rank, host, process.") var npus = false
     @Flag(help: "Show what the environment says: launcher, rank, and each of Ascend's variables.") var environment =
         false
+    @Flag(help: "List the kinds of faults, the places they overwrite, and the points that set them off.")
+    var faults = false
     @Flag(help: "With --environment: meet the other tasks of the launcher as a run would.") var meet = false
     @Option(
         help: ArgumentHelp(
@@ -41,9 +43,9 @@ struct InfoCommand: ParsableCommand {
     @Argument(help: "A topology file (YAML), with --topology or --npus.") var file: String?
 
     func validate() throws {
-        let modes = [topology, npus, environment].filter { $0 }.count
+        let modes = [topology, npus, environment, faults].filter { $0 }.count
         guard modes <= 1 else {
-            throw ValidationError("--topology, --npus and --environment are three questions: ask one.")
+            throw ValidationError("--topology, --npus, --environment and --faults are four questions: ask one.")
         }
         guard (1...86_400).contains(deadline) else { throw ValidationError("--deadline must be 1 to 86400 seconds.") }
         guard environment || !meet else { throw ValidationError("--meet goes with --environment.") }
@@ -61,6 +63,7 @@ struct InfoCommand: ParsableCommand {
             if topology { return try showTopology() }
             if npus { return try showNPUs() }
             if environment { return try showEnvironment() }
+            if faults { return FaultTable.show(Report(json: json)) }
             try showMachine()
         }
     }

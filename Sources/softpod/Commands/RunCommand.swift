@@ -22,6 +22,7 @@ struct RunCommand: ParsableCommand {
     }
 
     @OptionGroup var cluster: ClusterOptions
+    @OptionGroup(title: "Options for faults") var faults: FaultOptions
     @Flag(help: "One JSON object instead of a table.") var json = false
     @Flag(help: "Say on standard error when processes are started and when the workload runs.") var announce = false
     @Option(help: ArgumentHelp("With smoke: bytes every die sends to every other; up to 64K.", valueName: "bytes"))
@@ -41,15 +42,17 @@ struct RunCommand: ParsableCommand {
         try Failure.guarded(cluster) {
             let type: any Workload.Type = workload == .smoke ? SmokeWorkload.self : IdleWorkload.self
             let plan = SmokeWorkload.Plan(allToAllByteCount: allToAll.value)
-            let configuration = try cluster.configuration(
+            var configuration = try cluster.configuration(
                 workload: type, payload: workload == .smoke ? Array(try JSONEncoder().encode(plan)) : [],
                 windowByteCount: SmokeWorkload.windowByteCount(dies: cluster.dies, plan: plan))
+            try faults.apply(to: &configuration)
             let outcome = try Failure.launch(configuration) { event in
+                faults.tell(event)
                 guard announce else { return }
                 switch event {
                 case .spawned(let processes): Report.remark("started \(processes) processes")
                 case .started: Report.remark("running")
-                case .failed: break
+                case .failed, .noted: break
                 case .said(let die, let bytes): Report.remark("rank \(die): " + String(decoding: bytes, as: UTF8.self))
                 }
             }

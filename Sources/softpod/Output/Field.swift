@@ -9,6 +9,7 @@ enum Field: Equatable {
     case flag(Bool)
     case integers([Int])
     case numbers([Double])
+    case texts([String])
     case absent
 
     /// As a table shows it.
@@ -20,6 +21,7 @@ enum Field: Equatable {
         case .flag(let value): value ? "yes" : "no"
         case .integers(let values): values.map(String.init).joined(separator: " ")
         case .numbers(let values): values.map(Figures.text).joined(separator: " ")
+        case .texts(let values): values.joined(separator: "; ")
         case .absent: "-"
         }
     }
@@ -33,6 +35,7 @@ enum Field: Equatable {
         case .flag(let value): value ? "true" : "false"
         case .integers(let values): "[" + values.map(String.init).joined(separator: ",") + "]"
         case .numbers(let values): "[" + values.map { $0.isFinite ? "\($0)" : "null" }.joined(separator: ",") + "]"
+        case .texts(let values): "[" + values.map(Self.quote).joined(separator: ",") + "]"
         case .absent: "null"
         }
     }

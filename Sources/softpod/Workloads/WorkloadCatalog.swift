@@ -8,6 +8,7 @@ enum WorkloadCatalog {
         CollectivesWorkload.self,
         ExpertsWorkload.self,
         LatencyWorkload.self,
+        OperationsWorkload.self,
         OrderingWorkload.self,
         ScaleWorkload.self,
         ScoreWorkload.self,
