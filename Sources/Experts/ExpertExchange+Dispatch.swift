@@ -94,9 +94,9 @@ extension ExpertExchange {
             at: place + ExpertLayout.headerByteCount, byteCount: layout.dispatchRowByteCount)
         var scale: Float = 0
         switch layout.dispatchFormat {
-        case .float32: QuantisedRows.encodeFloat32(row, into: &payload)
-        case .bfloat16: QuantisedRows.encodeBFloat16(row, into: &payload)
-        case .int8: scale = QuantisedRows.encodeInt8(row, into: &payload)
+        case .float32: NumberFormats.encodeFloat32(row, into: &payload)
+        case .bfloat16: NumberFormats.encodeBFloat16(row, into: &payload)
+        case .int8: scale = NumberFormats.encodeInt8(row, into: &payload)
         }
         var header = endpoint.mutableValues(UInt32.self, at: place, count: 4)
         header[0] = UInt32(team.rank)
