@@ -5,7 +5,7 @@ extension ExpertExchange {
     /// Sends each token's row to the experts it chose, and returns what this rank's experts received.
     ///
     /// Rows are encoded once each, before they are sent. Destinations are served from this rank's own number on, so that no
-    /// member is everybody's first.
+    /// member is the first of all others.
     ///
     /// - Parameters:
     ///   - rows: `[tokens, hidden]`.
