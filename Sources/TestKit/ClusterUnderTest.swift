@@ -107,7 +107,7 @@ public final class ClusterUnderTest {
             _ = Descriptor.poll([child.descriptor.number], milliseconds: 10_000)
             _ = child.reap()  // Killed above; how it ended is no longer asked.
         }
-        try? FileManager.default.removeItem(atPath: folder)  // A test's own folder, which leaves nothing to report.
+        try? FileManager.default.removeItem(atPath: folder)  // A test's own folder: nothing to report.
     }
 
     /// The program, beside the tests.
