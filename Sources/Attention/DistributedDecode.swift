@@ -1,20 +1,20 @@
 // Decode of one sequence by all members of a team, in two forms that give the bits of a single die:
 //
 //   by keys    member i mod size holds split i (KeyShards). Each member attends to its own splits for all heads. The rows
-//              of the result are dealt out to the members; everybody puts its splits' states of a member's rows into that
+//              of the result are dealt out to the members; each member puts its splits' states of a member's rows into that
 //              member's window, and the member merges them in ascending split order:
 //
 //                  window of member j:  [ split 0 | split 1 | ... ] each with j's rows        written by the splits' owners
 //
 //   by heads   every member holds all keys and decodes its own heads.
 //
-// Then both end alike: each member puts its finished rows into everybody's window. A barrier ends each exchange:
+// Then both end alike: each member puts its finished rows into all members' windows. A barrier ends each exchange:
 //
 //     by keys     put states | barrier | merge, put outputs | barrier | read outputs
 //     by heads                           decode, put outputs | barrier | read outputs
 //
 // The outputs alternate between two places: who puts those of step k + 2 has passed the barrier of step k + 1, and so has
-// everybody else, who had read the outputs of step k by then. States need no second place: the barrier behind the outputs
+// all others, which had read the outputs of step k by then. States need no second place: the barrier behind the outputs
 // stands between their readers and the next step's writers.
 //
 // Bytes a member puts in a step, R rows, D latent columns, n members, s splits of its own:
@@ -65,7 +65,7 @@ public final class DistributedDecode {
     /// Sets up on a region of the symmetric heap, the same on all members.
     ///
     /// - Parameters:
-    ///   - region: at least ``byteCount(memberCount:rowCapacity:latentWidth:splitCapacity:)`` bytes, used by nobody else.
+    ///   - region: at least ``byteCount(memberCount:rowCapacity:latentWidth:splitCapacity:)`` bytes, used for nothing else.
     ///   - rowCapacity: the most rows (queries times heads) of a plan.
     ///   - splitCapacity: the most splits of a sequence.
     public init(
@@ -206,7 +206,7 @@ public final class DistributedDecode {
         }
     }
 
-    /// Merges this member's rows from its own window in ascending split order, and puts them into everybody's.
+    /// Merges this member's rows from its own window in ascending split order, and puts them into all members' windows.
     private func mergeAndPublish(splitCount: Int, _ plan: DecodePlan) throws(FabricError) {
         let rows = share(of: team.rank, plan.rowCount)
         if rows.isEmpty { return }
@@ -236,7 +236,7 @@ public final class DistributedDecode {
         try publish(valueSlice.span, sumSlice.span, firstRow: rows.lowerBound)
     }
 
-    /// Decodes this member's heads, and puts them into everybody's window.
+    /// Decodes this member's heads, and puts them into all members' windows.
     private func decodeAndPublish(
         _ sequence: CachedSequence, in cache: PagedLatentCache, queries: Span<Float>, plan: DecodePlan
     ) throws(FabricError) {
@@ -260,7 +260,7 @@ public final class DistributedDecode {
         }
     }
 
-    /// Puts finished rows into everybody's window.
+    /// Puts finished rows into all members' windows.
     private func publish(_ values: Span<Float>, _ sums: Span<Float>, firstRow: Int) throws(FabricError) {
         for distance in 0..<team.size {
             let member = team[(team.rank + distance) % team.size]
@@ -270,7 +270,7 @@ public final class DistributedDecode {
         }
     }
 
-    /// Waits for everybody's rows and copies them out of the window.
+    /// Waits for all members' rows and copies them out of the window.
     private func collect(
         _ plan: DecodePlan, into output: inout MutableSpan<Float>, _ logSumExp: inout MutableSpan<Float>
     ) throws(FabricError) {

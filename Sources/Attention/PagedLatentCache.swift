@@ -4,7 +4,7 @@
 //     storage, row-major       page 0 | page 1 | page 2 | ...      row number = page * pageSize + slot
 //     row                      [ latent (kv_lora) | rope ]          Float or BFloat16
 //
-// Rows never written hold NaN on purpose: whoever reads one shows it at once.
+// Rows never written hold NaN on purpose: a result that used one shows it at once.
 
 internal import Kernels
 internal import Tensors

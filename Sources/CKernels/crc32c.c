@@ -41,7 +41,7 @@ static void build(tables_t *tables) {
 
 static const tables_t *get_tables(void) {
     static tables_t tables;
-    static _Atomic int state;  // 0: not built, 1: somebody builds, 2: built
+    static _Atomic int state;  // 0: not built, 1: a thread builds, 2: built
     int expected = 0;
     // Acquires what the builder released; the builder releases below.
     if (atomic_load_explicit(&state, memory_order_acquire) == 2) return &tables;

@@ -111,7 +111,7 @@ extension ExpertExchange {
         case .bfloat16, .int8:
             let byteCount = layout.combineRowByteCount
             if var bytes = endpoint.peerMutableBytes(peer, at: slot, byteCount: byteCount) {
-                QuantisedRows.encodeBFloat16(row, into: &bytes)
+                NumberFormats.encodeBFloat16(row, into: &bytes)
             } else {
                 if staged == layout.maximumTokens {
                     // All have left, so their places are free.
@@ -121,7 +121,7 @@ extension ExpertExchange {
                 let place = region.offset + layout.staging(staged)
                 staged += 1
                 var bytes = endpoint.mutableBytes(at: place, byteCount: byteCount)
-                QuantisedRows.encodeBFloat16(row, into: &bytes)
+                NumberFormats.encodeBFloat16(row, into: &bytes)
                 try endpoint.putNonBlocking(from: place, byteCount: byteCount, to: peer, at: slot)
             }
         }
@@ -138,7 +138,7 @@ extension ExpertExchange {
                 at: region.offset + layout.combineSlot(half: half, token: token, choice: 0), byteCount: choices * stride
             )
             var target = output._mutatingExtracting(token * hidden..<(token + 1) * hidden)
-            QuantisedRows.weightedSum(
+            NumberFormats.weightedSum(
                 of: slots, stride: stride, narrow: layout.combineFormat == .bfloat16,
                 weights: weights.extracting(token * choices..<(token + 1) * choices),
                 chosen: chosen.span.extracting(token * choices..<(token + 1) * choices), into: &target)

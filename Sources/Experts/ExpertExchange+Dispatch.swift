@@ -6,7 +6,7 @@ extension ExpertExchange {
     /// Sends each token's row to the experts it chose, and returns what this rank's experts received.
     ///
     /// Rows are encoded once each, before they are sent. Destinations are served from this rank's own number on, so that no
-    /// member is everybody's first.
+    /// member is the first of all others.
     ///
     /// - Parameters:
     ///   - rows: `[tokens, hidden]`.
@@ -107,9 +107,9 @@ extension ExpertExchange {
             at: place + ExpertLayout.headerByteCount, byteCount: layout.dispatchRowByteCount)
         var scale: Float = 0
         switch layout.dispatchFormat {
-        case .float32: QuantisedRows.encodeFloat32(row, into: &payload)
-        case .bfloat16: QuantisedRows.encodeBFloat16(row, into: &payload)
-        case .int8: scale = QuantisedRows.encodeInt8(row, into: &payload)
+        case .float32: NumberFormats.encodeFloat32(row, into: &payload)
+        case .bfloat16: NumberFormats.encodeBFloat16(row, into: &payload)
+        case .int8: scale = NumberFormats.encodeInt8(row, into: &payload)
         }
         var header = endpoint.mutableValues(UInt32.self, at: place, count: 4)
         header[0] = UInt32(team.rank)

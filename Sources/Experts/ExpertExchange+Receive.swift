@@ -102,9 +102,9 @@ extension ExpertExchange {
         var all = rows.mutableSpan
         var target = all._mutatingExtracting(row * layout.hidden..<(row + 1) * layout.hidden)
         switch layout.dispatchFormat {
-        case .float32: QuantisedRows.decodeFloat32(payload, into: &target)
-        case .bfloat16: QuantisedRows.decodeBFloat16(payload, into: &target)
-        case .int8: QuantisedRows.decodeInt8(payload, scale: scale, into: &target)
+        case .float32: NumberFormats.decodeFloat32(payload, into: &target)
+        case .bfloat16: NumberFormats.decodeBFloat16(payload, into: &target)
+        case .int8: NumberFormats.decodeInt8(payload, scale: scale, into: &target)
         }
     }
 }

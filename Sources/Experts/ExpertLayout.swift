@@ -27,8 +27,8 @@
 // A combine slot is H numbers in the combine format, rounded up to `slotAlignment`; where it lies says what it is.
 //
 // Two parities are enough. A member writes slots and words of call n + 2 (the parity of n) only after it has the flags of
-// call n + 1 of all members, and a member publishes that flag only after it has read all of call n. So whoever is ahead by
-// one call writes into the other half, and nobody can be ahead by two.
+// call n + 1 of all members, and a member publishes that flag only after it has read all of call n. So a member that is
+// ahead by one call writes into the other half, and none can be ahead by two.
 
 /// The sizes and offsets of an expert-parallel exchange. A value, the same on all members.
 ///

@@ -2,7 +2,7 @@ internal import SharedMemory
 internal import Synchronization
 internal import Workers
 
-/// How far a run is, for whoever watches it from another thread.
+/// How far a run is, for a thread that watches it.
 public final class FuzzProgress: Sendable {
     private let inputs = Atomic<UInt64>(0)
 

@@ -1,4 +1,4 @@
-/// Something that reads what comes from outside, to be fed what nobody would send.
+/// Something that reads what comes from outside, to be fed hostile input.
 public struct FuzzTarget: Sendable {
     /// What `--only` looks for.
     public let name: String

@@ -6,7 +6,7 @@ extension AttentionKernels {
         // SAFETY: count and address come from one span.
         unsafe values.withUnsafeMutableBufferPointer { values in
             guard let base = values.baseAddress else { return }
-            unsafe table.pointee.exponent_add(base, Int64(values.count), increment)
+            unsafe table.exponent_add(base, Int64(values.count), increment)
         }
     }
 
@@ -15,7 +15,7 @@ extension AttentionKernels {
         // SAFETY: count and address come from one span.
         unsafe values.withUnsafeMutableBufferPointer { values in
             guard let base = values.baseAddress else { return }
-            unsafe table.pointee.multiply(base, Int64(values.count), factor)
+            unsafe table.multiply(base, Int64(values.count), factor)
         }
     }
 
@@ -28,7 +28,7 @@ extension AttentionKernels {
         unsafe values.withUnsafeBufferPointer { values in
             unsafe sums.withUnsafeMutableBufferPointer { sums in
                 guard let from = values.baseAddress, let to = sums.baseAddress else { return }
-                unsafe table.pointee.add_aligned(to, from, Int64(values.count), factor, increment)
+                unsafe table.add_aligned(to, from, Int64(values.count), factor, increment)
             }
         }
     }
@@ -40,7 +40,7 @@ extension AttentionKernels {
         unsafe values.withUnsafeBufferPointer { values in
             unsafe output.withUnsafeMutableBufferPointer { output in
                 guard let from = values.baseAddress, let to = output.baseAddress else { return }
-                unsafe table.pointee.divide(from, Int64(values.count), divisor, to)
+                unsafe table.divide(from, Int64(values.count), divisor, to)
             }
         }
     }
@@ -48,11 +48,11 @@ extension AttentionKernels {
 
 /// Elementary functions with the same bits on every machine.
 public enum AttentionMath {
-    /// e^x within 1.5 ulp for x >= -86.9; below that +0, beyond the range +inf, NaN passes.
-    public static func exp(_ x: Float) -> Float { softpod_attention_exp(x) }
+    /// e^x within 1.5 ulp for x >= -87.3366, the smallest normal result; below that +0, beyond the range +inf, NaN passes.
+    public static func exp(_ x: Float) -> Float { softpod_exp(x) }
 
     /// The natural logarithm, within 0.501 ulp for normal arguments; 0 gives -inf, negative values give NaN.
-    public static func log(_ x: Float) -> Float { softpod_attention_log(x) }
+    public static func log(_ x: Float) -> Float { softpod_log(x) }
 }
 
 /// Multiplication by a power of two as one integer add on the bits of a float (arXiv 2509.25224).
@@ -67,7 +67,7 @@ public enum ExponentAdd {
 
     /// The float whose bits are those of `x` plus `increment`, guarded.
     public static func apply(_ x: Float, increment: Int32) -> Float {
-        softpod_attention_exponent_add(x, increment)
+        softpod_exponent_add(x, increment)
     }
 
     /// The increment N = round((n + compensation) * 2^23), halves away from zero, as AMLA adds it.

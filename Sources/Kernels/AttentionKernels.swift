@@ -11,32 +11,31 @@ public import Tensors
 /// computed it, nor on how many rows, heads or columns were in the call.
 @safe
 public struct AttentionKernels: @unchecked Sendable {
-    // SAFETY: the table is an immutable constant of the program, so it may be read from any thread at any time.
-    let table: UnsafePointer<softpod_attention_table>
+    // SAFETY: functions of the program, which may be called from any thread at any time.
+    let table: softpod_attention_kernels
+    /// The set whose kernels these are.
+    public let instructions: InstructionSet
 
     /// Floats are handled in groups of this many.
     public static let laneCount = 8
 
-    /// The fastest table this processor can run, chosen once.
-    public static let best = unsafe AttentionKernels(softpod_attention_best())
-
-    /// The table that defines the results, in plain C.
-    public static let portable = unsafe AttentionKernels(softpod_attention_portable())
-
-    /// Every table this processor can run, the portable one first.
-    public static let available: [AttentionKernels] = {
-        var all = [portable]
-        if let avx2 = unsafe softpod_attention_avx2() { unsafe all.append(AttentionKernels(avx2)) }
-        return all
-    }()
-
-    private init(_ table: UnsafePointer<softpod_attention_table>?) {
-        guard let table = unsafe table else { preconditionFailure("The program lacks an attention table.") }
-        unsafe self.table = table
+    /// The kernels of a set that this processor has.
+    public init(on instructions: InstructionSet = .best) {
+        self.instructions = instructions
+        table = instructions.attention
     }
 
+    /// The kernels chosen for this process.
+    public static let best = AttentionKernels()
+
+    /// Those that define the results, in plain C.
+    public static let portable = AttentionKernels(on: .portable)
+
+    /// All that this processor can run, the portable ones first.
+    public static let available = InstructionSet.available.map { AttentionKernels(on: $0) }
+
     /// The name printed by `softpod info`, such as `avx2`.
-    public var name: String { unsafe String(cString: table.pointee.name) }
+    public var name: String { instructions.description }
 
     /// The padded width of `width` columns.
     public static func padded(_ width: Int) -> Int {
@@ -61,7 +60,7 @@ public struct AttentionKernels: @unchecked Sendable {
                 unsafe output.withUnsafeMutableBufferPointer { output in
                     guard let from = base.baseAddress, let numbers = rows.baseAddress, let to = output.baseAddress
                     else { return }
-                    unsafe table.pointee.gather_float32(
+                    unsafe table.gather_float32(
                         from, numbers, Int64(rows.count), Int64(width), Int64(padded), narrow ? 1 : 0, to)
                 }
             }
@@ -80,7 +79,7 @@ public struct AttentionKernels: @unchecked Sendable {
                 unsafe output.withUnsafeMutableBufferPointer { output in
                     guard let from = base.baseAddress, let numbers = rows.baseAddress, let to = output.baseAddress
                     else { return }
-                    unsafe table.pointee.gather_bfloat16(
+                    unsafe table.gather_bfloat16(
                         from.assumingMemoryBound(to: UInt16.self), numbers, Int64(rows.count), Int64(width),
                         Int64(padded), to)
                 }
@@ -118,7 +117,7 @@ public struct AttentionKernels: @unchecked Sendable {
                 unsafe scores.withUnsafeMutableBufferPointer { scores in
                     guard let q = queries.baseAddress, let k = keys.baseAddress, let to = scores.baseAddress
                     else { return }
-                    unsafe table.pointee.scores(
+                    unsafe table.scores(
                         q, Int64(rows), k, Int64(tokens), Int64(padded), scale, to, Int64(stride))
                 }
             }
@@ -130,7 +129,7 @@ public struct AttentionKernels: @unchecked Sendable {
         // SAFETY: count and address come from one span.
         unsafe scores.withUnsafeBufferPointer { scores in
             guard let base = scores.baseAddress else { return start }
-            return unsafe table.pointee.row_maximum(base, Int64(scores.count), start)
+            return unsafe table.row_maximum(base, Int64(scores.count), start)
         }
     }
 
@@ -145,7 +144,7 @@ public struct AttentionKernels: @unchecked Sendable {
         // SAFETY: count and address come from one span.
         unsafe scores.withUnsafeMutableBufferPointer { scores in
             guard let base = scores.baseAddress else { return 0 }
-            return unsafe table.pointee.row_exponentials(
+            return unsafe table.row_exponentials(
                 base, Int64(scores.count), shift, weight, narrow ? 1 : 0, sumRounded ? 1 : 0)
         }
     }
@@ -172,7 +171,7 @@ public struct AttentionKernels: @unchecked Sendable {
                 unsafe output.withUnsafeMutableBufferPointer { output in
                     guard let w = weights.baseAddress, let v = values.baseAddress, let to = output.baseAddress
                     else { return }
-                    unsafe table.pointee.accumulate_values(
+                    unsafe table.accumulate_values(
                         w, Int64(weightStride), Int64(rows), v, Int64(valueStride), Int64(tokens), Int64(padded), to,
                         Int64(padded))
                 }

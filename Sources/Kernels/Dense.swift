@@ -18,8 +18,8 @@ public enum Dense {
             unsafe weight.withUnsafeBufferPointer { w in
                 unsafe output.withUnsafeMutableBufferPointer { y in
                     guard let x = x.baseAddress, let y = y.baseAddress else { return }
-                    unsafe softpod_rms_norm(
-                        instructions.rawValue, x + inputRows.offset, inputRows.stride, w.baseAddress, epsilon,
+                    unsafe instructions.dense.rms_norm(
+                        x + inputRows.offset, inputRows.stride, w.baseAddress, epsilon,
                         y + outputRows.offset, outputRows.stride, inputRows.count, weight.count)
                 }
             }
@@ -36,8 +36,8 @@ public enum Dense {
         unsafe gate.withUnsafeBufferPointer { g in
             unsafe up.withUnsafeBufferPointer { u in
                 unsafe output.withUnsafeMutableBufferPointer { y in
-                    unsafe softpod_swiglu(
-                        instructions.rawValue, g.baseAddress, u.baseAddress, y.baseAddress, y.count)
+                    unsafe instructions.dense.swiglu(
+                        g.baseAddress, u.baseAddress, y.baseAddress, y.count)
                 }
             }
         }
@@ -51,7 +51,7 @@ public enum Dense {
         // SAFETY: the two spans have one length.
         unsafe input.withUnsafeBufferPointer { x in
             unsafe output.withUnsafeMutableBufferPointer { y in
-                unsafe softpod_sigmoid(instructions.rawValue, x.baseAddress, y.baseAddress, y.count)
+                unsafe instructions.dense.sigmoid(x.baseAddress, y.baseAddress, y.count)
             }
         }
     }
@@ -64,7 +64,7 @@ public enum Dense {
         // SAFETY: the two spans have one length.
         unsafe input.withUnsafeBufferPointer { x in
             unsafe output.withUnsafeMutableBufferPointer { y in
-                unsafe softpod_exp(instructions.rawValue, x.baseAddress, y.baseAddress, y.count)
+                unsafe instructions.dense.exp(x.baseAddress, y.baseAddress, y.count)
             }
         }
     }
@@ -79,7 +79,7 @@ public enum Dense {
         var sum: Float = 0
         // SAFETY: the length passed is the span's.
         let maximum = unsafe values.withUnsafeMutableBufferPointer { x in
-            unsafe softpod_softmax(instructions.rawValue, x.baseAddress, scale, x.count, &sum)
+            unsafe instructions.dense.softmax(x.baseAddress, scale, x.count, &sum)
         }
         return (maximum, sum)
     }
@@ -93,7 +93,7 @@ public enum Dense {
         // SAFETY: the two spans have one length.
         unsafe input.withUnsafeBufferPointer { x in
             unsafe output.withUnsafeMutableBufferPointer { y in
-                unsafe softpod_add_scaled(instructions.rawValue, x.baseAddress, factor, y.baseAddress, y.count)
+                unsafe instructions.dense.add_scaled(x.baseAddress, factor, y.baseAddress, y.count)
             }
         }
     }

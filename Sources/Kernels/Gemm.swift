@@ -21,8 +21,8 @@ public enum Gemm {
             unsafe input.withUnsafeBufferPointer { x in
                 unsafe output.withUnsafeMutableBufferPointer { y in
                     guard let x = x.baseAddress, let y = y.baseAddress else { return }
-                    unsafe softpod_gemm_rows(
-                        instructions.rawValue, w.baseAddress, weights.kind, weights.stride, x + inputRows.offset,
+                    unsafe instructions.dense.gemm_rows(
+                        w.baseAddress, weights.kind, weights.stride, x + inputRows.offset,
                         inputRows.stride, y + outputRows.offset, outputRows.stride, inputRows.count, weights.rowCount,
                         weights.width)
                 }
@@ -46,8 +46,8 @@ public enum Gemm {
             unsafe input.withUnsafeBufferPointer { x in
                 unsafe output.withUnsafeMutableBufferPointer { y in
                     guard let x = x.baseAddress, let y = y.baseAddress else { return }
-                    unsafe softpod_gemm_columns(
-                        instructions.rawValue, w.baseAddress, weights.kind, weights.stride, x + inputRows.offset,
+                    unsafe instructions.dense.gemm_columns(
+                        w.baseAddress, weights.kind, weights.stride, x + inputRows.offset,
                         inputRows.stride, y + outputRows.offset, outputRows.stride, inputRows.count, weights.width,
                         weights.rowCount)
                 }
@@ -79,8 +79,8 @@ public enum Gemm {
                     unsafe scales.withUnsafeBufferPointer { xs in
                         unsafe output.withUnsafeMutableBufferPointer { y in
                             guard let y = y.baseAddress else { return }
-                            unsafe softpod_gemm_int8(
-                                instructions.rawValue, w.baseAddress, ws.baseAddress, inputs, x.baseAddress,
+                            unsafe instructions.dense.gemm_int8(
+                                w.baseAddress, ws.baseAddress, inputs, x.baseAddress,
                                 xs.baseAddress, inputs, y + outputRows.offset, outputRows.stride, outputRows.count,
                                 outputs, inputs)
                         }

@@ -5,7 +5,7 @@ public import Tensors
 ///
 /// Take the first rank's elements with ``load(_:from:)``, fold in the others in rank order with
 /// ``accumulate(_:_:from:)``, and write the result with ``store(_:into:)``. ``Reduction`` says what comes out, to the bit;
-/// the portable and the AVX2 code agree. Belongs to one thread; allocates once.
+/// all tables agree. Belongs to one thread; allocates once.
 ///
 /// - Complexity: for n ranks, n reads and one write of each element; n - 1 operations.
 @safe
@@ -14,13 +14,13 @@ public final class ReductionTile {
     public static let byteCount = 16384
 
     let accumulators: UnsafeMutableRawPointer
-    let avx2: Int32
+    private let kernels: UnsafePointer<softpod_kernels>
     private(set) var count = 0
 
-    /// A tile that runs on the best code for this processor, or on the portable code.
-    public init(portable: Bool = false) {
+    /// A tile that runs on the kernels of a set.
+    public init(on instructions: InstructionSet = .best) {
         unsafe accumulators = UnsafeMutableRawPointer.allocate(byteCount: Self.byteCount, alignment: 64)
-        avx2 = !portable && InstructionSet.best == .avx2 ? 1 : 0
+        unsafe kernels = instructions.table
     }
 
     deinit { unsafe accumulators.deallocate() }
@@ -44,7 +44,7 @@ public final class ReductionTile {
         unsafe source.withUnsafeBytes { bytes in
             guard let start = bytes.baseAddress else { return }
             Self.checkAlignment(type, UInt(bitPattern: start))
-            unsafe softpod_reduce_load(avx2, Int32(type.rawValue), accumulators, start, count)
+            unsafe kernels.pointee.reduce.load(Int32(type.rawValue), accumulators, start, count)
         }
     }
 
@@ -54,8 +54,8 @@ public final class ReductionTile {
         unsafe source.withUnsafeBytes { bytes in
             guard let start = bytes.baseAddress else { return }
             Self.checkAlignment(type, UInt(bitPattern: start))
-            unsafe softpod_reduce_accumulate(
-                avx2, Int32(type.rawValue), Int32(reduction.rawValue), accumulators, start, count)
+            unsafe kernels.pointee.reduce.accumulate(
+                Int32(type.rawValue), Int32(reduction.rawValue), accumulators, start, count)
         }
     }
 
@@ -73,7 +73,7 @@ public final class ReductionTile {
         unsafe destination.withUnsafeMutableBytes { bytes in
             guard let start = bytes.baseAddress else { return }
             Self.checkAlignment(type, UInt(bitPattern: start))
-            unsafe softpod_reduce_store(avx2, Int32(type.rawValue), start, accumulators, count)
+            unsafe kernels.pointee.reduce.store(Int32(type.rawValue), start, accumulators, count)
         }
     }
 

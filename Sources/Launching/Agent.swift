@@ -180,7 +180,7 @@ public final class Agent {
 
     private func handle(_ message: ControlMessage, from index: Int) {
         switch message {
-        // Whoever has not proved by the nonce that it is one of ours is not believed.
+        // A process that has not proved by the nonce that it is one of ours is not believed.
         case _ where !slots[index].isConnected && !message.isHello: break
         case .hello(let process, let id, let abiDigest, let nonce):
             guard process == index, id == Int(slots[index].child.id), abiDigest == SegmentLayout.abiDigest,
@@ -208,7 +208,7 @@ public final class Agent {
         }
     }
 
-    /// When everybody is here, the folder has done its duty.
+    /// When all ranks are here, the folder has done its duty.
     private func startWhenAllAreHere() {
         guard slots.allSatisfy(\.isConnected), membership?.isSwitchRunning ?? true else { return }
         folder.remove()

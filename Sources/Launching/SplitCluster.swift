@@ -79,7 +79,7 @@ public final class SplitCluster: @unchecked Sendable {
         return switches.indices.allSatisfy { workers[$0] == nil || switches[$0].drain(deadline: deadline) }
     }
 
-    /// Ends a switch as if its process were killed: no word to anybody.
+    /// Ends a switch as if its process were killed: no word to its peers.
     public func kill(_ host: Int) {
         guard let worker = workers[host] else { return }
         _ = switches[host].stop(deadline: Deadline(after: .seconds(60)))  // If it does not, the join shows it.

@@ -1,11 +1,11 @@
 internal import Synchronization
 internal import Workers
 
-/// Says who may come in at the CURVE servers of a context: the clients whose public keys are on its list, and nobody else.
+/// Says who may come in at the CURVE servers of a context: the clients whose public keys are on its list, and no others.
 ///
-/// The ZAP handler (ZeroMQ RFC 27) of its context, on a thread of its own; one a context. Servers of a context without one let nobody in.
+/// The ZAP handler (ZeroMQ RFC 27) of its context, on a thread of its own; one a context. Servers of a context without one admit no client.
 /// A client that is refused is told so and gives up: one whose key comes onto the list later has to connect again. Those who come with another
-/// mechanism than CURVE, or with the wrong server key, are turned away by the library before anybody asks here; ``SocketMonitor`` tells of them.
+/// mechanism than CURVE, or with the wrong server key, are turned away by the library before it asks here; ``SocketMonitor`` tells of them.
 @safe
 public final class Gatekeeper: Sendable {
     private let list: AllowList
@@ -18,7 +18,7 @@ public final class Gatekeeper: Sendable {
     /// - Parameters:
     ///   - allow: public keys.
     ///   - onRefusal: called on the handler's thread with one line: address, mechanism and the first 8 characters of the key. While it
-    ///     runs everybody else waits at the door. It must not hold the gatekeeper, nor stop it.
+    ///     runs all other clients wait. It must not hold the gatekeeper, nor stop it.
     /// - Throws: if a key is none, or the context has a gatekeeper already.
     public init(
         context: MessageContext, allow: Set<String>, onRefusal: @escaping @Sendable (String) -> Void
@@ -39,7 +39,7 @@ public final class Gatekeeper: Sendable {
                     return false
                 }
             } catch {
-                onRefusal("nobody else comes in, the gatekeeper failed: \(error)")
+                onRefusal("no further client is admitted, the gatekeeper failed: \(error)")
             }
         }
         worker = Mutex(started)
@@ -71,7 +71,7 @@ public final class Gatekeeper: Sendable {
         list.insert(key)
     }
 
-    /// Ends the handler's thread and waits for that, which takes no longer than an `onRefusal` under way. Nobody else comes in then;
+    /// Ends the handler's thread and waits for that, which takes no longer than an `onRefusal` under way. No further client is admitted then;
     /// connections that stand go on. Calls after the first do nothing.
     public func stop() {
         worker.withLock { worker in

@@ -3,7 +3,7 @@ internal import CZeroMQ
 /// What becomes of a socket's connections: who got through, and why others did not.
 ///
 /// Belongs to the thread of its socket, which it keeps open. Make it before `bind` or `connect`, or the first events are missed; one a socket.
-/// Events that nobody takes stay in memory: read until there is none whenever the descriptor says so.
+/// Events that are not read stay in memory: read until there is none whenever the descriptor says so.
 @safe
 public final class SocketMonitor {
     /// One change of a connection. The address is the socket's own of that connection: where it listens, or what it connects to.
@@ -84,7 +84,7 @@ public final class SocketMonitor {
     }
 
     deinit {
-        // First the sender: with nobody to hear it, it would wait.
+        // First the sender: without a receiver it would wait.
         _ = unsafe zmq_socket_monitor(watched, nil, 0)
         _ = unsafe zmq_close(handle)
     }

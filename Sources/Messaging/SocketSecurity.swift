@@ -2,11 +2,11 @@ internal import CZeroMQ
 
 /// How a socket knows who is at the other end, and what others on the wire can read.
 public enum SocketSecurity: Sendable, Equatable {
-    /// Everybody who reaches it is believed, and nothing is encrypted: ipc, inproc, and TCP on loopback. Other addresses are refused.
+    /// Every peer that reaches it is believed, and nothing is encrypted: ipc, inproc, and TCP on loopback. Other addresses are refused.
     case plain
-    /// CURVE, the end that accepts. Lets in whom the context's ``Gatekeeper`` knows; nobody while there is none.
+    /// CURVE, the end that accepts. Admits the clients that the context's ``Gatekeeper`` knows; none while there is no gatekeeper.
     case server(KeyPair)
-    /// CURVE, the end that connects; talks to nobody but the holder of this public key.
+    /// CURVE, the end that connects; talks only to the holder of this public key.
     case client(KeyPair, server: String)
 
     /// The ZAP domain of all our sockets.
@@ -15,7 +15,7 @@ public enum SocketSecurity: Sendable, Equatable {
     static let handshakeMilliseconds: Int32 = 5_000
 
     /// ZMQ_ZAP_ENFORCE_DOMAIN: the library has had it since 4.3, but its header shows it to drafts only. Without it a CURVE server
-    /// that finds no ZAP handler lets everybody in.
+    /// that finds no ZAP handler admits every client.
     private static let enforceDomain: Int32 = 93
 
     /// Bytes CURVE adds to a frame: "\u{7}MESSAGE", a short nonce, an authenticator, a byte of flags (33, RFC 26), and some.

@@ -1,4 +1,4 @@
-/// What the library asks the ZAP handler when somebody knocks (ZeroMQ RFC 27, version 1.0), and what is answered.
+/// What the library asks the ZAP handler when a client connects (ZeroMQ RFC 27, version 1.0), and what is answered.
 package struct ZAPRequest: Sendable, Equatable {
     /// Names the question in the answer.
     var id: [UInt8]

@@ -27,7 +27,7 @@ public enum ControlMessage: Sendable, Equatable {
 
     /// A die's error, as far as others need it.
     public struct Failure: Sendable, Equatable {
-        /// Whether it only follows from a change of membership that somebody else knows the cause of.
+        /// Whether it only follows from a change of membership whose cause another process knows.
         public var isConsequence: Bool
         /// Ranks it blames.
         public var peers: [Int]

@@ -5,7 +5,7 @@ internal import Workers
 
 /// A cluster of real processes, started as a user starts it: the built `softpod`, with a private folder for everything temporary.
 ///
-/// A test waits for lines on standard error, does something to a process, and asks how it all ended. The end is that nobody holds
+/// A test waits for lines on standard error, does something to a process, and asks how it all ended. The end is that no process holds
 /// the standard error any more, neither the agent nor any rank. Nothing is timed and nothing sleeps; a deadline only turns a hang
 /// into an error.
 public final class ClusterUnderTest {
@@ -105,9 +105,9 @@ public final class ClusterUnderTest {
         if !atEnd {
             for pid in [agent] + marked() { _ = Glibc.kill(pid, SIGKILL) }
             _ = Descriptor.poll([child.descriptor.number], milliseconds: 10_000)
-            _ = child.reap()  // Killed above; nobody asks any more how it ended.
+            _ = child.reap()  // Killed above; how it ended is no longer asked.
         }
-        try? FileManager.default.removeItem(atPath: folder)  // A test's own folder; there is nobody to tell.
+        try? FileManager.default.removeItem(atPath: folder)  // A test's own folder: nothing to report.
     }
 
     /// The program, beside the tests.
@@ -149,7 +149,7 @@ public final class ClusterUnderTest {
         }
     }
 
-    /// Reads what there is within some milliseconds; false at the end, when nobody can write any more.
+    /// Reads what there is within some milliseconds; false at the end, when no process can write any more.
     @discardableResult
     public func read(milliseconds: Int = 1000) -> Bool {
         guard !atEnd else { return false }

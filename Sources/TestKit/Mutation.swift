@@ -1,4 +1,4 @@
-/// Small damage to a text, for tests that feed readers what nobody would write.
+/// Small damage to a text, for tests that feed readers hostile input.
 public enum Mutation {
     /// Applies 1 to 4 random edits: change, remove, insert or repeat bytes, cut the end, swap in a number or token that is trouble.
     public static func apply(to bytes: [UInt8], using generator: inout SeededGenerator) -> [UInt8] {

@@ -12,7 +12,7 @@ public final class TestFolder {
             atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }  // A test's own folder; there is nobody to tell.
+    deinit { try? FileManager.default.removeItem(atPath: path) }  // A test's own folder: nothing to report.
 
     /// Writes a file and returns its path.
     public func file(_ name: String, _ text: String) throws -> String {

@@ -34,7 +34,9 @@ struct QuantisedRowsTests {
     static func bits(_ row: [Float]) -> [UInt32] { row.map(\.bitPattern) }
 
     /// A row through a conversion and back, with the payload at an odd address.
-    static func roundTrip(_ row: [Float], _ format: ElementType, portable: Bool) -> (bytes: [UInt8], row: [Float]) {
+    static func roundTrip(_ row: [Float], _ format: ElementType, on instructions: InstructionSet) -> (
+        bytes: [UInt8], row: [Float]
+    ) {
         let byteCount = row.count * format.byteCount
         var bytes = [UInt8](repeating: 0xEE, count: byteCount + 2)
         var back = [Float](repeating: .nan, count: row.count)
@@ -43,16 +45,16 @@ struct QuantisedRowsTests {
         var payload = raw._mutatingExtracting(1..<1 + byteCount)
         var scale: Float = 0
         switch format {
-        case .bfloat16: QuantisedRows.encodeBFloat16(row.span, into: &payload, portable: portable)
-        case .int8: scale = QuantisedRows.encodeInt8(row.span, into: &payload, portable: portable)
-        default: QuantisedRows.encodeFloat32(row.span, into: &payload)
+        case .bfloat16: NumberFormats.encodeBFloat16(row.span, into: &payload, on: instructions)
+        case .int8: scale = NumberFormats.encodeInt8(row.span, into: &payload, on: instructions)
+        default: NumberFormats.encodeFloat32(row.span, into: &payload)
         }
         let source = unsafe bytes.span.bytes.extracting(1..<1 + byteCount)
         var target = back.mutableSpan
         switch format {
-        case .bfloat16: QuantisedRows.decodeBFloat16(source, into: &target, portable: portable)
-        case .int8: QuantisedRows.decodeInt8(source, scale: scale, into: &target, portable: portable)
-        default: QuantisedRows.decodeFloat32(source, into: &target)
+        case .bfloat16: NumberFormats.decodeBFloat16(source, into: &target, on: instructions)
+        case .int8: NumberFormats.decodeInt8(source, scale: scale, into: &target, on: instructions)
+        default: NumberFormats.decodeFloat32(source, into: &target)
         }
         return (bytes, back)
     }
@@ -64,8 +66,8 @@ struct QuantisedRowsTests {
             for finite in [true, false] {
                 let seed = UInt64(length * 2 + (finite ? 1 : 0))
                 let row = Self.row(length, seed: seed, finite: finite)
-                let portable = Self.roundTrip(row, format, portable: true)
-                let best = Self.roundTrip(row, format, portable: false)
+                let portable = Self.roundTrip(row, format, on: .portable)
+                let best = Self.roundTrip(row, format, on: .best)
                 let expected = OracleExperts.roundTrip(row, through: format)
                 #expect(portable.bytes == best.bytes, "\(format), \(length) numbers, seed \(seed)")
                 #expect(Self.bits(portable.row) == Self.bits(best.row), "\(format), \(length) numbers, seed \(seed)")
@@ -79,10 +81,38 @@ struct QuantisedRowsTests {
         }
     }
 
+    @Test("A row is the same codes and scale on the wire and in a product, bit for bit")
+    func wireAndProduct() {
+        for length in Self.lengths where length > 0 {
+            for finite in [true, false] {
+                let seed = UInt64(length * 2 + (finite ? 1 : 0))
+                let rows = Self.row(length, seed: seed, finite: finite) + Self.row(length, seed: ~seed, finite: true)
+                for instructions in InstructionSet.available {
+                    var codes = [Int8](repeating: 99, count: 2 * length)
+                    var scales = [Float](repeating: 99, count: 2)
+                    var codeSpan = codes.mutableSpan
+                    var scaleSpan = scales.mutableSpan
+                    NumberFormats.quantiseInt8(
+                        rows.span, Rows(count: 2, stride: length), width: length, codes: &codeSpan, scales: &scaleSpan,
+                        on: instructions)
+                    for row in 0..<2 {
+                        var wire = [Int8](repeating: 77, count: length)
+                        var span = wire.mutableSpan
+                        var raw = unsafe span.mutableBytes
+                        let scale = NumberFormats.encodeInt8(
+                            rows.span.extracting(row * length..<(row + 1) * length), into: &raw, on: instructions)
+                        #expect(Array(codes[row * length..<(row + 1) * length]) == wire, "seed \(seed)")
+                        #expect(scales[row].bitPattern == scale.bitPattern, "seed \(seed)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("Float32 rows keep every bit, NaN payloads included")
     func exact() {
         let row = Self.row(700, seed: 11, finite: false)
-        #expect(Self.bits(Self.roundTrip(row, .float32, portable: false).row) == Self.bits(row))
+        #expect(Self.bits(Self.roundTrip(row, .float32, on: .best).row) == Self.bits(row))
     }
 
     @Test("INT8 codes are x * 127 / max rounded half to even, and the scale is max / 127")
@@ -92,7 +122,7 @@ struct QuantisedRowsTests {
         var bytes = [Int8](repeating: 99, count: row.count)
         var span = bytes.mutableSpan
         var raw = unsafe span.mutableBytes
-        let scale = QuantisedRows.encodeInt8(row.span, into: &raw)
+        let scale = NumberFormats.encodeInt8(row.span, into: &raw)
         #expect(scale == 1)
         #expect(bytes == [127, 0, 2, 2, 0, -2, -2, 126, -127, 0])
     }
@@ -104,13 +134,13 @@ struct QuantisedRowsTests {
             ([.nan, 1], .nan),
         ]
         for (row, expected) in cases {
-            let back = Self.roundTrip(row, .int8, portable: false).row
+            let back = Self.roundTrip(row, .int8, on: .best).row
             #expect(back.allSatisfy { expected.isNaN ? $0.isNaN : $0 == expected }, "\(row) became \(back)")
         }
-        let large = Self.roundTrip([.greatestFiniteMagnitude, -1], .int8, portable: false).row
+        let large = Self.roundTrip([.greatestFiniteMagnitude, -1], .int8, on: .best).row
         #expect(large[0].isFinite && large[0] > 3.4e38)
         // The smallest row that is scaled: an error of at most half a step.
-        let small = Self.roundTrip([0x1p-119, 0x1p-120], .int8, portable: false).row
+        let small = Self.roundTrip([0x1p-119, 0x1p-120], .int8, on: .best).row
         #expect(abs(small[1] - 0x1p-120) <= 0x1p-119 / 254 * 1.001)
     }
 
@@ -128,20 +158,20 @@ struct QuantisedRowsTests {
                 for choice in 0..<choices where chosen[choice] >= 0 {
                     let row = Self.row(length, seed: SeededGenerator.mixed(seed, UInt64(choice)), finite: true)
                     let codes = narrow ? row.map(\.roundedToBFloat16) : row
-                    let wire = Self.roundTrip(row, narrow ? .bfloat16 : .float32, portable: true).bytes.dropFirst()
+                    let wire = Self.roundTrip(row, narrow ? .bfloat16 : .float32, on: .portable).bytes.dropFirst()
                         .dropLast()
                     slots.replaceSubrange(choice * stride..<choice * stride + wire.count, with: wire)
                     for index in 0..<length {
                         expected[index] = expected[index].addingProduct(codes[index], weights[choice])
                     }
                 }
-                for portable in [true, false] {
+                for instructions in InstructionSet.available {
                     var sum = [Float](repeating: .nan, count: length)
                     var target = sum.mutableSpan
-                    unsafe QuantisedRows.weightedSum(
+                    unsafe NumberFormats.weightedSum(
                         of: slots.span.bytes, stride: stride, narrow: narrow, weights: weights.span,
                         chosen: chosen.span,
-                        into: &target, portable: portable)
+                        into: &target, on: instructions)
                     #expect(
                         Self.bits(sum) == Self.bits(expected), "\(length) numbers, \(choices) choices, seed \(seed)")
                 }

@@ -7,9 +7,9 @@ import Testing
 struct ReductionTests {
     /// Widens, folds and narrows through a tile.
     static func fold<Value: BitwiseCopyable>(
-        _ type: ElementType, _ reduction: Reduction, _ columns: [[Value]], portable: Bool
+        _ type: ElementType, _ reduction: Reduction, _ columns: [[Value]], on instructions: InstructionSet
     ) -> [Value] {
-        let tile = ReductionTile(portable: portable)
+        let tile = ReductionTile(on: instructions)
         for (index, column) in columns.enumerated() {
             let bytes = unsafe column.span.bytes
             if index == 0 {
@@ -27,13 +27,13 @@ struct ReductionTests {
 
     @Test("Every half-precision value survives widening and narrowing; NaNs become the canonical one")
     func halves() {
-        for portable in [true, false] {
+        for instructions in InstructionSet.available {
             for start in stride(from: 0, to: 65536, by: 4096) {
                 let halves = (start..<start + 4096).map { UInt16($0) }
                 let expected = halves.map { Float16(bitPattern: $0).isNaN ? UInt16(0x7E00) : $0 }
-                #expect(Self.fold(.float16, .sum, [halves], portable: portable) == expected)
+                #expect(Self.fold(.float16, .sum, [halves], on: instructions) == expected)
                 let brains = halves.map { BFloat16(bitPattern: $0).float.isNaN ? UInt16(0x7FC0) : $0 }
-                #expect(Self.fold(.bfloat16, .sum, [halves], portable: portable) == brains)
+                #expect(Self.fold(.bfloat16, .sum, [halves], on: instructions) == brains)
             }
         }
     }
@@ -42,12 +42,12 @@ struct ReductionTests {
     func rounding() {
         let seed = UInt64.random(in: .min ... .max)
         var random = SeededGenerator(seed: seed)
-        for portable in [true, false] {
+        for instructions in InstructionSet.available {
             for _ in 0..<50 {
                 let columns = (0..<3).map { _ in
                     (0..<1001).map { _ in UInt16.random(in: .min ... .max, using: &random) }
                 }
-                let got = Self.fold(.float16, .sum, columns, portable: portable)
+                let got = Self.fold(.float16, .sum, columns, on: instructions)
                 for index in got.indices {
                     let values = columns.map { Float(Float16(bitPattern: $0[index])) }
                     let sum = values[0] + values[1] + values[2]
@@ -65,8 +65,8 @@ struct ReductionTests {
         for reduction in Reduction.allCases {
             for count in [8, 88, 1000, 2048] {
                 let columns = (0..<4).map { _ in (0..<count / 8 * type.byteCount).map { _ in random.next() } }
-                let portable = Self.fold(type, reduction, columns, portable: true)
-                let best = Self.fold(type, reduction, columns, portable: false)
+                let portable = Self.fold(type, reduction, columns, on: .portable)
+                let best = Self.fold(type, reduction, columns, on: .best)
                 #expect(portable == best, "\(reduction), \(count) elements, seed \(seed)")
             }
         }
@@ -80,7 +80,7 @@ struct ReductionTests {
         for reduction in Reduction.allCases {
             for count in [8, 88, 2048] {
                 let columns = (0..<4).map { _ in (0..<count / 8 * type.byteCount).map { _ in random.next() } }
-                let expected = Self.fold(type, reduction, columns, portable: false)
+                let expected = Self.fold(type, reduction, columns, on: .best)
                 // Each member has a tile of its own, in which something else was folded before.
                 var passed = [UInt8](repeating: 0, count: count * each)
                 var result = columns[0]

@@ -20,7 +20,7 @@ private struct SplitExchange: RoutedExperts {
                 var answer = run(home, expert, hidden.extracting(row * width..<(row + 1) * width))
                 if bank.precision.roundsActivations {
                     var span = answer.mutableSpan
-                    Codes.roundToBFloat16(&span)
+                    NumberFormats.roundToBFloat16(&span)
                 }
                 for column in 0..<width { sum[column] = sum[column].addingProduct(weights[slot], answer[column]) }
             }
@@ -39,7 +39,7 @@ private struct SplitExchange: RoutedExperts {
         var scales: [Float] = [0]
         var codeSpan = codes.mutableSpan
         var scaleSpan = scales.mutableSpan
-        Codes.quantiseInt8(
+        NumberFormats.quantiseInt8(
             row, Rows(count: 1, stride: row.count), width: row.count, codes: &codeSpan, scales: &scaleSpan)
         bank.forward(expert: expert, codes: codes.span, scales: scales.span, into: &answerSpan)
         return answer

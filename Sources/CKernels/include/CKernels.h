@@ -6,5 +6,6 @@
 #include "cpu.h"
 #include "crc32c.h"
 #include "dense.h"
-#include "quantise.h"
+#include "kernels.h"
 #include "reduce.h"
+#include "rows.h"

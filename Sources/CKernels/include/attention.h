@@ -1,6 +1,6 @@
 // The inner loops of latent attention: gather, scores, softmax row, values, rescale.
 //
-// One table of functions per instruction set. The portable table defines every bit of every result: the others do the
+// The portable table defines every bit of every result: the others do the
 // same operations on the same lanes in the same order, so a result never depends on the machine. The rules that make
 // it so, and that a new table must keep (or say that it does not):
 //
@@ -9,7 +9,7 @@
 //   - A value column is one chain of fused multiply-adds over the tokens in ascending order, then one addition to the
 //     accumulator.
 //   - A row of scores sums its exponentials over eight lanes, lane = token mod 8, with the tree above.
-//   - exp is softpod_attention_exp, the same polynomial everywhere.
+//   - exp is softpod_exp, the same polynomial everywhere.
 //   - No result of a row depends on how many rows, heads or columns the call has.
 //
 // Rows may be strided; strides count elements. All pointers may be unaligned. Nothing here allocates or blocks.
@@ -21,10 +21,7 @@
 /// multiples of it.
 #define SOFTPOD_ATTENTION_LANES 8
 
-typedef struct softpod_attention_table {
-    /// The name printed by `softpod info`: "portable", "avx2".
-    const char *name;
-
+typedef struct softpod_attention_kernels {
     /// Copies the rows numbered `rows[0..<count]` of a float cache, row = `width` floats at `base + row * width`, to
     /// `out + i * padded`, and sets the columns from `width` up to `padded` to zero. If `narrow`, values are rounded to
     /// bfloat16, halves to even.
@@ -56,7 +53,7 @@ typedef struct softpod_attention_table {
         const float *weights, int64_t weightStride, int64_t rows, const float *values, int64_t valueStride,
         int64_t tokens, int64_t padded, float *out, int64_t outStride);
 
-    /// Adds `increment` to the bits of every element, guarded: see softpod_attention_exponent_add.
+    /// Adds `increment` to the bits of every element, guarded: see softpod_exponent_add.
     void (*exponent_add)(float *x, int64_t count, int32_t increment);
 
     /// x[i] <- x[i] * factor.
@@ -67,26 +64,17 @@ typedef struct softpod_attention_table {
 
     /// out[i] <- x[i] / divisor.
     void (*divide)(const float *x, int64_t count, float divisor, float *out);
-} softpod_attention_table;
+} softpod_attention_kernels;
 
-/// The table that defines the results; runs everywhere.
-const softpod_attention_table *softpod_attention_portable(void);
-
-/// The AVX2 + FMA table, or null where this build or this processor has none.
-const softpod_attention_table *softpod_attention_avx2(void);
-
-/// The fastest table this processor can run.
-const softpod_attention_table *softpod_attention_best(void);
-
-/// e^x for one value, within 1.5 ulp for -86.9 <= x. Under -86.9 (1.8e-38) the result is +0, over the largest float it is
-/// +inf, NaN passes.
-float softpod_attention_exp(float x);
+/// e^x for one value, by the rule of all kernels: within 1.5 ulp; under -87.3366 (the smallest normal number) the result is +0, over the
+/// largest float it is +inf, NaN passes.
+float softpod_exp(float x);
 
 /// The natural logarithm of a positive normal float, correctly rounded but for rare halves (it is computed in double);
 /// 0 gives -inf, +inf gives +inf, negative values and NaN give NaN.
-float softpod_attention_log(float x);
+float softpod_log(float x);
 
 /// The guarded exponent add: the float whose bits are those of `x` plus `increment`, an integer N = n * 2^23 (+ a
 /// small correction), which is x * 2^n. Where the result's exponent would be 0 or less, and for zeros and denormals,
 /// the result is the zero of x's sign; where it would be above the range, the infinity; infinities and NaN pass.
-float softpod_attention_exponent_add(float x, int32_t increment);
+float softpod_exponent_add(float x, int32_t increment);

@@ -1,6 +1,6 @@
 public import Workers
 
-/// What one task of somebody else's launcher has to do: the same command line runs as every task of an allocation, and tasks stand
+/// What one task of another launcher has to do: the same command line runs as every task of an allocation, and tasks stand
 /// for dies.
 ///
 /// The task of rank 0 is the coordinator and starts its own node's agent as a child; on every other node the task of lowest rank
@@ -23,7 +23,7 @@ public struct Allocation: Sendable, Equatable {
         case known(host: String, port: Int)
         /// The coordinator publishes its place and key through PMIx.
         case pmix
-        /// All tasks are on one node: nobody has to be found.
+        /// All tasks are on one node: no rendezvous is needed.
         case oneNode
         /// There is no way, and why.
         case none(reason: String)

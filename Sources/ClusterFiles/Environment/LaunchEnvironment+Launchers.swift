@@ -1,6 +1,6 @@
 /// One reader a launcher: nil if its variables are not there, an incomplete error if only some are.
 extension LaunchEnvironment {
-    /// `SOFTPOD_RANK`, `SOFTPOD_SIZE`, ...; `CM384_` does as well. Half a set is an error: nobody sets it by accident.
+    /// `SOFTPOD_RANK`, `SOFTPOD_SIZE`, ...; `CM384_` does as well. Half a set is an error: it is not set by accident.
     static func own(_ variables: Variables) throws(EnvironmentError) -> LaunchEnvironment? {
         func name(_ end: String) throws(EnvironmentError) -> String? {
             try variables.either("SOFTPOD_" + end, "CM384_" + end)

@@ -2,7 +2,7 @@
 ///
 /// A pure function of a dictionary. Launchers are looked for in the order users of OpenSHMEM and MPI expect; the first complete
 /// set wins. A set of which only a part is there is passed over, and said so; our own half-set variables, and sets that
-/// contradict themselves, are errors: somebody meant something.
+/// contradict themselves, are errors: they were set for a purpose.
 public struct LaunchEnvironment: Sendable, Equatable {
     /// Who started this process, in the order in which they are asked.
     public enum Launcher: String, Sendable, CaseIterable {
@@ -20,7 +20,7 @@ public struct LaunchEnvironment: Sendable, Equatable {
         case torchrun
         /// Ascend: a rank table and a rank.
         case ascend
-        /// Nobody: one process that starts the others itself.
+        /// None: one process that starts the others itself.
         case none
     }
 
@@ -103,7 +103,7 @@ public struct LaunchEnvironment: Sendable, Equatable {
         }
     }
 
-    /// What must hold whoever told it.
+    /// What must hold under every launcher.
     private func check() throws(EnvironmentError) {
         if let size, rank >= size { throw .wrong("\(launcher): rank \(rank) is not below the size, \(size)") }
         if let localSize {

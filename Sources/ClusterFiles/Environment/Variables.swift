@@ -1,7 +1,7 @@
 /// Environment variables, read with checks; every error names the variable.
 struct Variables {
     private let values: [String: String]
-    /// Ranks and sizes beyond this are nobody's.
+    /// Ranks and sizes beyond this are no launcher's.
     static let counts = 0...1 << 20
 
     init(_ values: [String: String]) { self.values = values }

@@ -27,7 +27,7 @@ public struct KeyFile: Sendable, Equatable {
         self.allow = allow
     }
 
-    /// Everybody who is let in: the further keys, and this one, since hosts may share a file.
+    /// All keys that are admitted: the further keys, and this one, since hosts may share a file.
     public var allowedKeys: Set<String> { Set(allow).union([pair.publicKey]) }
 
     /// Reads and checks a file: a regular file of this user, of which group and others have no permission, and no symbolic link.

@@ -3,7 +3,7 @@ public import Topology
 extension RankTable {
     /// The table of a plan on a machine: rank r is die r, its server that of the machine.
     ///
-    /// What an emulated die does not have is made up, so that the rules hold and nobody takes it for real: `device_ip` from
+    /// What an emulated die does not have is made up, so that the rules hold and it is not taken for real: `device_ip` from
     /// 198.18.0.0/15, which is set aside for benchmarks (RFC 2544) and large enough; `super_device_id` the die's number; EIDs with
     /// the sub-plane in the last 8 bits and the die before it. Version 2.0 has an address for each of the machine's UB
     /// sub-planes, with the plane's name as `plane_id`.

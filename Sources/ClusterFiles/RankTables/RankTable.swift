@@ -75,7 +75,7 @@ public struct RankTable: Sendable, Equatable {
         public enum Kind: String, Sendable, CaseIterable {
             /// By a topology file.
             case topologyFile = "TOPO_FILE_DESC"
-            /// Everybody reaches everybody.
+            /// Each reaches all others.
             case clos = "CLOS"
         }
 

@@ -1,4 +1,4 @@
-/// The members of one mapping of a file, taken key by key with range checks; what nobody took is refused at the end.
+/// The members of one mapping of a file, taken key by key with range checks; a key that was not taken is refused at the end.
 ///
 /// Every error names the file, the line and the keys that lead to the value.
 struct Fields {

@@ -4,7 +4,7 @@ internal import NodeRuntime
 internal import SharedMemory
 internal import Workers
 
-// What anybody may say to a coordinator, and to an agent's line to it.
+// What any peer may say to a coordinator, and to an agent's line to it.
 
 extension FuzzTarget {
     static let coordinators: [FuzzTarget] = [
@@ -77,7 +77,7 @@ final class CoordinatorFuzz {
         (FuzzTarget.hostExamples + [.hello(introduction(0)), .hello(introduction(1))]).map(\.encoded)
     }
 
-    /// A run as far as the depth says: 0 nobody has come, 1 one agent, 2 both, 3 addresses, 4 connected, 5 one is done.
+    /// A run as far as the depth says: 0 no agent has come, 1 one agent, 2 both, 3 addresses, 4 connected, 5 one is done.
     private func begin(depth: Int) throws {
         self.depth = depth
         try coordinator.rehearse(configuration)
@@ -95,7 +95,7 @@ final class CoordinatorFuzz {
             coordinator.standing.phase == phases[depth], "a run of good messages is \(coordinator.standing.phase)")
     }
 
-    /// A message of somebody who does not have the token.
+    /// A message of a peer that does not have the token.
     func stranger(_ input: [UInt8], _ random: inout FuzzRandom) throws -> Bool {
         if random.oneIn(64) { try begin(depth: random.below(6)) }
         let before = coordinator.standing
@@ -105,7 +105,7 @@ final class CoordinatorFuzz {
         return HostMessage(decoding: input) != nil
     }
 
-    /// A message of somebody who was invited: it may end the run, but not make it look good, and not speak for others.
+    /// A message of an agent that was invited: it may end the run, but not make it look good, and not speak for others.
     func agent(_ input: [UInt8], _ random: inout FuzzRandom) throws -> Bool {
         if coordinator.standing.phase == "ending" || random.oneIn(256) { try begin(depth: random.below(6)) }
         var input = input

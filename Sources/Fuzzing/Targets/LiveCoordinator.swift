@@ -91,7 +91,7 @@ final class LiveCoordinator {
         // Now and then an agent of ours has noise on its line too.
         let message = HostMessage(decoding: input)
         let socket = message == nil && random.oneIn(8) && !isOtherVersion(input) ? agents[random.below(2)] : stranger
-        // A queue that is full is bounded, as it should be: whoever talks has to wait.
+        // A queue that is full is bounded, as it should be: the sender has to wait.
         if try !socket.send(frames) { try ping() }
         // What the coordinator answers a stranger is nothing to be kept.
         while try stranger.receive() != nil {}

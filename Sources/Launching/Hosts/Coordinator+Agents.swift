@@ -85,7 +85,7 @@ extension Coordinator {
         return "agents have come for \(count) of \(taskCount) tasks, those of \(names.isEmpty ? "no host" : names)"
     }
 
-    /// Everybody is here: who holds which ranks, and to work.
+    /// All agents are here: says which ranks each holds, and begins.
     func makePlan() throws {
         if case .tasks = roster.source {
             agents.sort { ($0.introduction?.tasks.lowerBound ?? 0) < ($1.introduction?.tasks.lowerBound ?? 0) }
@@ -159,7 +159,7 @@ extension Coordinator {
     func interrupt(_ signal: Int32) {
         if signal == ProcessControl.suspendSignal { return suspend() }
         if phase == .ending, let since = interruptedAt {
-            // Whoever asks again means it; launchers that send a signal to a process and to its group do not ask twice.
+            // A second signal is meant; launchers that send a signal to a process and to its group do not ask twice.
             guard Monotonic.now() - since > 1_000_000_000 else { return }
             for agent in agents where agent.end == nil { agent.child?.killGroup() }
             return

@@ -4,7 +4,7 @@ internal import NodeRuntime
 internal import SharedMemory
 internal import Workers
 
-// What agents say. Nothing is believed of whoever has not introduced itself as one of ours.
+// What agents say. Nothing is believed of a peer that has not introduced itself as one of ours.
 
 extension Coordinator {
     /// Takes a message as the socket gave it: who it is from, and what it says.
@@ -19,7 +19,7 @@ extension Coordinator {
         }
     }
 
-    /// Notes why connections do not become agents: somebody who waits in vain for one should know.
+    /// Notes why connections do not become agents: a user who waits in vain for one should know.
     func watchConnections() throws {
         while let event = try monitor.next() {
             let fault: String
@@ -51,7 +51,7 @@ extension Coordinator {
         refuse(route, text)
     }
 
-    /// One that nobody invited: told so, and nothing else follows. The user hears of the first few.
+    /// One that was not invited: told so, and nothing else follows. The user hears of the first few.
     private func turnAway(_ route: [UInt8], _ text: String) {
         send(.refused(text), to: route)
         strangerCount += 1
@@ -79,7 +79,7 @@ extension Coordinator {
                 "\(title) has another memory layout: its build is \(who.commit), the coordinator's \(roster.commit)")
         }
         if let index = agents.firstIndex(where: { $0.route == route }) {
-            // Said again. Whoever is somebody already cannot become somebody else.
+            // Said again. An agent that has introduced itself cannot become another.
             guard agents[index].introduction == who else {
                 return refuse(route, "\(title) says that it is another one")
             }
@@ -139,7 +139,7 @@ extension Coordinator {
             refuse(route, "\(title) has \(who.tasks.count) tasks, but of \(taskCount) in all others have \(known)")
             return nil
         }
-        // The slot that was there first is that of the agent this process has started, whoever comes before it.
+        // The slot that was there first is that of the agent this process has started, even if another comes before it.
         if case .tasks(let own, _, _) = roster.source, own == who.tasks {
             if let index = agents.firstIndex(where: { $0.introduction == nil }) { return index }
         }

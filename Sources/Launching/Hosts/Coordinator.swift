@@ -163,7 +163,7 @@ public final class Coordinator {
         stopIfSuspended()
     }
 
-    /// Messages read before the clock, the signals and the agents' processes are looked at again: somebody who never stops talking does
+    /// Messages read before the clock, the signals and the agents' processes are looked at again: an agent that never stops talking does
     /// not hold up the rest.
     private static let messagesPerTurn = 1024
 
@@ -172,7 +172,7 @@ public final class Coordinator {
         return phase == .running ? longest : min(longest, Int(deadline.remaining / 1_000_000) + 1)
     }
 
-    /// Goes to the next phase when everybody is ready for it.
+    /// Goes to the next phase when all agents are ready for it.
     func advance() throws {
         switch phase {
         case .gathering where hasGathered: try makePlan()
@@ -216,7 +216,7 @@ public final class Coordinator {
         failure = cause
         if !isSilent { onEvent(.failed(report: cause.report)) }
         if phase == .gathering || phase == .making && plan == nil {
-            // Nobody has begun; everybody is told why nobody will.
+            // No host has begun; all are told why none will.
             for index in agents.indices { send(.cancelled(cause.report), to: index) }
             broken = cause.report
         }

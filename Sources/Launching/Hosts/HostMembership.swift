@@ -22,7 +22,7 @@ final class HostMembership {
     private var hostSwitch: HostSwitch?
     private var worker: Worker?
     private var hasSaidDone = false
-    /// What is known of ranks here that may be to blame for somebody else's trouble.
+    /// What is known of ranks here that may be to blame for another rank's trouble.
     var remark = ""
     /// Why the line to the coordinator is no more, once it is not.
     private(set) var loss: Uplink.Loss?

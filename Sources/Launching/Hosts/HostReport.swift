@@ -39,11 +39,11 @@ package struct HostReport: Sendable, Equatable {
     var processCount: Int
     /// Where the segment's memory came from; nil if there was none.
     var memory: SegmentMemory?
-    /// What is known of ranks here that may be to blame for somebody else's trouble; empty for nothing.
+    /// What is known of ranks here that may be to blame for another rank's trouble; empty for nothing.
     var remark: String
     /// Counters of the host's ranks, in their order.
     var counts: [OperationCounts]
-    /// Flight recorders of the host's ranks, in their order; empty where nobody wants them.
+    /// Flight recorders of the host's ranks, in their order; empty where they are not wanted.
     var flights: [[FlightRecord]]
 
     func write(to writer: inout ByteWriter) {

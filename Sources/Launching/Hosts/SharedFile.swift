@@ -20,7 +20,7 @@ public struct SharedFile: Sendable, Equatable {
     }
 
     /// Digest of a file's bytes: 64-bit FNV-1a by words of eight bytes, with the length in front. It tells two files apart that were
-    /// mixed up; it does not resist somebody who wants two to look alike, whom the keys keep out.
+    /// mixed up; it does not resist an attacker that wants two to look alike, which the keys keep out.
     static func digest(_ path: String) throws -> UInt64 {
         let data = try Data(contentsOf: URL(filePath: path), options: .alwaysMapped)
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325

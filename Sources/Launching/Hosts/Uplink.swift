@@ -5,7 +5,7 @@ package import Workers
 /// An agent's end of the line to the coordinator. Belongs to the agent's thread.
 ///
 /// The line is lost when the coordinator's process is gone (the connection closes and is not there again within ``patience``), when
-/// whoever started the agent closes its standard input, or when the coordinator dismisses it.
+/// the process that started the agent closes its standard input, or when the coordinator dismisses it.
 package final class Uplink {
     /// Why the line is no more.
     package enum Loss: Error, Equatable {
@@ -44,7 +44,7 @@ package final class Uplink {
     /// Sees by the clock that this process was stopped: then the time does not count.
     private var clockWatch = ClockWatch(at: Monotonic.now())
 
-    /// The most bytes kept for a coordinator that takes nothing: it is stopped, or nobody reads what it prints.
+    /// The most bytes kept for a coordinator that takes nothing: it is stopped, or what it prints is not read.
     private static let mostWaitingBytes = 256 << 20
     /// How long a line that was there may be broken.
     private static let patience: UInt64 = 8_000_000_000

@@ -32,9 +32,9 @@ public struct MappedTensor: Sendable {
         var result = [Float](repeating: 0, count: count)
         var output = result.mutableSpan
         if type == .bfloat16 {
-            Codes.widen(bytes, into: &output)
+            NumberFormats.decodeBFloat16(bytes, into: &output)
         } else {
-            Codes.copy(bytes, into: &output)
+            NumberFormats.decodeFloat32(bytes, into: &output)
         }
         return result
     }

@@ -27,7 +27,7 @@ struct Operand: Sendable {
             if isInner {
                 var rest = [Float](repeating: 0, count: rows.count)
                 var span = rest.mutableSpan
-                Codes.residual(
+                NumberFormats.residual(
                     rows, Rows(count: rowCount, stride: width), width: width, codes: codes.span, scales: scales.span,
                     into: &span)
                 (restCodes, restScales) = Self.quantise(rest.span, rowCount: rowCount, width: width)
@@ -44,7 +44,7 @@ struct Operand: Sendable {
         var scales = [Float](repeating: 0, count: rowCount)
         var codeSpan = codes.mutableSpan
         var scaleSpan = scales.mutableSpan
-        Codes.quantiseInt8(
+        NumberFormats.quantiseInt8(
             rows, Rows(count: rowCount, stride: width), width: width, codes: &codeSpan, scales: &scaleSpan)
         return (codes, scales)
     }
@@ -126,6 +126,6 @@ extension [Float] {
     /// Rounds every element to the nearest BF16 value.
     mutating func roundToBFloat16() {
         var span = mutableSpan
-        Codes.roundToBFloat16(&span)
+        NumberFormats.roundToBFloat16(&span)
     }
 }

@@ -121,7 +121,11 @@ public struct Transformer: Sendable {
         for (index, row) in batch.enumerated() {
             let bytes = embedding.bytes.extracting(row.token * rowByteCount..<(row.token + 1) * rowByteCount)
             var span = one.mutableSpan
-            if embedding.type == .bfloat16 { Codes.widen(bytes, into: &span) } else { Codes.copy(bytes, into: &span) }
+            if embedding.type == .bfloat16 {
+                NumberFormats.decodeBFloat16(bytes, into: &span)
+            } else {
+                NumberFormats.decodeFloat32(bytes, into: &span)
+            }
             stream.replaceSubrange(index * width..<(index + 1) * width, with: one)
         }
         return stream

@@ -37,7 +37,7 @@ public struct SharedRowsExperts: RoutedExperts {
         gathered = region.slice(start, share * members)
     }
 
-    /// Sends this member's run of the rows and gathers everybody's answers; see ``RoutedExperts``.
+    /// Sends this member's run of the rows and gathers all members' answers; see ``RoutedExperts``.
     public mutating func exchange(
         layer: Int, rowCount: Int, hidden: Span<Float>, experts: Span<Int32>, weights: Span<Float>, bank: ExpertBank,
         into output: inout MutableSpan<Float>

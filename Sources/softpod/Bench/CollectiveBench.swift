@@ -22,7 +22,7 @@ final class CollectiveBench {
     private let agreement: Collective
     private let area: Region
     private let limits: LimitBench
-    /// What the oracle says one period of everybody's elements is reduced to; made when first needed.
+    /// What the oracle says one period of all members' elements is reduced to; made when first needed.
     private var folded: [UInt8] = []
 
     init(_ die: DieContext, _ plan: CollectivePlan) throws {

@@ -7,7 +7,7 @@ internal import Fabric
 /// all-gather, reduce-scatter, all-to-all, gather and scatter the whole buffer of all blocks. The v-forms count as if
 /// every block were the longest.
 ///
-/// Every operation is one meeting: nobody has its result before everybody has come, and one wait is enough for that, as
+/// Every operation is one meeting: no member has its result before all have come, and one wait is enough for that, as
 /// the last to come can do or open the work. The bytes that must move, for n members, in place without a member's own
 /// block:
 ///
@@ -22,7 +22,7 @@ internal import Fabric
 /// | reduce | n B | | B |
 /// | reduce-scatter (size S a member) | n S | | S |
 struct OperationCost {
-    /// Bytes read by folds of everybody's elements.
+    /// Bytes read by folds of all members' elements.
     var folded = 0
     /// Bytes read from a source for the first time and written.
     var copied = 0

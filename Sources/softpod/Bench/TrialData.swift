@@ -7,7 +7,7 @@ internal import Tensors
 /// linear in the bytes.
 ///
 /// A member's input is its first ``period`` made-up elements over and over. The period is a prime, so that blocks that
-/// are swapped or shifted show. Results repeat alike: a copy is somebody's input from some element on, a reduction is
+/// are swapped or shifted show. Results repeat alike: a copy is one member's input from some element on, a reduction is
 /// the oracle's over one period.
 struct TrialData {
     /// Elements after which inputs repeat.
@@ -18,7 +18,7 @@ struct TrialData {
     let endpoint: Endpoint
     let source: Region
     let destination: Region
-    /// What the oracle says comes of everybody's first elements; for reductions.
+    /// What the oracle says comes of all members' first elements; for reductions.
     let folded: [UInt8]
 
     init(_ trial: CollectiveTrial, me: Int, endpoint: Endpoint, area: Region, folded: [UInt8]) {
@@ -29,7 +29,7 @@ struct TrialData {
         (source, destination) = trial.regions(of: me, in: area)
     }
 
-    /// The oracle's reduction of one period of everybody's input: the same for every length.
+    /// The oracle's reduction of one period of all members' input: the same for every length.
     static func fold(_ trial: CollectiveTrial) -> [UInt8] {
         let inputs = (0..<trial.size).map { trial.elements($0, count: period) }
         let results = OracleCollectives.reduce(

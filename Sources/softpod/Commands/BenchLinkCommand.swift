@@ -10,7 +10,7 @@ struct BenchLinkCommand: ParsableCommand {
         discussion: """
             Two segments and two switches in this process, one die each, linked by tcp over loopback and by ipc. Bandwidth is \
             of puts from the window until all have been carried out, non-blocking (the next may follow at once) or blocking; its \
-            limit is a bare PUSH/PULL of the same payload that nobody stores. Latency is of a put of 8 bytes until it has \
+            limit is a bare PUSH/PULL of the same payload, which is not stored. Latency is of a put of 8 bytes until it has \
             been carried out; its limit is a bare DEALER/ROUTER round trip of 8 bytes. The rate is of puts of 8 bytes; its \
             limit is the same with a message each. Fabric and limit take turns; figures are medians, with the 10th and \
             90th percentile.

@@ -13,7 +13,7 @@ struct BenchScaleCommand: ParsableCommand {
         discussion: """
             The barrier is timed by rank 0; its limit is a counter and a release word by bare atomics over the same processes, \
             taken in turns with it. idleProcessorShare is the share of all cores that all rank processes use while every die \
-            waits for a word that nobody writes, from 50 ms into the wait. memoryMebibytes is shared memory and private, each \
+            waits for a word that no die writes, from 50 ms into the wait. memoryMebibytes is shared memory and private, each \
             process's in proportion, from every eighth die; pageTableMebibytes is the sum over all processes.
             """)
 

@@ -102,7 +102,7 @@ struct HostOptions: ParsableArguments {
             })
     }
 
-    /// This host's address as others reach it, where anybody has said so.
+    /// This host's address as others reach it, where it was given.
     func ownAddress(_ environment: [String: String]) throws -> String? {
         try address ?? variableAddress(environment)
     }

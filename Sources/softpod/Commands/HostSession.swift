@@ -19,7 +19,7 @@ enum HostSession {
         var file: ClusterFile?
         /// The listed hosts.
         var plan: HostPlan?
-        /// This process as a task of somebody's launcher.
+        /// This process as a task of a launcher.
         var task: AllocatedTask?
         /// Dies, where hosts or tasks decide their number.
         var dies: Int?
@@ -56,7 +56,7 @@ enum HostSession {
         if hasHosts { throw UsageError("not over several hosts: \(reason)") }
     }
 
-    /// Finds out which part this process has. Whoever is not the coordinator does its part here, before the command line is looked at
+    /// Finds out which part this process has. A process that is not the coordinator does its part here, before the command line is looked at
     /// any further, and is ended by the status this throws: only the coordinator has anything to say about the command.
     static func resolve(_ hosts: HostOptions, askedDies: Int?, startDeadline: Duration) throws {
         guard choice == nil else { return }
@@ -131,7 +131,7 @@ enum HostSession {
         }
     }
 
-    /// The digest, or one that nobody else has if a file cannot be read: then the coordinator refuses this host, and nobody waits for it.
+    /// The digest, or one that no other host has if a file cannot be read: then the coordinator refuses this host, and does not wait for it.
     private static func comparableDigest(_ hosts: HostOptions) -> UInt64 {
         do { return try topologyDigest(hosts) } catch {
             Report.remark("host \(nodeName ?? ProcessControl.hostName): \(error)")

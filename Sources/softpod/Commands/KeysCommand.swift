@@ -31,7 +31,7 @@ struct KeysCommand: ParsableCommand {
         var allow: [String] = []
 
         func validate() throws {
-            // What is refused may be somebody's secret: it is not repeated.
+            // What is refused may be a secret: it is not repeated.
             for (index, key) in allow.enumerated() where !KeyPair.isPublicKey(key) {
                 throw ValidationError(
                     "--allow number \(index + 1) must be a public key: \(KeyPair.keyLength) characters of Z85.")

@@ -15,7 +15,7 @@ struct VerifyCommand: ParsableCommand {
             With --soak: random collectives for that many seconds, by every algorithm, on many teams, with pauses; every result \
             judged. Exit code 1 if anything is wrong.
 
-            With --fuzz: so many inputs nobody would send, dealt out to everything that reads what comes from outside (messages, \
+            With --fuzz: so many hostile inputs, dealt out to everything that reads what comes from outside (messages, \
             files, environments, shared memory). A line a second says how far it is; --seed and --first replay. Exit code 1 if \
             anything is wrong.
 

@@ -4,7 +4,7 @@ internal import NodeRuntime
 internal import SharedMemory
 internal import Workers
 
-/// This process as a task of somebody's allocation, as a row.
+/// This process as a task of an allocation, as a row.
 struct AllocationTable {
     /// Joins, and if asked meets the others as a run would: the coordinator publishes, agents read, idle tasks pass.
     ///
@@ -37,7 +37,7 @@ struct AllocationTable {
         try pmix.commitAndFence(deadline: deadline)
         let neighbour = (rank + 1) % size
         let bytes = try pmix.get(key, from: neighbour, deadline: deadline)
-        // Nobody leaves before it has been read.
+        // No task leaves before it has been read.
         try pmix.commitAndFence(deadline: deadline)
         guard let bytes, bytes == Array("task \(neighbour)".utf8) else {
             throw InputError(.unavailable, "PMIx: task \(neighbour)'s bytes came to task \(rank) as \(bytes ?? [])")

@@ -8,7 +8,7 @@ enum RunningRanks {
     /// Process ids by die; several where several clusters run.
     static func byDie() -> [Int: [Int]] {
         var found: [Int: [Int]] = [:]
-        // Without the system's list of processes there is nobody to show.
+        // Without the system's list of processes there is no process to show.
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         for process in names.compactMap({ Int($0) }).sorted() {
             let words = arguments(process)

@@ -8,7 +8,7 @@ struct CollectiveCheck: Check {
     let entry: CollectiveCatalog.Entry
 
     var name: String { entry.name }
-    var judge: String { entry.operation == .barrier ? "nobody leaves early" : "bit for bit" }
+    var judge: String { entry.operation == .barrier ? "no member leaves early" : "bit for bit" }
 
     private static let counts = [0, 1, 7, 129, 1030]
 
@@ -53,7 +53,7 @@ struct CollectiveCheck: Check {
         return finding
     }
 
-    /// Nobody leaves before everybody has come: each raises its word before it arrives and looks at all words after.
+    /// No member leaves before all have come: each raises its word before it arrives and looks at all words after.
     private func barriers(_ bench: CheckBench) throws -> Finding {
         let world = bench.world
         return try bench.withMemory(64) { word in

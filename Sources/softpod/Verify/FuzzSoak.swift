@@ -3,7 +3,7 @@ internal import NodeRuntime
 internal import Synchronization
 internal import Workers
 
-/// `softpod verify --fuzz`: inputs nobody would send, to everything that reads what comes from outside.
+/// `softpod verify --fuzz`: hostile inputs, to everything that reads what comes from outside.
 struct FuzzSoak {
     let command: VerifyCommand
     let count: UInt64

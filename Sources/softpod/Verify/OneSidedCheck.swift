@@ -72,7 +72,7 @@ struct OneSidedCheck: Check {
     }
 }
 
-/// Splits and barriers: members, order, and that nobody leaves early.
+/// Splits and barriers: members, order, and that no member leaves early.
 struct TeamCheck: Check {
     let name = "fabric.teams"
     let judge = "members and order, exact"

@@ -84,7 +84,7 @@ struct GenerateWorkload: Workload {
                     endTokens: Set(plan.endTokens))
             }, sampler: sampler, vocabularySize: configuration.vocabularySize, rowLimit: plan.model.rowLimit,
             textLimit: min(plan.model.rowLimit, plan.model.requestLimit))
-        // Everybody has loaded before anybody's first step is timed.
+        // All dies have loaded before any die's first step is timed.
         _ = try model.anyRunning(true)
         let start = Monotonic.now()
         var steps = 0

@@ -6,7 +6,7 @@ internal import SharedMemory
 internal import Workers
 
 /// What a large cluster costs when it starts, meets and waits: first barrier, barriers, the processors' time while all wait for a word
-/// that nobody writes, memory and page tables.
+/// that no die writes, memory and page tables.
 struct ScaleWorkload: Workload {
     static let name = "bench-scale"
 

@@ -62,7 +62,7 @@ struct SoakWorkload: Workload {
         let start = Monotonic.now()
         let end = start + UInt64(plan.seconds * 1e9)
         var told = start
-        // Everybody stops at the same step: the longest clock decides, every so often.
+        // All dies stop at the same step: the longest clock decides, every so often.
         while true {
             if finding.steps % 32 == 0 {
                 let now = Monotonic.now()

@@ -24,7 +24,7 @@ struct VerifyWorkload: Workload {
             guard let check = CheckCatalog.all.first(where: { $0.name == name }) else { throw ExitStatus.mismatch }
             die.setPhase(name)
             findings.append(try check.run(on: bench, seed: CheckRandom.mixed(plan.seed, name)))
-            // One die says how far everybody is.
+            // One die says how far all are.
             try world.barrier()
             if world.rank == 0 { die.report(Array(name.utf8)) }
         }

@@ -1,68 +1,21 @@
 // The attention table for x86-64 with AVX2 and FMA: the same lanes and the same order as the portable table, with
 // several rows and tokens in registers at once. A tile's shape changes speed, never bits: every lane is its own chain.
-#include "attention.h"
-#include "attention_scalar.h"
-#include "cpu.h"
+#pragma once
 
-#include <stddef.h>
-
-#if defined(__x86_64__)
-#include <immintrin.h>
+#include "include/attention.h"
+#include "vector.h"
 
 #define LANES SOFTPOD_ATTENTION_LANES
-#define AVX2 __attribute__((target("avx2,fma")))
-#define AVX2_INLINE AVX2 __attribute__((always_inline)) static inline
 #define UNROLL _Pragma("clang loop unroll(full)")
 
-/// The sum of sum_lanes(), in registers.
-AVX2_INLINE float sum_vector(__m256 v) {
-    const __m128 a = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    const __m128 b = _mm_add_ps(a, _mm_movehl_ps(a, a));
-    return _mm_cvtss_f32(_mm_add_ss(b, _mm_shuffle_ps(b, b, 1)));
-}
-
 /// All ones in the first `count` lanes (0...8).
-AVX2_INLINE __m256i first_lanes(int64_t count) {
+INLINE __m256i first_lanes(int64_t count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
-/// To bfloat16 and back with `bias` added before the cut; NaN stays NaN and is made quiet.
-AVX2_INLINE __m256 cut_vector(__m256 x, __m256i bias) {
-    const __m256i high = _mm256_set1_epi32((int)0xFFFF0000u), b = _mm256_castps_si256(x);
-    const __m256i cut = _mm256_and_si256(_mm256_add_epi32(b, bias), high);
-    const __m256i quiet = _mm256_or_si256(_mm256_and_si256(b, high), _mm256_set1_epi32(0x00400000));
-    return _mm256_blendv_ps(_mm256_castsi256_ps(cut), _mm256_castsi256_ps(quiet), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
-}
-
-AVX2_INLINE __m256 narrow_even_vector(__m256 x) {
-    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(_mm256_castps_si256(x), 16), _mm256_set1_epi32(1));
-    return cut_vector(x, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
-}
-
-/// scalar_exp() on eight lanes.
-AVX2_INLINE __m256 exp_vector(__m256 x) {
-    const __m256 magic = _mm256_set1_ps(EXP_MAGIC);
-    const __m256 shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(EXP_LOG2E), magic);
-    const __m256 k = _mm256_sub_ps(shifted, magic);
-    __m256 r = _mm256_fmadd_ps(k, _mm256_set1_ps(-EXP_LN2_HIGH), x);
-    r = _mm256_fmadd_ps(k, _mm256_set1_ps(-EXP_LN2_LOW), r);
-    __m256 p = _mm256_fmadd_ps(_mm256_set1_ps(EXP_C0), r, _mm256_set1_ps(EXP_C1));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(EXP_C2));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(EXP_C3));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(EXP_C4));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(EXP_C5));
-    p = _mm256_add_ps(_mm256_fmadd_ps(p, _mm256_mul_ps(r, r), r), _mm256_set1_ps(1.0f));
-    const __m256i from = _mm256_sub_epi32(_mm256_castps_si256(shifted), _mm256_castps_si256(magic));
-    const __m256i scale = _mm256_slli_epi32(_mm256_add_epi32(from, _mm256_set1_epi32(126)), 23);
-    p = _mm256_mul_ps(_mm256_mul_ps(p, _mm256_castsi256_ps(scale)), _mm256_set1_ps(2.0f));
-    p = _mm256_andnot_ps(_mm256_cmp_ps(x, _mm256_set1_ps(EXP_LOW), _CMP_LT_OQ), p);
-    p = _mm256_blendv_ps(p, _mm256_set1_ps(INFINITY), _mm256_cmp_ps(x, _mm256_set1_ps(EXP_HIGH), _CMP_GT_OQ));
-    return _mm256_blendv_ps(p, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
 }
 
 /// scalar_exponent_add() on eight lanes. A magnitude is below 2^31: with an increment up to 0 the sum fits a signed
 /// lane, with a rising one it fits an unsigned lane, and only then can it pass the infinity.
-AVX2_INLINE __m256 exponent_add_vector(__m256 x, __m256i increment, int rising) {
+INLINE __m256 exponent_add_vector(__m256 x, __m256i increment, int rising) {
     const __m256i bits = _mm256_castps_si256(x), one = _mm256_set1_epi32(0x00800000);
     const __m256i infinity = _mm256_set1_epi32(0x7F800000);
     const __m256i sign = _mm256_and_si256(bits, _mm256_set1_epi32((int)0x80000000u));
@@ -79,7 +32,7 @@ AVX2_INLINE __m256 exponent_add_vector(__m256 x, __m256i increment, int rising) 
         _mm256_castsi256_ps(_mm256_or_si256(sum, sign)), x, _mm256_castsi256_ps(special));
 }
 
-AVX2 static void gather_float32(
+static void gather_float32(
     const float *base, const int32_t *rows, int64_t count, int64_t width, int64_t padded, int narrow, float *out) {
     for (int64_t i = 0; i < count; i++) {
         const float *row = base + (int64_t)rows[i] * width;
@@ -87,14 +40,14 @@ AVX2 static void gather_float32(
         int64_t j = 0;
         for (; j + LANES <= width; j += LANES) {
             const __m256 x = _mm256_loadu_ps(row + j);
-            _mm256_storeu_ps(to + j, narrow ? narrow_even_vector(x) : x);
+            _mm256_storeu_ps(to + j, narrow ? (__m256)narrow_even8((f8)x) : x);
         }
         for (; j < width; j++) to[j] = narrow ? narrow_even(row[j]) : row[j];
         for (; j < padded; j++) to[j] = 0.0f;
     }
 }
 
-AVX2 static void gather_bfloat16(
+static void gather_bfloat16(
     const uint16_t *base, const int32_t *rows, int64_t count, int64_t width, int64_t padded, float *out) {
     for (int64_t i = 0; i < count; i++) {
         const uint16_t *row = base + (int64_t)rows[i] * width;
@@ -104,14 +57,14 @@ AVX2 static void gather_bfloat16(
             const __m256i x = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(row + j)));
             _mm256_storeu_si256((__m256i *)(to + j), _mm256_slli_epi32(x, 16));
         }
-        for (; j < width; j++) to[j] = float_of((uint32_t)row[j] << 16);
+        for (; j < width; j++) to[j] = from_bfloat16(row[j]);
         for (; j < padded; j++) to[j] = 0.0f;
     }
 }
 
 /// Scores of R rows against T tokens, R * T chains in registers.
 #define SCORE_TILE(R, T) \
-    AVX2_INLINE void score_tile_##R##x##T( \
+    INLINE void score_tile_##R##x##T( \
         const float *q, const float *k, int64_t padded, float scale, float *out, int64_t stride) { \
         __m256 sum[R][T]; \
         UNROLL for (int r = 0; r < R; r++) UNROLL for (int t = 0; t < T; t++) sum[r][t] = _mm256_setzero_ps(); \
@@ -124,7 +77,7 @@ AVX2 static void gather_bfloat16(
             } \
         } \
         UNROLL for (int r = 0; r < R; r++) UNROLL for (int t = 0; t < T; t++) \
-            out[r * stride + t] = sum_vector(sum[r][t]) * scale; \
+            out[r * stride + t] = sum8((f8)sum[r][t]) * scale; \
     }
 SCORE_TILE(4, 3)
 SCORE_TILE(4, 1)
@@ -132,7 +85,7 @@ SCORE_TILE(1, 8)
 SCORE_TILE(1, 1)
 
 /// Scores of all rows against the tokens of one strip, whose keys stay in the first-level cache.
-AVX2_INLINE void score_strip(
+INLINE void score_strip(
     const float *queries, int64_t rows, const float *keys, int64_t tokens, int64_t padded, float scale, float *out,
     int64_t stride) {
     int64_t r = 0;
@@ -152,7 +105,7 @@ AVX2_INLINE void score_strip(
     }
 }
 
-AVX2 static void scores(
+static void scores(
     const float *queries, int64_t rows, const float *keys, int64_t tokens, int64_t padded, float scale, float *scores,
     int64_t scoreStride) {
     const int64_t strip = 24;
@@ -162,7 +115,7 @@ AVX2 static void scores(
     }
 }
 
-AVX2 static float row_maximum(const float *scores, int64_t count, float start) {
+static float row_maximum(const float *scores, int64_t count, float start) {
     __m256 best = _mm256_set1_ps(start);
     int64_t t = 0;
     // The operand order makes max return the old value when the new one is NaN.
@@ -174,24 +127,24 @@ AVX2 static float row_maximum(const float *scores, int64_t count, float start) {
     return result;
 }
 
-AVX2 static float row_exponentials(
+static float row_exponentials(
     float *scores, int64_t count, float shift, float weight, int narrow, int sumRounded) {
     const __m256 by = _mm256_set1_ps(shift), times = _mm256_set1_ps(weight);
     __m256 sum = _mm256_setzero_ps();
     for (int64_t t = 0; t < count; t += LANES) {
         const __m256i mask = first_lanes(count - t < LANES ? count - t : LANES);
-        const __m256 e = exp_vector(_mm256_sub_ps(_mm256_maskload_ps(scores + t, mask), by));
+        const __m256 e = (__m256)exp8((f8)_mm256_sub_ps(_mm256_maskload_ps(scores + t, mask), by));
         __m256 p = _mm256_mul_ps(e, times);
-        if (narrow) p = cut_vector(p, _mm256_set1_epi32(0x8000));
+        if (narrow) p = (__m256)narrow_away8((f8)p);
         _mm256_maskstore_ps(scores + t, mask, p);
         sum = _mm256_add_ps(sum, _mm256_and_ps(sumRounded ? p : e, _mm256_castsi256_ps(mask)));
     }
-    return sum_vector(sum);
+    return sum8((f8)sum);
 }
 
 /// Adds R rows x C vectors of columns over all tokens, R * C chains in registers.
 #define VALUE_TILE(R, C) \
-    AVX2_INLINE void value_tile_##R##x##C( \
+    INLINE void value_tile_##R##x##C( \
         const float *w, int64_t ws, const float *v, int64_t vs, int64_t tokens, float *out, int64_t os) { \
         __m256 sum[R][C]; \
         UNROLL for (int r = 0; r < R; r++) UNROLL for (int c = 0; c < C; c++) sum[r][c] = _mm256_setzero_ps(); \
@@ -215,7 +168,7 @@ VALUE_TILE(2, 1)
 VALUE_TILE(1, 8)
 VALUE_TILE(1, 1)
 
-AVX2 static void accumulate_values(
+static void accumulate_values(
     const float *weights, int64_t weightStride, int64_t rows, const float *values, int64_t valueStride, int64_t tokens,
     int64_t padded, float *out, int64_t outStride) {
     const int64_t inSixes = rows - rows % 6, inTwos = rows - rows % 2;
@@ -250,7 +203,7 @@ AVX2 static void accumulate_values(
     }
 }
 
-AVX2 static void exponent_add(float *x, int64_t count, int32_t increment) {
+static void exponent_add(float *x, int64_t count, int32_t increment) {
     const __m256i by = _mm256_set1_epi32(increment);
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES)
@@ -258,14 +211,14 @@ AVX2 static void exponent_add(float *x, int64_t count, int32_t increment) {
     for (; i < count; i++) x[i] = scalar_exponent_add(x[i], increment);
 }
 
-AVX2 static void multiply(float *x, int64_t count, float factor) {
+static void multiply(float *x, int64_t count, float factor) {
     const __m256 by = _mm256_set1_ps(factor);
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES) _mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_loadu_ps(x + i), by));
     for (; i < count; i++) x[i] *= factor;
 }
 
-AVX2 static void add_aligned(float *sum, const float *x, int64_t count, float factor, int32_t increment) {
+static void add_aligned(float *sum, const float *x, int64_t count, float factor, int32_t increment) {
     const __m256 times = _mm256_set1_ps(factor);
     const __m256i by = _mm256_set1_epi32(increment);
     int64_t i = 0;
@@ -280,29 +233,9 @@ AVX2 static void add_aligned(float *sum, const float *x, int64_t count, float fa
     }
 }
 
-AVX2 static void divide(const float *x, int64_t count, float divisor, float *out) {
+static void divide(const float *x, int64_t count, float divisor, float *out) {
     const __m256 by = _mm256_set1_ps(divisor);
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES) _mm256_storeu_ps(out + i, _mm256_div_ps(_mm256_loadu_ps(x + i), by));
     for (; i < count; i++) out[i] = x[i] / divisor;
 }
-
-const softpod_attention_table *softpod_attention_avx2(void) {
-    static const softpod_attention_table table = {
-        .name = "avx2",
-        .gather_float32 = gather_float32,
-        .gather_bfloat16 = gather_bfloat16,
-        .scores = scores,
-        .row_maximum = row_maximum,
-        .row_exponentials = row_exponentials,
-        .accumulate_values = accumulate_values,
-        .exponent_add = exponent_add,
-        .multiply = multiply,
-        .add_aligned = add_aligned,
-        .divide = divide,
-    };
-    return (softpod_cpu_features() & SOFTPOD_CPU_AVX2) ? &table : NULL;
-}
-#else
-const softpod_attention_table *softpod_attention_avx2(void) { return NULL; }
-#endif

@@ -1,8 +1,8 @@
-// The table that defines every result, in plain C. It is slow where fmaf is a call; it is right everywhere.
-#include "attention.h"
-#include "attention_scalar.h"
+// Latent attention in plain C: what defines every result. Slow where fmaf is a call; right everywhere.
+#pragma once
 
-#include <stddef.h>
+#include "include/attention.h"
+#include "numeric.h"
 
 #define LANES SOFTPOD_ATTENTION_LANES
 
@@ -21,7 +21,7 @@ static void gather_bfloat16(
     for (int64_t i = 0; i < count; i++) {
         const uint16_t *row = base + (int64_t)rows[i] * width;
         float *to = out + i * padded;
-        for (int64_t j = 0; j < width; j++) to[j] = float_of((uint32_t)row[j] << 16);
+        for (int64_t j = 0; j < width; j++) to[j] = from_bfloat16(row[j]);
         for (int64_t j = width; j < padded; j++) to[j] = 0.0f;
     }
 }
@@ -90,48 +90,4 @@ static void add_aligned(float *sum, const float *x, int64_t count, float factor,
 
 static void divide(const float *x, int64_t count, float divisor, float *out) {
     for (int64_t i = 0; i < count; i++) out[i] = x[i] / divisor;
-}
-
-const softpod_attention_table *softpod_attention_portable(void) {
-    static const softpod_attention_table table = {
-        .name = "portable",
-        .gather_float32 = gather_float32,
-        .gather_bfloat16 = gather_bfloat16,
-        .scores = scores,
-        .row_maximum = row_maximum,
-        .row_exponentials = row_exponentials,
-        .accumulate_values = accumulate_values,
-        .exponent_add = exponent_add,
-        .multiply = multiply,
-        .add_aligned = add_aligned,
-        .divide = divide,
-    };
-    return &table;
-}
-
-const softpod_attention_table *softpod_attention_best(void) {
-    const softpod_attention_table *fast = softpod_attention_avx2();
-    return fast != NULL ? fast : softpod_attention_portable();
-}
-
-float softpod_attention_exp(float x) { return scalar_exp(x); }
-
-float softpod_attention_exponent_add(float x, int32_t increment) { return scalar_exponent_add(x, increment); }
-
-// log x = e ln 2 + log f, f in [sqrt(1/2), sqrt 2), log f = 2 atanh z, z = (f - 1) / (f + 1), |z| <= 0.172: the series
-// through z^17 leaves an error under 2e-15, far below half an ulp of a float.
-float softpod_attention_log(float x) {
-    if (x != x || x < 0.0f) return NAN;
-    if (x == 0.0f) return -INFINITY;
-    if (x == INFINITY) return x;
-    int exponent;
-    double f = frexp((double)x, &exponent);
-    if (f < 0.70710678118654752) {
-        f *= 2.0;
-        exponent -= 1;
-    }
-    const double z = (f - 1.0) / (f + 1.0), z2 = z * z;
-    double series = 0.0;
-    for (int k = 17; k >= 1; k -= 2) series = series * z2 + 1.0 / k;
-    return (float)(exponent * 0.69314718055994530942 + 2.0 * z * series);
 }

@@ -1,6 +1,9 @@
-#include "dense_vector.h"
+// Norms, activations, softmax.
+#pragma once
 
-INLINE void rms_norm_body(
+#include "vector.h"
+
+static void rms_norm(
     const float *x, size_t x_stride, const float *weight, float epsilon, float *y, size_t y_stride, size_t rows,
     size_t width) {
     for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
@@ -16,36 +19,24 @@ INLINE void rms_norm_body(
     }
 }
 
-TWINS(
-    void, rms_norm,
-    (const float *x, size_t x_stride, const float *weight, float epsilon, float *y, size_t y_stride, size_t rows,
-     size_t width),
-    (x, x_stride, weight, epsilon, y, y_stride, rows, width))
-
 #define MAP8(expression, tail)                                                                                         \
     size_t i = 0;                                                                                                      \
     for (; i + 8 <= count; i += 8) store8(y + i, expression);                                                          \
     if (i < count) store_part(y + i, tail, count - i)
 
-INLINE void exp_body(const float *x, float *y, size_t count) {
+static void exp_rows(const float *x, float *y, size_t count) {
     MAP8(exp8(load8(x + i)), exp8(load_part(x + i, count - i, 0)));
 }
-TWINS(void, exp, (const float *x, float *y, size_t count), (x, y, count))
-
-INLINE void sigmoid_body(const float *x, float *y, size_t count) {
+static void sigmoid(const float *x, float *y, size_t count) {
     MAP8(sigmoid8(load8(x + i)), sigmoid8(load_part(x + i, count - i, 0)));
 }
-TWINS(void, sigmoid, (const float *x, float *y, size_t count), (x, y, count))
-
 INLINE f8 swiglu8(f8 gate, f8 up) { return gate / (splat(1) + exp8(-gate)) * up; }
-INLINE void swiglu_body(const float *gate, const float *up, float *y, size_t count) {
+static void swiglu(const float *gate, const float *up, float *y, size_t count) {
     MAP8(
         swiglu8(load8(gate + i), load8(up + i)),
         swiglu8(load_part(gate + i, count - i, 0), load_part(up + i, count - i, 0)));
 }
-TWINS(void, swiglu, (const float *gate, const float *up, float *y, size_t count), (gate, up, y, count))
-
-INLINE float softmax_body(float *x, float scale, size_t count, float *sum) {
+static float softmax(float *x, float scale, size_t count, float *sum) {
     const float low = -__builtin_inff();
     f8 top = splat(low);
     size_t i = 0;
@@ -76,11 +67,18 @@ INLINE float softmax_body(float *x, float scale, size_t count, float *sum) {
     for (i = 0; i < count; i++) x[i] = x[i] / *sum;
     return maximum;
 }
-TWINS(float, softmax, (float *x, float scale, size_t count, float *sum), (x, scale, count, sum))
-
-INLINE void add_scaled_body(const float *x, float factor, float *y, size_t count) {
+static void add_scaled(const float *x, float factor, float *y, size_t count) {
     MAP8(
         fma8(load8(x + i), splat(factor), load8(y + i)),
         fma8(load_part(x + i, count - i, 0), splat(factor), load_part(y + i, count - i, 0)));
 }
-TWINS(void, add_scaled, (const float *x, float factor, float *y, size_t count), (x, factor, y, count))
+
+static void int8_residual(
+    const float *x, size_t x_stride, const int8_t *codes, const float *scales, float *y, size_t rows, size_t width) {
+    for (size_t r = 0; r < rows; r++, x += x_stride, codes += width, y += width)
+        for (size_t i = 0; i < width; i++) y[i] = __builtin_fmaf(-(float)codes[i], scales[r], x[i]);
+}
+
+static void round_bfloat16(const float *x, float *y, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] = narrow_even(x[i]);
+}

@@ -1,13 +1,12 @@
-// Rows on their way to other dies and back: float32 to bfloat16 or INT8, the reverse, and the weighted sum of what came
-// back. The C behind it (`quantise.h`) gives the same bits on every processor; here every length is checked once.
+// Numbers in the formats of the wire, the caches and the quantised weights. The C behind it (`rows.h`) gives the same bits on every processor;
+// here every length is checked once.
 
 internal import CKernels
 
-/// Conversions of whole rows between float32 and the bytes that cross the fabric.
+/// Conversions of rows between float32 and the narrower formats, and back: one rule for each, on the wire and in products.
 ///
-/// Encoded rows are packed numbers without padding, at any alignment. `portable` asks for the code without AVX2, which
-/// gives the same bits; tests compare the two.
-public enum QuantisedRows {
+/// Encoded rows are packed numbers without padding, at any alignment.
+public enum NumberFormats {
     /// Writes a row as it is: four bytes a number, the same bits.
     public static func encodeFloat32(_ row: Span<Float>, into bytes: inout MutableRawSpan) {
         precondition(bytes.byteCount == 4 * row.count, "four bytes a number")
@@ -28,62 +27,26 @@ public enum QuantisedRows {
 
     /// Writes the nearest bfloat16 of each number, halves to even; NaN stays NaN.
     public static func encodeBFloat16(
-        _ row: Span<Float>, into bytes: inout MutableRawSpan, portable: Bool = false
+        _ row: Span<Float>, into bytes: inout MutableRawSpan, on instructions: InstructionSet = .best
     ) {
         precondition(bytes.byteCount == 2 * row.count, "two bytes a number")
         // SAFETY: the lengths were just compared; the kernel writes at any alignment.
         unsafe row.withUnsafeBufferPointer { from in
             unsafe bytes.withUnsafeMutableBytes { to in
-                unsafe softpod_row_to_bfloat16(portable ? 1 : 0, from.baseAddress, to.baseAddress, from.count)
+                unsafe instructions.rows.to_bfloat16(from.baseAddress, to.baseAddress, from.count)
             }
         }
     }
 
     /// Reads a row of bfloat16 numbers; exact.
     public static func decodeBFloat16(
-        _ bytes: RawSpan, into row: inout MutableSpan<Float>, portable: Bool = false
+        _ bytes: RawSpan, into row: inout MutableSpan<Float>, on instructions: InstructionSet = .best
     ) {
         precondition(bytes.byteCount == 2 * row.count, "two bytes a number")
         // SAFETY: the lengths were just compared; the kernel reads at any alignment.
         unsafe bytes.withUnsafeBytes { from in
             unsafe row.withUnsafeMutableBufferPointer { to in
-                unsafe softpod_row_from_bfloat16(portable ? 1 : 0, from.baseAddress, to.baseAddress, to.count)
-            }
-        }
-    }
-
-    /// Writes `round(x * (127 / m))`, halves to even, where `m` is the row's largest magnitude; returns the scale `m / 127`.
-    ///
-    /// The scale is one step smaller where 127 times it would overflow. A row whose `m` is below 2^-119, so that 127 / m
-    /// would overflow, counts as zero: scale 0, codes 0. A row with an infinity or a NaN has a NaN scale and zero codes, so
-    /// that decoding it gives NaN everywhere.
-    ///
-    /// ## Source
-    /// The per-token rule of the fused dispatch kernel (arXiv 2506.12708, section 4.2.1): stored scale m / 127, q = round(x * 127 / m).
-    public static func encodeInt8(
-        _ row: Span<Float>, into bytes: inout MutableRawSpan, portable: Bool = false
-    ) -> Float {
-        precondition(bytes.byteCount == row.count, "one byte a number")
-        // SAFETY: the lengths were just compared, and any byte is an Int8.
-        return unsafe row.withUnsafeBufferPointer { from in
-            unsafe bytes.withUnsafeMutableBytes { to in
-                unsafe softpod_row_to_int8(
-                    portable ? 1 : 0, from.baseAddress, to.assumingMemoryBound(to: Int8.self).baseAddress, from.count)
-            }
-        }
-    }
-
-    /// Reads a row of INT8 codes: `code * scale`.
-    public static func decodeInt8(
-        _ bytes: RawSpan, scale: Float, into row: inout MutableSpan<Float>, portable: Bool = false
-    ) {
-        precondition(bytes.byteCount == row.count, "one byte a number")
-        // SAFETY: the lengths were just compared, and any byte is an Int8.
-        unsafe bytes.withUnsafeBytes { from in
-            unsafe row.withUnsafeMutableBufferPointer { to in
-                unsafe softpod_row_from_int8(
-                    portable ? 1 : 0, from.assumingMemoryBound(to: Int8.self).baseAddress, scale, to.baseAddress,
-                    to.count)
+                unsafe instructions.rows.from_bfloat16(from.baseAddress, to.baseAddress, to.count)
             }
         }
     }
@@ -97,7 +60,7 @@ public enum QuantisedRows {
     /// - Complexity: `2 * weights.count * sum.count` flops; each row is read once.
     public static func weightedSum(
         of rows: RawSpan, stride: Int, narrow: Bool, weights: Span<Float>, chosen: Span<Int32>,
-        into sum: inout MutableSpan<Float>, portable: Bool = false
+        into sum: inout MutableSpan<Float>, on instructions: InstructionSet = .best
     ) {
         let rowByteCount = sum.count * (narrow ? 2 : 4)
         precondition(weights.count == chosen.count, "a weight for each choice")
@@ -109,12 +72,22 @@ public enum QuantisedRows {
             unsafe weights.withUnsafeBufferPointer { w in
                 unsafe chosen.withUnsafeBufferPointer { c in
                     unsafe sum.withUnsafeMutableBufferPointer { to in
-                        unsafe softpod_row_weighted_sum(
-                            portable ? 1 : 0, narrow ? 1 : 0, from.baseAddress, stride, w.baseAddress, c.baseAddress,
+                        unsafe instructions.rows.weighted_sum(
+                            narrow ? 1 : 0, from.baseAddress, stride, w.baseAddress, c.baseAddress,
                             w.count, to.baseAddress, to.count)
                     }
                 }
             }
+        }
+    }
+
+    /// Rounds every value to the nearest BF16 value in place.
+    public static func roundToBFloat16(
+        _ values: inout MutableSpan<Float>, on instructions: InstructionSet = .best
+    ) {
+        // SAFETY: reading and writing the same element of the same span.
+        unsafe values.withUnsafeMutableBufferPointer { v in
+            unsafe instructions.dense.round_bfloat16(v.baseAddress, v.baseAddress, v.count)
         }
     }
 }

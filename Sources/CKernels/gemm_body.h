@@ -1,4 +1,7 @@
-#include "dense_vector.h"
+// Products of rows and float matrices.
+#pragma once
+
+#include "vector.h"
 
 // A tile is R rows by O outputs, all accumulators in registers; R and O are constants at every call, so the loops over
 // them vanish. A result's own chain of operations is the same in every tile.
@@ -77,7 +80,7 @@ INLINE void gemm_rows_kind(
     }
 }
 
-INLINE void gemm_rows_body(
+static void gemm_rows(
     const void *w, int kind, size_t w_stride, const float *x, size_t x_stride, float *y, size_t y_stride, size_t rows,
     size_t outputs, size_t inputs) {
     if (kind == SOFTPOD_WEIGHT_F32)
@@ -85,12 +88,6 @@ INLINE void gemm_rows_body(
     else
         gemm_rows_kind(SOFTPOD_WEIGHT_BF16, w, w_stride, x, x_stride, y, y_stride, rows, outputs, inputs);
 }
-
-TWINS(
-    void, gemm_rows,
-    (const void *w, int kind, size_t w_stride, const float *x, size_t x_stride, float *y, size_t y_stride, size_t rows,
-     size_t outputs, size_t inputs),
-    (w, kind, w_stride, x, x_stride, y, y_stride, rows, outputs, inputs))
 
 /// R rows by C vectors of eight outputs; `part` (1...8) is how many outputs the last vector really has.
 INLINE void columns_tile(
@@ -152,7 +149,7 @@ INLINE void gemm_columns_kind(
     if (rows - r == 1) columns_strip(1, kind, w, w_stride, xr, x_stride, yr, y_stride, outputs, inputs);
 }
 
-INLINE void gemm_columns_body(
+static void gemm_columns(
     const void *w, int kind, size_t w_stride, const float *x, size_t x_stride, float *y, size_t y_stride, size_t rows,
     size_t outputs, size_t inputs) {
     if (kind == SOFTPOD_WEIGHT_F32)
@@ -161,8 +158,3 @@ INLINE void gemm_columns_body(
         gemm_columns_kind(SOFTPOD_WEIGHT_BF16, w, w_stride, x, x_stride, y, y_stride, rows, outputs, inputs);
 }
 
-TWINS(
-    void, gemm_columns,
-    (const void *w, int kind, size_t w_stride, const float *x, size_t x_stride, float *y, size_t y_stride, size_t rows,
-     size_t outputs, size_t inputs),
-    (w, kind, w_stride, x, x_stride, y, y_stride, rows, outputs, inputs))

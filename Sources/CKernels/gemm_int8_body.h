@@ -1,33 +1,23 @@
-#include "dense_vector.h"
+// Products of INT8 rows and INT8 matrices.
+#pragma once
+
+#include "vector.h"
 
 // The integer sums are exact, so the two forms below need not share a lane structure to agree in every bit. The last
 // step, sum * w_scale * x_scale, is the same two float multiplications in both.
 
-static void int8_portable(
-    const int8_t *w, const float *w_scale, size_t w_stride, const int8_t *x, const float *x_scale, size_t x_stride,
-    float *y, size_t y_stride, size_t rows, size_t outputs, size_t inputs) {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t o = 0; o < outputs; o++) {
-            int32_t sum = 0;
-            for (size_t k = 0; k < inputs; k++) sum += (int32_t)x[r * x_stride + k] * (int32_t)w[o * w_stride + k];
-            y[r * y_stride + o] = (float)sum * w_scale[o] * x_scale[r];
-        }
-}
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-
-INLINE AVX2 int32_t sum_int32(__m256i v) {
+#if defined(SOFTPOD_TABLE_AVX2)
+INLINE int32_t sum_int32(__m256i v) {
     __m128i a = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
     a = _mm_add_epi32(a, _mm_shuffle_epi32(a, 0x4E));
     a = _mm_add_epi32(a, _mm_shuffle_epi32(a, 0xB1));
     return _mm_cvtsi128_si32(a);
 }
 
-INLINE AVX2 __m256i load_int8(const int8_t *p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p)); }
+INLINE __m256i load_int8(const int8_t *p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p)); }
 
 /// R rows by O outputs; sixteen products a step, summed in pairs into int32 lanes.
-INLINE AVX2 void int8_tile(
+INLINE void int8_tile(
     const int R, const int O, const int8_t *w, const float *w_scale, size_t w_stride, const int8_t *x,
     const float *x_scale, size_t x_stride, float *y, size_t y_stride, size_t inputs) {
     __m256i sum[2][4];
@@ -63,7 +53,7 @@ INLINE AVX2 void int8_tile(
     int8_tile(R, O, w + o * w_stride, w_scale + o, w_stride, x + r * x_stride, x_scale + r, x_stride,                  \
         y + r * y_stride + o, y_stride, inputs)
 
-AVX2 static void int8_avx2(
+static void gemm_int8(
     const int8_t *w, const float *w_scale, size_t w_stride, const int8_t *x, const float *x_scale, size_t x_stride,
     float *y, size_t y_stride, size_t rows, size_t outputs, size_t inputs) {
     size_t r = 0;
@@ -78,17 +68,15 @@ AVX2 static void int8_avx2(
         INT8_PASS(1, 1);
     }
 }
-#endif
-
-void softpod_gemm_int8(
-    int isa, const int8_t *w, const float *w_scale, size_t w_stride, const int8_t *x, const float *x_scale,
-    size_t x_stride, float *y, size_t y_stride, size_t rows, size_t outputs, size_t inputs) {
-#if defined(__x86_64__)
-    if (IS_AVX2(isa)) {
-        int8_avx2(w, w_scale, w_stride, x, x_scale, x_stride, y, y_stride, rows, outputs, inputs);
-        return;
-    }
-#endif
-    (void)isa;
-    int8_portable(w, w_scale, w_stride, x, x_scale, x_stride, y, y_stride, rows, outputs, inputs);
+#else
+static void gemm_int8(
+    const int8_t *w, const float *w_scale, size_t w_stride, const int8_t *x, const float *x_scale, size_t x_stride,
+    float *y, size_t y_stride, size_t rows, size_t outputs, size_t inputs) {
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < outputs; o++) {
+            int32_t sum = 0;
+            for (size_t k = 0; k < inputs; k++) sum += (int32_t)x[r * x_stride + k] * (int32_t)w[o * w_stride + k];
+            y[r * y_stride + o] = (float)sum * w_scale[o] * x_scale[r];
+        }
 }
+#endif

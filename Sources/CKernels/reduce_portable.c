@@ -1,2 +1,0 @@
-#define SUFFIX _portable
-#include "reduce_body.h"
