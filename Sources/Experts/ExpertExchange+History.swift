@@ -12,7 +12,7 @@ extension ExpertExchange {
             kind,
             [
                 .exchange: [historyNumber], .call: [Int(truncatingIfNeeded: sequence)],
-                .members: (0..<team.size).map(team.member),
+                .members: (0..<team.size).map { team[$0].index },
             ])
     }
 
@@ -96,7 +96,7 @@ extension ExpertExchange {
         var entry = entry(.failed)
         entry.text = error.code.rawValue
         entry[.phase] = [phase == .dispatch ? 0 : 1]
-        entry[.peers] = error.peers
+        entry[.peers] = error.peers.map(\.index)
         entry[.epoch] = [Int(truncatingIfNeeded: error.epoch)]
         history.record(entry)
     }

@@ -48,7 +48,7 @@ final class FaultInjector: AccessObserver {
     ) {
         pending = faults.filter(\.trigger.isDeed).map { Pending(fault: $0) }
         segment = endpoint.segment
-        rank = endpoint.rank
+        rank = endpoint.rank.index
         self.next = next
         self.post = post
     }
@@ -58,7 +58,7 @@ final class FaultInjector: AccessObserver {
         let isFlag = access.operation == .signal
         for index in pending.indices.reversed() {
             guard case .access(let kind, let peer, let tier, let entry) = pending[index].fault.trigger,
-                kind.rawValue == "\(access.operation)", peer ?? access.peer == access.peer,
+                kind.rawValue == "\(access.operation)", peer.map({ $0 == access.peer.index }) ?? true,
                 tier.map({ $0 == FaultTier(access.tier) }) ?? true
             else { continue }
             advance(index, to: entry)
@@ -69,17 +69,17 @@ final class FaultInjector: AccessObserver {
         }
         if access.operation == .put || access.operation == .store {
             if puts.count == Self.mostPuts { puts.removeFirst() }
-            puts.append(Put(peer: access.peer, offset: access.offset, byteCount: access.byteCount))
+            puts.append(Put(peer: access.peer.index, offset: access.offset, byteCount: access.byteCount))
         } else if isFlag {
             puts = []
         }
     }
 
-    func willPass(_ point: FaultPoint, toward peer: Int?) {
+    func willPass(_ point: FaultPoint, toward peer: Rank?) {
         next?.willPass(point, toward: peer)
         for index in pending.indices.reversed() {
             guard case .point(point, let wanted, let entry) = pending[index].fault.trigger,
-                wanted == nil || wanted == peer
+                wanted == nil || wanted == peer?.index
             else { continue }
             advance(index, to: entry, at: point)
         }
@@ -169,9 +169,9 @@ final class FaultInjector: AccessObserver {
     /// Stores a false flag, lets its reader see it, and then lets the true one follow.
     private func overwriteFlag(_ access: FabricAccess, _ fault: ScheduledFault) {
         guard case .store(_, let value) = fault.action else { return }
-        overwrite(access.peer, access.offset, value, fault)
-        if segment.plan.ranks.contains(access.peer) {
-            segment.control(of: access.peer).wakeIfWaiting(wordOffset: access.offset)
+        overwrite(access.peer.index, access.offset, value, fault)
+        if segment.plan.ranks.contains(access.peer.index) {
+            segment.control(of: access.peer.index).wakeIfWaiting(wordOffset: access.offset)
         }
         _ = Descriptor.poll([], milliseconds: Self.flagMilliseconds)  // Likewise.
     }

@@ -11,12 +11,12 @@ final class HistoryWriter: HistoryRecorder {
 
     /// Makes the die's file in a folder, and its first line.
     init(folder: String, _ endpoint: Endpoint) throws(SystemError) {
-        file = try AppendedFile(path: folder + "/" + HistoryFile.name(rank: endpoint.rank))
+        file = try AppendedFile(path: folder + "/" + HistoryFile.name(rank: endpoint.rank.index))
         record(
             HistoryEntry(
                 .begin,
                 [
-                    .rank: [endpoint.rank], .ranks: [endpoint.rankCount],
+                    .rank: [endpoint.rank.index], .ranks: [endpoint.rankCount],
                     .epoch: [Int(truncatingIfNeeded: endpoint.epoch)],
                 ]))
     }

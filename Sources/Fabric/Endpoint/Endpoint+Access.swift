@@ -42,13 +42,13 @@ extension Endpoint {
     ///
     /// - Parameter peer: the rank it is about, where the point is about one.
     @inlinable @inline(__always)
-    public func pass(_ point: FaultPoint, toward peer: Int? = nil) {
+    public func pass(_ point: FaultPoint, toward peer: Rank? = nil) {
         if _slowPath(unsafe isObserved) { show(point, peer) }
     }
 
     @usableFromInline
     @inline(never)
-    func show(_ point: FaultPoint, _ peer: Int?) { observer?.willPass(point, toward: peer) }
+    func show(_ point: FaultPoint, _ peer: Rank?) { observer?.willPass(point, toward: peer) }
 
     /// How far a rank's window is from this die.
     public func tier(of peer: Rank) -> Tier {

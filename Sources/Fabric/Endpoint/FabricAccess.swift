@@ -48,14 +48,14 @@ public protocol AccessObserver: AnyObject {
     /// Called by the die's own thread, before the access. What it does to the window is done before the access.
     func willAccess(_ access: FabricAccess)
     /// Called by the die's own thread when it passes a named point; toward a rank where the point is about one.
-    func willPass(_ point: FaultPoint, toward peer: Int?)
+    func willPass(_ point: FaultPoint, toward peer: Rank?)
     /// Called by the die's own thread before it enters a phase.
     func willEnter(phase: String)
 }
 
 extension AccessObserver {
     /// Most observers count accesses alone.
-    public func willPass(_ point: FaultPoint, toward peer: Int?) {}
+    public func willPass(_ point: FaultPoint, toward peer: Rank?) {}
     /// Likewise.
     public func willEnter(phase: String) {}
 }

@@ -68,7 +68,7 @@ final class HostMembership {
         let event = lossEvent
         options.onLoss = { event.raise() }
         let faults = Instruments(decoding: assignment.instruments)?.faults ?? []
-        options.faults = LinkFaults(faults, at: segment.plan.ranks)
+        options.wire = LinkFaults(faults, at: segment.plan.ranks)?.wire
         let made = HostSwitch(
             segment: segment, plan: assignment.plan, host: assignment.host, context: context, options: options)
         // Before they can come.

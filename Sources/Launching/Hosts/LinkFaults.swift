@@ -1,7 +1,7 @@
 package import Fabric
 internal import Messaging
 
-/// Damage to messages between hosts, by seed: what a bad network does, for tests. Rates are in parts of 1,000.
+/// Damage to messages between hosts, by seed: what a bad network does, for plans of faults and for tests. Rates are in parts of 1,000.
 public struct LinkFaults: Sendable, Equatable {
     /// What decides.
     public var seed: UInt64
