@@ -87,11 +87,13 @@ public final class ChannelReceiver: ChannelEnd, MessageReceiver {
 
     private func arrive(_ deadline: Deadline?) throws(FabricError) -> ChannelMessage {
         let pulls = plan.delivery.pulls
+        // 1. Wait until the message is announced, or, on a channel that only pushes, until it has landed.
         if pulls {
             announced = try reach(ChannelPlan.announcedOffset, announced, deadline)
         } else {
             tail = try reach(ChannelPlan.tailOffset, tail, deadline)
         }
+        // 2. Read and check what it is; both ends compute the share that is pulled.
         let message = try descriptor()
         let pushed = plan.delivery.pushedByteCount(of: message.message.byteCount)
         if pushed < message.message.byteCount {
@@ -101,7 +103,7 @@ public final class ChannelReceiver: ChannelEnd, MessageReceiver {
                 to: message.message.offset + pushed)
             try endpoint.quiet()
         }
-        // The pushed share may still be on its way: complete only when both have landed.
+        // 3. The pushed share may still be on its way: complete only when both have landed.
         if pulls, pushed > 0 { tail = try reach(ChannelPlan.tailOffset, tail, deadline) }
         next += 1
         return message.message

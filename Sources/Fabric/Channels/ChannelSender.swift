@@ -148,12 +148,14 @@ public final class ChannelSender: ChannelEnd {
     /// Puts the batch's descriptors and raises the flags: one of each kind, however many messages there are.
     private func publish() throws(FabricError) {
         guard unflagged > 0 else { return }
+        // 1. Descriptors first: a consumer that is told of a message finds what it is.
         try putDescriptors()
         if plan.delivery.pulls {
-            // Releases the sources to the consumer's fetch. It comes before `announced`, so a consumer that was woken finds it.
+            // 2. Messages to be pulled are announced. Releases the sources to the consumer's fetch. It comes before `announced`, so a consumer that was woken finds it.
             try endpoint.notify(next, at: endpoint.rank, base + ChannelPlan.readyOffset)
             try endpoint.notify(next, at: peer, base + ChannelPlan.announcedOffset)
         }
+        // 3. The producer's own share is written, while a consumer that pulls is at work on the rest, and then flagged.
         switch plan.delivery {
         case .pull: break
         case .concurrent:

@@ -21,11 +21,11 @@ final class HostLink {
     enum State { case waiting, up, lost }
 
     let host: Int
-    let own: Int
+    private let own: Int
     let digest: UInt64
-    let timing: LinkTiming
+    private let timing: LinkTiming
     let socket: LinkSocket
-    let clock: LinkClock
+    private let clock: LinkClock
     /// Where this end connects; nil for the end that is connected to, and where the carrier is no network.
     let address: String?
     private var wire: (any LinkWire)?
@@ -34,10 +34,10 @@ final class HostLink {
 
     // Sending.
     var batch = LinkBatch()
-    var nextSequence: UInt64 = 1
+    private var nextSequence: UInt64 = 1
     var peerLimit: UInt64 = 0
     var unacknowledged: [Sent] = []
-    var unacknowledgedByteCount = 0
+    private var unacknowledgedByteCount = 0
     /// Answers that wait for room in the window: requests not yet served, values not yet sent.
     var answers: [LinkRecord] = []
     var hasToldVerdict = false
@@ -52,16 +52,16 @@ final class HostLink {
     var refusal: String?
 
     // The ladder.
-    var step = 0
-    var deadline: UInt64
-    let contactDeadline: UInt64
-    var lastHeard: UInt64
+    private var step = 0
+    private var deadline: UInt64
+    private let contactDeadline: UInt64
+    private var lastHeard: UInt64
     /// When this end connected anew, last.
-    var lastConnect: UInt64 = 0
-    var isRecovering = false
-    var lastGoBack: UInt64 = 0
-    var roundTrip: UInt64 = 300_000
-    var roundTripSpread: UInt64 = 100_000
+    private var lastConnect: UInt64 = 0
+    private var isRecovering = false
+    private var lastGoBack: UInt64 = 0
+    private var roundTrip: UInt64 = 300_000
+    private var roundTripSpread: UInt64 = 100_000
 
     init(
         host: Int, own: Int, digest: UInt64, socket: LinkSocket, address: String?, clock: LinkClock,
@@ -98,7 +98,7 @@ final class HostLink {
     /// Whether everything sent has been carried out, and nothing waits to be sent.
     var isIdle: Bool { state == .lost || (unacknowledged.isEmpty && batch.isEmpty && answers.isEmpty) }
 
-    func header(sequence: UInt64) -> LinkHeader {
+    private func header(sequence: UInt64) -> LinkHeader {
         var header = LinkHeader(
             digest: digest, sequence: sequence, acknowledged: expected,
             limit: expected - 1 + UInt64(LinkLimits.windowMessageCount), source: own, target: host)
@@ -131,7 +131,7 @@ final class HostLink {
     private static let busyCount = 2
 
     /// Sends a message, also one without records: the other end acknowledges it, which shows that it lives.
-    func seal(attachment: Packet? = nil, hasMore: Bool = false) {
+    private func seal(attachment: Packet? = nil, hasMore: Bool = false) {
         var header = header(sequence: nextSequence)
         if hasMore { header.flags |= LinkHeader.moreFlag }
         let (head, completions) = batch.finish(header, attachment: attachment)
@@ -177,7 +177,7 @@ final class HostLink {
     }
 
     /// Sends a message again. Its payload, if it was borrowed, is copied first: a racing writer must not make the checksum wrong for ever.
-    func repeatMessage(_ index: Int) {
+    private func repeatMessage(_ index: Int) {
         unacknowledged[index].wasRepeated = true
         if let borrowed = unacknowledged[index].attachment { solidify(index, borrowed) }
         statistics.retransmissions += 1
@@ -205,5 +205,165 @@ final class HostLink {
         }
         unacknowledged[index].head = head
         unacknowledged[index].attachment = copy
+    }
+}
+
+// When to send again, and when to give up: UB's ladder (specification 2.0: 20 us x 8^n, 7 retries, then an error).
+//
+// Steps shorter than what the link has shown to need pass without a retransmission; the time from the first sending to giving up stays
+// the ladder's own. A time-out repeats only the oldest message: one that is not missing is answered by an acknowledgement,
+// and the rest is sent again only when that shows it to be missing.
+
+extension HostLink {
+    /// What an answer may take: four times the usual, as far as that is known.
+    private var patience: UInt64 { max(2 * roundTrip + 4 * roundTripSpread, 200_000) }
+
+    /// Starts the ladder at its first step that is worth a retransmission.
+    private func arm(_ now: UInt64) {
+        step = 0
+        deadline = now + timing.step(0)
+        skipShortSteps()
+    }
+
+    private func skipShortSteps() {
+        while step < timing.retries - 1, timing.step(step) < patience {
+            step += 1
+            deadline += timing.step(step)
+        }
+    }
+
+    /// What the clock asks for; a reason if the link is to be given up.
+    func tick(_ now: UInt64) -> String? {
+        switch state {
+        case .lost: return nil
+        case .waiting: return tickWaiting(now)
+        case .up: break
+        }
+        if unacknowledged.isEmpty {
+            // Silent for long: ask for a sign of life. The ladder then decides.
+            if now >= lastHeard + silence, batch.isEmpty, mayStartMessage { seal() }
+            return nil
+        }
+        connectAnewIfSilent(now)
+        guard now >= deadline else { return nil }
+        // The last step is over: the link is given up.
+        if step >= timing.retries {
+            return "no answer in \((now - unacknowledged[0].at) / 1_000_000) ms, \(timing.retries) retries"
+                + (refusal.map { "; \($0)" } ?? "")
+        }
+        // A step is over: the oldest message leaves again, and the next step is longer.
+        isRecovering = true
+        repeatMessage(0)
+        step += 1
+        deadline = now + timing.step(step < timing.retries ? step : max(timing.retries - 2, 0))
+        return nil
+    }
+
+    /// Connects anew when nothing has been heard for long though an answer is due.
+    ///
+    /// TCP itself sends again after 0.2, 0.6, 1.4, 3.0 and 6.2 s, each pause twice the one before (RFC 6298): whether a connection would live again
+    /// before the ladder ends, some seconds after its wire was mended, would be luck. A new one is tried several times a second.
+    private func connectAnewIfSilent(_ now: UInt64) {
+        guard let address, let oldest = unacknowledged.first else { return }
+        guard now >= max(lastHeard, oldest.at, lastConnect) + Self.silenceOfConnection else { return }
+        lastConnect = now
+        statistics.reconnections += 1
+        guard (try? socket.reconnect(address)) != nil else { return }  // the link stays silent, which the ladder ends
+        isRecovering = true
+        repeatMessage(0)
+    }
+
+    /// Longer than an answer takes on a busy machine; so short that three new connections fit before the ladder ends.
+    private static let silenceOfConnection: UInt64 = 1_250_000_000
+
+    /// Notes that the other end was heard. After a silence what it has not acknowledged may have been lost with a connection: the oldest is sent again
+    /// at once, for the ladder's next step may be too late.
+    func heard(_ now: UInt64) {
+        let wasSilent = now >= lastHeard + Self.silenceOfConnection
+        lastHeard = now
+        guard wasSilent, state == .up, !unacknowledged.isEmpty else { return }
+        isRecovering = true
+        repeatMessage(0)
+    }
+
+    /// Starts over after a stop of this switch: the silence meanwhile was its own.
+    func resume(_ now: UInt64) {
+        lastHeard = now
+        lastConnect = now
+        if !unacknowledged.isEmpty { arm(now) }
+    }
+
+    private func tickWaiting(_ now: UInt64) -> String? {
+        if now >= contactDeadline {
+            return "it did not answer at all" + (refusal.map { "; \($0)" } ?? "")
+        }
+        if now >= deadline {
+            acknowledge()
+            deadline = now + Self.greetingInterval
+        }
+        return nil
+    }
+
+    private static let greetingInterval: UInt64 = 20_000_000
+
+    private var silence: UInt64 {
+        UInt64(timing.silence.components.seconds) * 1_000_000_000
+            + UInt64(timing.silence.components.attoseconds / 1_000_000_000)
+    }
+
+    /// When `tick` has something to do next.
+    var nextTick: UInt64 {
+        switch state {
+        case .lost: .max
+        case .waiting: min(deadline, contactDeadline)
+        case .up:
+            unacknowledged.first.map {
+                address == nil
+                    ? deadline : min(deadline, max(lastHeard, $0.at, lastConnect) + Self.silenceOfConnection)
+            } ?? (lastHeard + silence)
+        }
+    }
+
+    /// Takes what the other end says it has carried out.
+    ///
+    /// - Returns: the descriptors that are acknowledged by it; nil if it acknowledges what was never sent.
+    func acknowledged(before next: UInt64, hasGap: Bool, _ now: UInt64) -> [LinkCompletion]? {
+        guard next >= 1, next <= nextSequence else { return nil }
+        // All below are carried out: their packets are given back, their descriptors counted, and the round trip is measured.
+        var completions: [LinkCompletion] = []
+        var done = 0
+        for message in unacknowledged {
+            guard message.sequence < next else { break }
+            completions += message.completions
+            unacknowledgedByteCount -= message.byteCount
+            done += 1
+            if !message.wasRepeated, message.sequence + 1 == next { sample(now - min(message.at, now)) }
+        }
+        unacknowledged.removeFirst(done)
+        // The ladder starts anew for what is now the oldest; after a repetition the rest is taken for lost as well.
+        if done > 0 {
+            let wasRecovering = isRecovering
+            isRecovering = false
+            if !unacknowledged.isEmpty {
+                arm(now)
+                if wasRecovering { goBack(now) }
+            }
+        }
+        // The other end misses one: everything from there on again, once a round trip.
+        if hasGap, !unacknowledged.isEmpty, now >= lastGoBack + roundTrip { goBack(now) }
+        return completions
+    }
+
+    /// Sends everything again that has not been acknowledged.
+    private func goBack(_ now: UInt64) {
+        lastGoBack = now
+        for index in unacknowledged.indices { repeatMessage(index) }
+    }
+
+    /// Smoothed as in RFC 6298.
+    private func sample(_ time: UInt64) {
+        let difference = time > roundTrip ? time - roundTrip : roundTrip - time
+        roundTripSpread = (3 * roundTripSpread + difference) / 4
+        roundTrip = (7 * roundTrip + time) / 8
     }
 }

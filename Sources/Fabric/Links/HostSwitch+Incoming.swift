@@ -22,6 +22,7 @@ extension HostSwitch {
             link.owesAcknowledgement = true
             return
         }
+        // 1. What the header says of the link itself: given up, unheard of, credit, what has been carried out over there.
         let now = clock.now()
         if header.flags & LinkHeader.farewellFlag != 0 {
             return lose(link, "\(plan.hosts[link.host].name.prefix(24)) gave it up")
@@ -36,6 +37,7 @@ extension HostSwitch {
         }
         for completion in completions { acknowledge(completion.rank, completion.count) }
         link.heard(now)
+        // 2. Whether the message is owed an acknowledgement at once, or with the long one that follows it.
         guard header.sequence > 0 else { return }
         if header.flags & LinkHeader.moreFlag != 0, header.sequence == link.expected,
             link.deferredAcknowledgements < LinkLimits.deferredAcknowledgements
@@ -44,6 +46,7 @@ extension HostSwitch {
         } else {
             link.owesAcknowledgement = true
         }
+        // 3. Seen before: only acknowledged. Too early: dropped, and the gap is told of. Else it is carried out.
         if header.sequence < link.expected {
             link.statistics.duplicates += 1
         } else if header.sequence > link.expected {
@@ -132,7 +135,7 @@ extension HostSwitch {
     }
 
     @unsafe
-    func carryOut(
+    private func carryOut(
         _ record: LinkRecord, _ payload: UnsafeRawBufferPointer, _ link: HostLink
     ) throws(LinkBreach) {
         guard let operation = LinkOperation(rawValue: record.operation),

@@ -13,7 +13,7 @@ extension HostSwitch {
         for rank in segment.plan.ranks {
             let index = rank - segment.plan.firstRank
             let port = segment.port(of: rank)
-            // Acquires what the die wrote before it counted the descriptor in (DescriptorRing.post).
+            // 1. How many descriptors the die has posted. Acquires what the die wrote before it counted the descriptor in (DescriptorRing.post).
             let posted = port.posted.loadAcquiring()
             var next = rings[index].consumed
             rings[index].isBlocked = rings[index].isRuined
@@ -22,6 +22,7 @@ extension HostSwitch {
                 ruin(rank)
                 continue
             }
+            // 2. Each goes to its link, until that has no room or it is the next die's turn.
             let end = min(posted, next &+ Self.turn)
             while next < end {
                 guard take(next, before: posted, of: rank, port) else {
@@ -33,7 +34,7 @@ extension HostSwitch {
             guard next != rings[index].consumed, !rings[index].isRuined else { continue }
             worked = true
             rings[index].consumed = next
-            // Releases entries and staging to the die, which acquires in DescriptorRing.awaitWord.
+            // 3. The die is told how many were taken. Releases entries and staging to the die, which acquires in DescriptorRing.awaitWord.
             shared.signal(.set, next, at: Rank(rank), wordsOffset + LinkWords.consumed)
         }
         return worked

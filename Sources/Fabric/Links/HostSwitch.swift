@@ -26,10 +26,10 @@ public final class HostSwitch: @unchecked Sendable {
     let clock = LinkClock()
     private var router: LinkSocket?
     /// What messages come by, and what is slept on: the bell and those.
-    var sockets: [LinkSocket] = []
-    var descriptors: [Int32] = []
+    private var sockets: [LinkSocket] = []
+    private var descriptors: [Int32] = []
     /// Which of them could be read when they were looked at last.
-    var readable: [UInt8] = []
+    private var readable: [UInt8] = []
     /// How long to look for work before going to sleep.
     private var budget = PollBudget(isAllowed: false)
     /// By host; nil for this one.
@@ -119,12 +119,16 @@ public final class HostSwitch: @unchecked Sendable {
         readable = descriptors.map { _ in 0 }
         budget = PollBudget(isAllowed: segment.plan.dieCount <= WaitPolicy.usableCores)
         while true {
+            // What another thread asks for: to drain, or to stop.
             let asked = unsafe stage.pointee.load(ordering: .acquiring)
             if asked == Stage.stopping { break }
             if clock.hasJumped() { for link in links { link?.resume(clock.now()) } }
+            // Outwards: descriptors of this host's dies into the batch of their link, and batches onto the wire.
             var worked = drainRings()
             for link in links { if let link, link.state != .lost { link.flushUnlessBusy() } }
+            // Inwards: what has come is carried out, in the order of its numbers.
             if receiveAll() { worked = true }
+            // Back: answers and acknowledgements; then what each link's clock asks for.
             let now = clock.now()
             for link in links.indices { serve(link, now) }
             tellVerdict()
@@ -132,6 +136,7 @@ public final class HostSwitch: @unchecked Sendable {
             if asked == Stage.draining, links.allSatisfy({ $0?.isIdle ?? true }) {
                 advance(from: Stage.draining, to: Stage.drained)
             }
+            // Nothing to do: look for a while, then promise nothing more, and sleep until a die rings, a message comes or a clock is due.
             if looksAgain() { continue }
             acknowledgeDeferred()
             if links.contains(where: { $0?.isHolding ?? false }) { nap() } else { sleep() }
@@ -236,7 +241,7 @@ struct RingProgress {
 
 extension HostSwitch {
     /// Looks for work for a while, giving the processor to ranks that want it. Whether some came.
-    func looksAgain() -> Bool {
+    private func looksAgain() -> Bool {
         guard budget.nanoseconds > 0, !sockets.contains(where: \.mayHoldMessage) else { return false }
         let end = Monotonic.now() + budget.nanoseconds
         repeat {
@@ -252,7 +257,7 @@ extension HostSwitch {
 
     /// Waits a moment for a message, without asking the dies to ring: as long as a batch is held for an acknowledgement, what they post may
     /// join it, and a system call for each of their operations would cost more than it saves.
-    func nap() {
+    private func nap() {
         otherStatistics.sleeps += 1
         look(nanoseconds: Self.napNanoseconds)
     }
@@ -260,7 +265,7 @@ extension HostSwitch {
     private static let napNanoseconds: UInt64 = 50_000
 
     /// Sleeps until a die rings, a socket has something, or a link's clock asks for something.
-    func sleep() {
+    private func sleep() {
         bell.announceSleep()
         defer { bell.announceAwake() }
         // Looked at once more after the announcement: who posted before it did not ring.

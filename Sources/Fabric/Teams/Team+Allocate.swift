@@ -14,7 +14,9 @@ extension Team {
         precondition(alignment > 0 && alignment & (alignment - 1) == 0, "an alignment is a power of two")
         endpoint.count(.allocate, bytes: 0)
         let whole = byteCount > Int.max - 64 ? byteCount : (max(byteCount, 1) + 63) & ~63
+        // Each allocates by itself, and comes to the same place as the others if all made the same calls so far.
         let region = endpoint.teamSpace.heap.allocate(byteCount: whole, alignment: max(alignment, 64))
+        // That they did is compared: the number of the call and its arguments.
         try agree(Team.digest([4, Int(truncatingIfNeeded: endpoint.teamSpace.heap.sequence), byteCount, alignment]))
         guard let region else {
             throw FabricError(

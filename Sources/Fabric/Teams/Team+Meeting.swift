@@ -76,6 +76,7 @@ extension Team {
         generation &+= 1
     }
 
+    /// Counts this member in, by its group where many cores would contend for one line. Whether it was the last.
     private func countIn() throws(FabricError) -> Bool {
         isMeeting = true
         endpoint.word(at: offset(WindowLayout.arrivedOffset)).storeReleasing(generation)

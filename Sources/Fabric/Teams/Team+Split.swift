@@ -79,11 +79,14 @@ extension Team {
     ///
     /// - Parameter leads: members of the team this member will lead, if any; it then gives that team a board.
     private func agreeOnSlot(digest: UInt64, leads: Int?) throws(FabricError) -> Int {
+        // 1. Slots of teams that all members have left are free again.
         try endpoint.reclaimTeams()
         endpoint.count(.split, bytes: 0)
+        // 2. Members exchange which slots are free here, and what they called: all see the same.
         let (free, odd) = try intersect(endpoint.teamSpace.freeSlots, digest)
         if free != 0 {
             let slot = free.trailingZeroBitCount
+            // 3. Each clears its own words of the lowest slot free at all; a member that will lead a team gives it a board.
             Team.clear(slot: slot, on: endpoint)
             if let leads {
                 let board = endpoint.teamSpace.takeBoard(members: leads) ?? 0
@@ -92,7 +95,7 @@ extension Team {
                     .storeReleasing(UInt64(board))
             }
         }
-        // The second barrier: all slots are clear before use, and no member changes its words while another still reads.
+        // 4. The second barrier: all slots are clear before use, and no member changes its words while another still reads.
         try sync(operation: .split)
         if let odd {
             throw FabricError(
