@@ -49,8 +49,8 @@ struct CallDescriptors {
             destination <= window - lengths.destination
         else {
             throw workspace.error(
-                .corrupt, team.member(member),
-                "the record of rank \(team.member(member)) is not what it stored: it was overwritten")
+                .corrupt, team[member],
+                "the record of rank \(team[member]) is not what it stored: it was overwritten")
         }
         return (Int(source), Int(destination))
     }
@@ -80,8 +80,8 @@ struct CallDescriptors {
         guard sent != taken else { return }
         let other = producer == team.rank ? consumer : producer
         throw workspace.error(
-            .mismatch, team.member(other),
-            "rank \(team.member(producer)) sends \(sent) bytes to rank \(team.member(consumer)), which takes \(taken)")
+            .mismatch, team[other],
+            "rank \(team[producer]) sends \(sent) bytes to rank \(team[consumer]), which takes \(taken)")
     }
 
     /// Whether all members made the same call. Where one arrives last, it looks for all.
@@ -90,21 +90,21 @@ struct CallDescriptors {
         for member in 0..<team.size where member != team.rank {
             guard team.hasPosted(member), team.posted(by: member, Self.digestWord) == digest else {
                 throw workspace.error(
-                    .mismatch, team.member(member),
-                    "rank \(team.member(member)) calls another collective, or the same with other arguments")
+                    .mismatch, team[member],
+                    "rank \(team[member]) calls another collective, or the same with other arguments")
             }
             let source = team.posted(by: member, Self.sourceByteCountWord)
             let destination = team.posted(by: member, Self.destinationByteCountWord)
             let (isEqual, hasRoom) = fits(member, source, destination)
             guard hasRoom else {
                 throw workspace.error(
-                    .corrupt, team.member(member),
-                    "rank \(team.member(member)) gives \(source) and takes \(destination) bytes, too few for its part")
+                    .corrupt, team[member],
+                    "rank \(team[member]) gives \(source) and takes \(destination) bytes, too few for its part")
             }
             guard isEqual else {
                 throw workspace.error(
-                    .mismatch, team.member(member),
-                    "rank \(team.member(member)) gives \(source) and takes \(destination) bytes, here they are "
+                    .mismatch, team[member],
+                    "rank \(team[member]) gives \(source) and takes \(destination) bytes, here they are "
                         + "\(lengths.0) and \(lengths.1)")
             }
         }
@@ -132,7 +132,7 @@ struct CallDescriptors {
     func row(
         of member: Int, for other: Int
     ) throws(FabricError) -> (start: Int, count: Int, place: Int, length: Int) {
-        let peer = team.member(member)
+        let peer = team[member]
         let (start, count) = try workspace.sent(by: peer, to: other)
         let (place, length) = try workspace.taken(by: peer, from: other)
         let lengths = lengths(member)

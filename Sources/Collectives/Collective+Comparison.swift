@@ -22,15 +22,15 @@ extension Collective {
         for member in 0..<team.size {
             records.append(
                 try endpoint.get(
-                    UInt8.self, count: Self.recordByteCount, from: team.member(member), at: record.offset))
+                    UInt8.self, count: Self.recordByteCount, from: team[member], at: record.offset))
         }
         // No member writes its next call while another reads this one.
         try team.sync(deadline: deadline, operation: .collective)
         let usual = Self.usual(records)
         guard let odd = records.firstIndex(where: { Self.facts($0) != Self.facts(records[usual]) }) else { return }
         throw workspace.error(
-            .mismatch, team.member(odd),
-            "rank \(team.member(odd)) calls \(Self.text(records[odd])); rank \(team.member(usual)) calls "
+            .mismatch, team[odd],
+            "rank \(team[odd]) calls \(Self.text(records[odd])); rank \(team[usual]) calls "
                 + Self.text(records[usual]))
     }
 

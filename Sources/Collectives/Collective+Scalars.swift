@@ -114,12 +114,12 @@ extension Collective {
     private func compare(_ digest: UInt64) throws(FabricError) {
         for member in 0..<team.size where !team.hasPosted(member) || team.posted(by: member, 0) != digest {
             throw workspace.error(
-                .mismatch, team.member(member), "rank \(team.member(member)) calls another collective")
+                .mismatch, team[member], "rank \(team[member]) calls another collective")
         }
         for member in 0..<team.size
         where team.posted(by: member, 2) != Sealed.check(digest, team.posted(by: member, 1)) {
             throw workspace.error(
-                .corrupt, team.member(member), "the number of rank \(team.member(member)) was overwritten")
+                .corrupt, team[member], "the number of rank \(team[member]) was overwritten")
         }
     }
 
@@ -135,15 +135,15 @@ extension Collective {
         let answer = CollectiveWorkspace.answerOffset
         let digest = Self.numberDigest(operation)
         guard team.rank == 0 else {
-            try workspace.send(value, digest, to: team.member(0), in: number)
-            return try workspace.receive(digest, from: team.member(0), in: answer)
+            try workspace.send(value, digest, to: team[0], in: number)
+            return try workspace.receive(digest, from: team[0], in: answer)
         }
         var result = value
         for member in 1..<max(team.size, 1) {
-            result = fold(result, try workspace.receive(digest, from: team.member(member), in: number), member)
+            result = fold(result, try workspace.receive(digest, from: team[member], in: number), member)
         }
         for member in 1..<max(team.size, 1) {
-            try workspace.send(result, digest, to: team.member(member), in: answer)
+            try workspace.send(result, digest, to: team[member], in: answer)
         }
         return result
     }

@@ -140,7 +140,7 @@ extension CollectiveWorkspace {
     /// Whether the last to arrive at a meeting that is open or over brought a record, and did not call a barrier.
     func checkRecords(of team: Team) throws(FabricError) {
         guard !team.hasSpoken else { return }
-        let silent = team.member((0..<team.size).first { !team.hasPosted($0) } ?? team.rank)
+        let silent = team[(0..<team.size).first { !team.hasPosted($0) } ?? team.rank]
         throw error(.mismatch, silent, "rank \(silent) calls a barrier")
     }
 

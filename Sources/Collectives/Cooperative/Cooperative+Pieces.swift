@@ -109,8 +109,8 @@ extension Cooperative {
         guard byteCount > 0, member != target || offset != place else { return }
         for start in stride(from: 0, to: byteCount, by: Work.copyByteCount) {
             workspace.endpoint.copy(
-                from: team.member(member), at: offset + start, byteCount: min(Work.copyByteCount, byteCount - start),
-                to: team.member(target), at: place + start)
+                from: team[member], at: offset + start, byteCount: min(Work.copyByteCount, byteCount - start),
+                to: team[target], at: place + start)
         }
     }
 
@@ -124,8 +124,8 @@ extension Cooperative {
         while start < range.upperBound {
             let byteCount = min(Work.foldByteCount, range.upperBound - start)
             let place = try destination(first) + start - block
-            try workspace.fold(call, 0..<size, byteCount: byteCount, into: (team.member(first), place)) {
-                (member) throws(FabricError) in (team.member(member), try source(member) + start)
+            try workspace.fold(call, 0..<size, byteCount: byteCount, into: (team[first], place)) {
+                (member) throws(FabricError) in (team[member], try source(member) + start)
             }
             if call.operation == .allReduce {
                 for step in 1..<max(size, 1) {

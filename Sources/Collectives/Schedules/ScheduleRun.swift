@@ -108,7 +108,7 @@ struct ScheduleRun<Plan: Schedule>: CollectiveExecution {
             }
             expected.isPartner = true
             workspace.blocks[member] = expected
-            try workspace.announce(team.member(member), runner.descriptors.digest, mine)
+            try workspace.announce(team[member], runner.descriptors.digest, mine)
         }
     }
 }

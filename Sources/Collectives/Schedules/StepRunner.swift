@@ -41,7 +41,7 @@ struct StepRunner: StepSink, LengthReader {
         switch step {
         case .signal, .copy, .complete, .sync, .close: true
         case .wait(let member):
-            workspace.hasEvents(announces && !workspace.blocks[member].isAnnounced ? 2 : 1, team.member(member))
+            workspace.hasEvents(announces && !workspace.blocks[member].isAnnounced ? 2 : 1, team[member])
         case .put(let member, _, _, _): isKnown(member)
         case .exchange(let push, let pull):
             (push.byteCount == 0 || isKnown(push.member)) && (pull.byteCount == 0 || isKnown(pull.member))
@@ -51,12 +51,12 @@ struct StepRunner: StepSink, LengthReader {
 
     /// Whether a member has announced itself.
     private func isKnown(_ member: Int) -> Bool {
-        member == team.rank || workspace.blocks[member].isAnnounced || workspace.hasEvent(team.member(member))
+        member == team.rank || workspace.blocks[member].isAnnounced || workspace.hasEvent(team[member])
     }
 
     /// Waits for a member's announcement, once.
     func awaitAnnouncement(_ member: Int) throws(FabricError) {
-        if announces { try workspace.awaitAnnouncement(member, team.member(member), descriptors.digest) }
+        if announces { try workspace.awaitAnnouncement(member, team[member], descriptors.digest) }
     }
 
     /// Meets all members, with records of the call, and notes where their bytes lie.
@@ -73,7 +73,7 @@ struct StepRunner: StepSink, LengthReader {
 
     /// - Throws: `.mismatch` where the tables of both ends contradict each other or leave a window.
     func length(from sender: Int, to member: Int) throws(FabricError) -> (byteCount: Int, place: Int) {
-        let (producer, consumer) = (team.member(sender), team.member(member))
+        let (producer, consumer) = (team[sender], team[member])
         let sent = try workspace.sent(by: producer, to: member).byteCount
         let (place, taken) = try workspace.taken(by: consumer, from: sender)
         let room =
@@ -100,15 +100,15 @@ struct StepRunner: StepSink, LengthReader {
             for member in others where workspace.blocks[member].isPartner {
                 try awaitAnnouncement(member)
                 // Releases what was put there; acquired by the member's last wait, below.
-                try workspace.signal(team.member(member))
+                try workspace.signal(team[member])
             }
             closing = 1
         }
         while closing < team.size {
             let member = (team.rank + closing) % team.size
             if workspace.blocks[member].isPartner {
-                guard waits || workspace.hasEvent(team.member(member)) else { return false }
-                try workspace.expect(team.member(member))
+                guard waits || workspace.hasEvent(team[member]) else { return false }
+                try workspace.expect(team[member])
             }
             closing += 1
         }
@@ -128,7 +128,7 @@ struct StepRunner: StepSink, LengthReader {
             try awaitAnnouncement(member)
             return try put(
                 Transfer(
-                    peer: team.member(member), source: here(from), destination: there(to, member),
+                    peer: team[member], source: here(from), destination: there(to, member),
                     byteCount: byteCount))
         default: try flush()
         }
@@ -136,13 +136,13 @@ struct StepRunner: StepSink, LengthReader {
         case .put: break
         case .signal(let member):
             // The event may allow its receiver, or others through it, to write what a put to another member has not read yet.
-            if lent.goesElsewhere(than: team.member(member)) { try complete() }
-            if !announces { return try workspace.signalBarrier(team.member(member)) }
-            try workspace.signal(team.member(member))
+            if lent.goesElsewhere(than: team[member]) { try complete() }
+            if !announces { return try workspace.signalBarrier(team[member]) }
+            try workspace.signal(team[member])
         case .wait(let member):
-            if !announces { return try workspace.expectBarrier(team.member(member)) }
+            if !announces { return try workspace.expectBarrier(team[member]) }
             try awaitAnnouncement(member)
-            try workspace.expect(team.member(member))
+            try workspace.expect(team[member])
         case .copy(let from, let to, let byteCount):
             guard byteCount > 0, here(from) != here(to) else { return }
             if lent.covers(here(to), byteCount: byteCount) { try complete() }
@@ -207,13 +207,13 @@ struct StepRunner: StepSink, LengthReader {
         if push.byteCount > 0 {
             try awaitAnnouncement(push.member)
             out = Transfer(
-                peer: team.member(push.member), source: here(push.here), destination: there(push.there, push.member),
+                peer: team[push.member], source: here(push.here), destination: there(push.there, push.member),
                 byteCount: push.byteCount)
         }
-        if pull.byteCount > 0, !pull.isOnlyFar || !endpoint.isNear(team.member(pull.member)) {
+        if pull.byteCount > 0, !pull.isOnlyFar || !endpoint.isNear(team[pull.member]) {
             try awaitAnnouncement(pull.member)
             into = Transfer(
-                peer: team.member(pull.member), source: there(pull.there, pull.member), destination: here(pull.here),
+                peer: team[pull.member], source: there(pull.there, pull.member), destination: here(pull.here),
                 byteCount: pull.byteCount)
         }
         try Transfer.interleave(endpoint, workspace.lane, push: out, pull: into)
@@ -231,7 +231,7 @@ struct StepRunner: StepSink, LengthReader {
             call, fold.members, byteCount: fold.byteCount, carry: fold.carry.map { here($0) },
             into: (endpoint.rank, here(fold.into)), isFinal: fold.isFinal, scratch: scratch
         ) { member in
-            let peer = team.member(member)
+            let peer = team[member]
             if member == team.rank { return (peer, call.source.offset + fold.start) }
             let slot = workspace.slot(member, size: team.size)
             switch fold.input {

@@ -9,45 +9,58 @@ extension Endpoint {
     ///
     /// - Throws: ``FabricError`` only where a network carries it.
     /// - Complexity: one copy of the bytes.
-    @inlinable
+    @inlinable @inline(__always)
     public func put(_ source: RawSpan, to peer: Rank, at offset: Int) throws(FabricError) {
         if reach(.put, peer, offset, source.byteCount) {
             shared.put(source, to: peer, at: offset)
         } else {
-            try distant().put(source, to: peer, at: offset)
+            try putFar(source, to: peer, at: offset)
         }
     }
 
+    // Far forms stand apart, so that the near ones are few instructions where they are called. Each is called behind a reach(...) that said
+    // that the window is not mapped.
+
+    @inlinable @inline(never)
+    func putFar(_ source: RawSpan, to peer: Rank, at offset: Int) throws(FabricError) {
+        try distant().put(source, to: peer, at: offset)
+    }
+
+    @inlinable @inline(never)
+    func getFar(from peer: Rank, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError) {
+        try distant().get(from: peer, at: offset, into: &destination)
+    }
+
     /// Copies `byteCount` bytes of this die's window into a peer's. Source and destination may be the same place.
-    @inlinable
+    @inlinable @inline(__always)
     public func put(from source: Int, byteCount: Int, to peer: Rank, at offset: Int) throws(FabricError) {
         check(rank, source, byteCount)
         if reach(.put, peer, offset, byteCount) {
             shared.copy(from: rank, source, to: peer, offset, byteCount: byteCount)
         } else {
-            try distant().put(bytes(at: source, byteCount: byteCount), to: peer, at: offset)
+            try putFar(bytes(at: source, byteCount: byteCount), to: peer, at: offset)
         }
     }
 
     /// Copies bytes out of a peer's window. They are there on return.
-    @inlinable
+    @inlinable @inline(__always)
     public func get(from peer: Rank, at offset: Int, into destination: inout MutableRawSpan) throws(FabricError) {
         if reach(.get, peer, offset, destination.byteCount) {
             shared.get(from: peer, at: offset, into: &destination)
         } else {
-            try distant().get(from: peer, at: offset, into: &destination)
+            try getFar(from: peer, at: offset, into: &destination)
         }
     }
 
     /// Copies `byteCount` bytes of a peer's window into this die's.
-    @inlinable
+    @inlinable @inline(__always)
     public func get(from peer: Rank, at offset: Int, byteCount: Int, to destination: Int) throws(FabricError) {
         check(rank, destination, byteCount)
         if reach(.get, peer, offset, byteCount) {
             shared.copy(from: peer, offset, to: rank, destination, byteCount: byteCount)
         } else {
             var span = mutableBytes(at: destination, byteCount: byteCount)
-            try distant().get(from: peer, at: offset, into: &span)
+            try getFar(from: peer, at: offset, into: &span)
         }
     }
 

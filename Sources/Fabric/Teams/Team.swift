@@ -67,10 +67,6 @@ public final class Team {
         return Rank(start.index &+ member &* stride)
     }
 
-    /// The same by a name.
-    @inlinable @inline(__always)
-    public func member(_ member: MemberIndex) -> Rank { self[member] }
-
     /// The number in this team of a rank, or nil if it is not a member.
     public func index(of rank: Rank) -> MemberIndex? {
         Self.index(of: rank.index, start: start.index, stride: stride, size: size)

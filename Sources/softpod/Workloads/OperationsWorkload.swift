@@ -57,7 +57,7 @@ struct OperationsWorkload: Workload {
             event.state = .failed
             event.detail = "\(error)"
             event.code = cause?.code.rawValue ?? "\(type(of: error))"
-            event.peers = cause?.peers ?? []
+            event.peers = (cause?.peers ?? []).map(\.index)
             event.epoch = cause?.epoch ?? 0
             throw error
         }
