@@ -115,7 +115,8 @@ let package = Package(
             name: "softpod",
             dependencies: [
                 "Fuzzing", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives",
-                "Oracle", "Faults", "Histories", "Kernels", "Baselines", "Fabric", "Messaging", "Workers", "SharedMemory",
+                "Oracle", "Faults", "Histories", "Kernels", "Baselines", "Fabric", "Messaging", "Workers",
+                "SharedMemory",
                 "Tensors", "Telemetry", "Topology", system,
                 arguments,
             ],

@@ -116,6 +116,26 @@ extension Commands {
                 naming: text)
         }
 
+        @Test("Kernels that there are not are refused, and each that the processor has gives the same text")
+        func kernels() throws {
+            for name in ["fast", "AVX2", "neon"] {
+                try refuse(
+                    generate([]), setup: "export SOFTPOD_KERNELS=\(name)", code: 64,
+                    naming: "SOFTPOD_KERNELS=\(name): there are no such kernels; it may be portable")
+            }
+            let texts = try ["portable", ""].map { name in
+                let end = try ClusterUnderTest(
+                    [
+                        "generate", "--model", ClusterUnderTest.austen, "--dies", "2", "--max-tokens", "6", "--json",
+                        "--prompt", "It is", "--precision", "int8",
+                    ], setup: "export SOFTPOD_KERNELS=\(name)"
+                ).end()
+                #expect(end.code == 0 && end.messages == [], "\(end.messages)")
+                return try #require(end.outputLines.first)
+            }
+            #expect(texts[0] == texts[1])
+        }
+
         @Test("Rates in the environment that are none")
         func rates() throws {
             for (contents, text) in [

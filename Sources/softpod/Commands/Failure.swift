@@ -3,6 +3,7 @@ internal import ClusterFiles
 internal import Experts
 internal import FoundationEssentials
 internal import Glibc
+internal import Kernels
 internal import Launching
 internal import Messaging
 internal import Model
@@ -34,6 +35,7 @@ enum Failure {
     static func guarded(_ cluster: ClusterOptions, _ body: () throws -> Void) throws {
         try guarded {
             defer { HostSession.close() }
+            if let fault = InstructionSet.fault { throw UsageError(fault) }
             try body()
         }
     }
