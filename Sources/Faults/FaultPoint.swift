@@ -54,7 +54,7 @@ public enum FaultTier: String, Sendable, CaseIterable, Codable {
 /// Words and bytes that a fault may overwrite, by name.
 public enum FaultPlace: String, Sendable, CaseIterable, Codable {
     case epoch, state, process, wait, phase, doorbell
-    case teamPhase = "team.phase"
+    case teamGate = "team.gate"
     case teamArrivals = "team.arrivals"
     case teamRelease = "team.release"
     case teamClaims = "team.claims"
@@ -70,7 +70,7 @@ public enum FaultPlace: String, Sendable, CaseIterable, Codable {
         case .wait: "the operation of the rank's wait record, in its control block"
         case .phase: "the length of the rank's phase text, in its control block"
         case .doorbell: "the rank's doorbell, in its control block"
-        case .teamPhase: "the phase of the world's meetings, in the window of the world's first rank of the host"
+        case .teamGate: "the gate of the world's meetings, in the window of the world's first rank of the host"
         case .teamArrivals: "the arrivals of the world's meetings, there"
         case .teamRelease: "the release of the world, in the rank's window"
         case .teamClaims: "the pieces of work taken, in the window of the world's first rank of the host"

@@ -211,7 +211,7 @@ extension Segment {
             return word(at: all[(rank - plan.firstRank) * each + index].offset)
         }
         let names: [FaultPlace: (name: String, ofLeader: Bool)] = [
-            .teamPhase: ("phase", true), .teamArrivals: ("arrivals", true), .teamRelease: ("release", false),
+            .teamGate: ("gate", true), .teamArrivals: ("arrivals", true), .teamRelease: ("release", false),
             .teamClaims: ("claims", true), .teamCompleted: ("completed", true),
         ]
         guard let (name, ofLeader) = names[place] else { return nil }

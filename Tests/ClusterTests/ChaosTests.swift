@@ -37,7 +37,7 @@ extension Commands {
             ("flag-early", "O2", "impossible data from rank 1"), ("flag-zero", "O1", "flag, zero"),
             ("count", "O2", "impossible data from rank 1"), ("header", "O2", "impossible data from rank 1"),
             ("epoch", "O1 or O2", "epoch, one more"), ("mute", "O2", "mute of rank"),
-            ("phase-word", "O2", "team.phase"),
+            ("gate-word", "O2", "team.gate"),
         ]
 
         @Test("A shipped plan comes to what it promises, and leaves nothing", arguments: outcomes)
@@ -287,7 +287,7 @@ extension Commands {
             let rows = try end.outputLines.map { try end.object($0) }
             for (key, names) in [
                 ("kind", ["kill", "crash", "stop", "pause", "slow", "store", "flip", "mute"]),
-                ("place", ["epoch", "flag", "count", "header", "payload", "team.phase"]),
+                ("place", ["epoch", "flag", "count", "header", "payload", "team.gate"]),
                 ("point", ["dispatch.row", "combine.flag", "decode.merge"]),
             ] {
                 #expect(Set(names).isSubset(of: rows.compactMap { $0[key] as? String }), "\(key)")

@@ -15,7 +15,7 @@ struct FaultPlanTests {
           - {kind: pause, rank: any, within: 500 ms, for: 200 ms}
           - {kind: slow, rank: 0, after: 1 s, share: 10, for: 2 s}
           - {kind: store, rank: any, at: {access: signal, tier: npu}, word: flag, value: bit}
-          - {kind: store, rank: 1, at: {phase: layer 3, entry: 2}, word: team.phase, value: ones}
+          - {kind: store, rank: 1, at: {phase: layer 3, entry: 2}, word: team.gate, value: ones}
           - {kind: flip, rank: 1, at: {point: dispatch.flag}, bit: 5}
           - {kind: mute, rank: 2}
           - {kind: lose, rank: any, share: 20}
@@ -40,7 +40,7 @@ struct FaultPlanTests {
         #expect(plan.rules[2].action == .slow(percent: 10, nanoseconds: 2_000_000_000))
         #expect(plan.rules[3].trigger == .access(.signal, peer: nil, tier: .npu, entry: 1))
         #expect(plan.rules[3].action == .store(.flag, .bit(-1)))
-        #expect(plan.rules[4].action == .store(.teamPhase, .ones))
+        #expect(plan.rules[4].action == .store(.teamGate, .ones))
         #expect(plan.rules[4].trigger == .phase("layer 3", entry: 2))
         #expect(plan.rules[5].action == .store(.payload, .bit(5)))
         #expect(plan.rules[6].trigger == .always)
