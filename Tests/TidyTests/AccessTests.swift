@@ -51,7 +51,8 @@ struct AccessTests {
                 found += 1
                 let isPoint = body.text.contains(/\breach(Word)?\(/)
                 // `bareAddress` is for baselines; `distant` finds the transport; both are looked at below.
-                if !isPoint, !body.text.contains(/func (bareAddress|bareWord|distant|storeFar|loadFar|putFar|getFar)\b/) {
+                if !isPoint, !body.text.contains(/func (bareAddress|bareWord|distant|storeFar|loadFar|putFar|getFar)\b/)
+                {
                     broken.append(body.place)
                 }
             }

@@ -123,7 +123,8 @@ struct InfoCommand: ParsableCommand {
             "memory": .text(outlook.memory.rawValue + (outlook.obstacle.map { ": \($0)" } ?? "")),
             "sharedMemoryFree": memory.map { .text(Figures.bytes($0)) } ?? .absent,
             "memfdFree": MemoryBudget.availableByteCount().map { .text(Figures.bytes($0)) } ?? .absent,
-            "runFolders": .text(RunFolder.parent), "kernels": .text("\(InstructionSet.best)" + (InstructionSet.fault.map { "; \($0)" } ?? "")),
+            "runFolders": .text(RunFolder.parent),
+            "kernels": .text("\(InstructionSet.best)" + (InstructionSet.fault.map { "; \($0)" } ?? "")),
             "kernelsAvailable": .text(InstructionSet.available.map(\.description).joined(separator: " ")),
             "waiting": .text(
                 "dies that fit the cores spin \(few.spinCount) times; others look \(policy.spinCount) times; then "
