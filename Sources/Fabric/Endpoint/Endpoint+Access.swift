@@ -65,10 +65,11 @@ extension Endpoint {
         return reach(operation, peer, offset, shape.count &* shape.elementByteCount)
     }
 
-    /// Adds to a word of a mapped window. Sequentially consistent.
-    func addNear(_ value: UInt64, at peer: Rank, _ offset: Int) {
-        precondition(reachWord(.atomic, peer, offset), "a word of a mapped window")
-        _ = shared.atomic64(.add, value, comparand: 0, at: peer, offset)
+    /// Adds to a word of a mapped window, and returns what it was. Sequentially consistent.
+    @discardableResult
+    func addNear(_ value: UInt64, at peer: Rank, _ offset: Int) -> UInt64 {
+        guard reachWord(.atomic, peer, offset) else { preconditionFailure("a word of a mapped window") }
+        return shared.atomic64(.add, value, comparand: 0, at: peer, offset)
     }
 
     /// Wakes a rank of this host if it waits for a word of its window that was stored in place; ``fullFence()`` comes between.
@@ -98,7 +99,8 @@ extension Endpoint {
     /// Words of a mapped window that lie side by side, passed as one access.
     @inlinable @inline(__always)
     func peerWords(_ peer: Rank, at offset: Int, count: Int) -> MappedWords {
-        guard reachWord(.word, peer, offset, 8 &* count) else { preconditionFailure("words of a mapped window") }
+        precondition(offset & 7 == 0, "a word is aligned to its size")
+        guard reach(.word, peer, offset, 8 &* count) else { preconditionFailure("words of a mapped window") }
         return unsafe MappedWords(base: shared.address(peer, offset), count: count)
     }
 }

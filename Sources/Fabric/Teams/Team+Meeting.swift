@@ -176,17 +176,14 @@ extension Team {
     /// Takes the next piece of open work: its number, which may be beyond the last.
     public func claim() -> Int {
         endpoint.word(at: offset(WindowLayout.arrivedOffset) + 8).storeRelaxed(1)
-        return Int(
-            clamping: endpoint.shared.atomic64(
-                .add, 1, comparand: 0, at: start, offset(WindowLayout.claimsOffset)))
+        return Int(clamping: endpoint.addNear(1, at: start, offset(WindowLayout.claimsOffset)))
     }
 
     /// Says that this member has finished `count` pieces of `pieces`; the member that brings it to the last ends the meeting for all.
     public func complete(_ count: Int, of pieces: Int) throws(FabricError) {
         let mine = offset(WindowLayout.arrivedOffset)
         guard count > 0 else { return endpoint.word(at: mine + 8).storeRelaxed(0) }
-        let before = endpoint.shared.atomic64(
-            .add, UInt64(count), comparand: 0, at: start, offset(WindowLayout.completedOffset))
+        let before = endpoint.addNear(UInt64(count), at: start, offset(WindowLayout.completedOffset))
         endpoint.word(at: mine + 8).storeRelaxed(0)
         endpoint.word(at: mine + 16).storeRelaxed(generation)
         let done = before &+ UInt64(count)
