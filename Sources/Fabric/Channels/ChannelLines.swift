@@ -9,8 +9,8 @@ public import SharedMemory
 // of several lines has a stamp in each: the consumer empties the first while the producer still fills the last. Where a network
 // carries it, the payload is a put and the stamp a signal after it, which the transport keeps in order.
 //
-// A stamp is the line's number (48 bits, rising, modulo 2^48) and the message's length (16 bits). A ring of fewer than 2^48
-// lines never holds the number it waits for, so nothing is reset.
+// A stamp is the line's number (48 bits, rising) and the message's length (16 bits). A ring of fewer than 2^48 lines never holds the number it
+// waits for, so nothing is reset. A channel ends after 2^40 lines, which is what the word that frees them counts to (`Notification.swift`).
 
 /// What both ends of a Data-as-Flag channel agree on.
 ///

@@ -3,8 +3,9 @@ public import SharedMemory
 // One writer tells one waiter how far it has come. All of the fabric's waits for another rank's progress are waits for such a word, or
 // for the gate of a meeting (`Team+Meeting.swift`), where many arrive and one releases.
 //
-//     63 ... 56   epoch       its low eight bits: a word of another membership is none of this one
-//     55 ... 16   sequence    rises with each notification; never cleared, never reset
+//     63 ... 56   epoch       its low eight bits: a word of another of 256 memberships is none of this one
+//     55 ... 16   sequence    rises with each notification; never cleared, never reset. After 2^40 of them (30 hours at 100 ns each) the word
+//                             no longer says how far its writer is: both ends then take it for an overwritten one, and end
 //     15 ...  0   seal        depends on the rest, and on a value that both ends know where the notification brings one
 //
 // The word is stored with release order after what it tells of, and loaded with acquire order before that is used. Words compare as
