@@ -88,9 +88,8 @@ struct ScheduleRun<Plan: Schedule>: CollectiveExecution {
     private func announce() throws(FabricError) {
         for member in 0..<runner.team.size { runner.workspace.blocks[member] = PartnerBlock() }
         guard runner.announces else { return }
-        let (team, workspace, call) = (runner.team, runner.workspace, runner.call)
+        let (team, workspace) = (runner.team, runner.workspace)
         let me = team.rank
-        let shape = ScheduleShape(call, size: team.size, staging: 0)
         for member in Rotation(of: team.size, after: me) where plan.arePartners(me, member) {
             var mine = PartnerBlock()
             var expected = PartnerBlock()
@@ -98,9 +97,10 @@ struct ScheduleRun<Plan: Schedule>: CollectiveExecution {
                 mine = block
                 expected = block
             } else {
-                mine.outOffset = call.source.offset
+                let shape = ScheduleShape(runner.call, size: team.size, staging: 0)
+                mine.outOffset = runner.call.source.offset
                 mine.outByteCount = shape.sourceByteCount(me)
-                mine.inOffset = call.destination.offset
+                mine.inOffset = runner.call.destination.offset
                 mine.inByteCount = shape.destinationByteCount(me)
                 // Compared crosswise: what goes out there comes in here.
                 expected.inByteCount = shape.sourceByteCount(member)

@@ -202,7 +202,7 @@ extension Endpoint {
     }
 
     /// Copies values into a peer's window, at a byte offset.
-    @inlinable
+    @inlinable @inline(__always)
     public func put<Value: BitwiseCopyable>(
         _ values: Span<Value>, to peer: Rank, at offset: Int
     ) throws(FabricError) {
@@ -211,7 +211,7 @@ extension Endpoint {
     }
 
     /// Copies values out of a peer's window, from a byte offset.
-    @inlinable
+    @inlinable @inline(__always)
     public func get<Value: BitwiseCopyable>(
         from peer: Rank, at offset: Int, into values: inout MutableSpan<Value>
     ) throws(FabricError) {
