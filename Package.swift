@@ -25,9 +25,6 @@ let executableLinking: [LinkerSetting] =
     ? []
     : [
         .unsafeFlags(["-static-stdlib", "-Xclang-linker", "-no-pie"]),
-        // Yams is built on all of Foundation; each library before those it needs.
-        .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationCShims"),
-        .linkedLibrary("_FoundationCollections"), .linkedLibrary("_FoundationICU"),
         .linkedLibrary("swiftSynchronization"),
     ]
 
@@ -40,11 +37,11 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // L0: what Swift cannot say.
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CLinux", cSettings: strictC),
         .target(name: "CKernels", cSettings: strictC),
         // L1: values.
@@ -54,12 +51,13 @@ let package = Package(
         .target(name: "StrictJSON", swiftSettings: house),
         .target(name: "Faults", swiftSettings: house),
         .target(name: "Histories", swiftSettings: house),
-        // L2: the owners of mappings, threads and sockets.
+        // L2: the owners of mappings, threads, sockets and parsers.
         .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
         .target(name: "Workers", dependencies: ["CLinux", "SharedMemory"], swiftSettings: house),
         .target(
             name: "Messaging", dependencies: ["CLinux", "CZeroMQ", "Workers"],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
+        .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: house),
         // L3: the bus.
         .target(
             name: "Fabric",
@@ -91,8 +89,7 @@ let package = Package(
         .target(
             name: "ClusterFiles",
             dependencies: [
-                "Faults", "Messaging", "SharedMemory", "StrictJSON", "Topology", "Workers",
-                .product(name: "Yams", package: "Yams"),
+                "Faults", "Messaging", "SharedMemory", "StrictJSON", "Topology", "Workers", "YAML",
             ],
             swiftSettings: house),
         .target(

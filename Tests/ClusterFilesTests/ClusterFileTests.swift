@@ -59,7 +59,7 @@ struct ClusterFileTests {
             ("npus: 8", "npus: 8, address: x", 8, "one address for 2 hosts"),
             ("wait: 30 s", "wait: 30", 4, "with its unit"),
             ("wait: 30 s", "wait: 2 years", 4, "with its unit"), ("wait: 30 s", "wait: 86401 s", 4, "1 ms to 86400 s"),
-            ("keyFile", "keyfile", 5, "known are"), ("name: demo", "name: demo\nname: other", 2, "there twice"),
+            ("keyFile", "keyfile", 5, "known are"), ("name: demo", "name: demo\nname: other", 3, "there twice"),
             ("name: demo", "name: [demo]", 2, "must be a text"), ("name: demo", "name: &x demo", 2, "anchors"),
             ("name: demo", "name: *x", 2, "alias"), ("name: demo", "name: !!str demo", 2, "tags"),
             ("name: demo", "name: 12", 2, "must be a text"), ("hosts:", "hosts: 4\nmore:", 7, "not a key"),

@@ -5,11 +5,11 @@ import Testing
 struct LayerTests {
     /// Target, its layer, and what it may import of the project.
     static let table: [String: (layer: Int, may: Set<String>)] = [
-        "CZeroMQ": (0, []), "CLinux": (0, []), "CKernels": (0, []),
+        "CZeroMQ": (0, []), "CYAML": (0, []), "CLinux": (0, []), "CKernels": (0, []),
         "Topology": (1, []), "Tensors": (1, []), "Telemetry": (1, ["Topology"]),
         "StrictJSON": (1, []), "Faults": (1, []), "Histories": (1, []),
         "SharedMemory": (2, ["CLinux"]), "Workers": (2, ["CLinux", "SharedMemory"]),
-        "Messaging": (2, ["CLinux", "CZeroMQ", "Workers"]),
+        "Messaging": (2, ["CLinux", "CZeroMQ", "Workers"]), "YAML": (2, ["CYAML"]),
         "Fabric": (
             3,
             [
@@ -31,7 +31,7 @@ struct LayerTests {
                 "Telemetry", "Topology",
             ]
         ),
-        "ClusterFiles": (5, ["Faults", "Messaging", "SharedMemory", "StrictJSON", "Topology", "Workers"]),
+        "ClusterFiles": (5, ["Faults", "Messaging", "SharedMemory", "StrictJSON", "Topology", "Workers", "YAML"]),
         "NodeRuntime": (
             5,
             [
@@ -58,7 +58,6 @@ struct LayerTests {
     /// Modules from outside the project, and the lowest layer that may use them.
     static let outside: [String: Int] = [
         "Synchronization": 1, "Glibc": 2, "Foundation": 5, "FoundationEssentials": 5, "Logging": 5, "SystemPackage": 5,
-        "Yams": 5,
         "ArgumentParser": 6,
         "Testing": 7, "Dispatch": 7,
     ]

@@ -1,5 +1,5 @@
 internal import Topology
-internal import Yams
+internal import YAML
 
 /// YAML for an engine of containers. It is generated and read back here; no engine is asked, and the text says so.
 public enum Manifest: String, Sendable, CaseIterable {
@@ -24,8 +24,8 @@ public enum Manifest: String, Sendable, CaseIterable {
             case .leaderworkerset: try Self.leaderWorkerSet(plan)
             }
         let body: String
-        do { body = try Yams.serialize(node: tree.node, width: -1) } catch {
-            throw ManifestError("the manifest could not be written: \(error)")
+        do { body = try tree.written.text() } catch {
+            throw ManifestError("the manifest could not be written: \(error.rule)")
         }
         let text = "# \(Self.notice)\n" + body
         do { try lint(TextFile(bytes: Array(text.utf8), file: "\(rawValue) manifest"), plan) } catch {
@@ -159,12 +159,13 @@ private indirect enum Tree {
             })
     }
 
-    var node: Yams.Node {
+    var written: YAMLTree {
         switch self {
-        case .text(let text): Yams.Node(text, .implicit, .doubleQuoted)
-        case .number(let number): Yams.Node("\(number)", .implicit, .plain)
-        case .list(let trees): Yams.Node(trees.map(\.node), .implicit, .block)
-        case .map(let members): Yams.Node(members.map { (Yams.Node($0.0), $0.1.node) }, .implicit, .block)
+        case .text(let text): YAMLTree(.scalar(text, isPlain: false))
+        case .number(let number): YAMLTree(.scalar("\(number)", isPlain: true))
+        case .list(let trees): YAMLTree(.sequence(trees.map(\.written)))
+        case .map(let members):
+            YAMLTree(.mapping(members.map { YAMLTree.Member($0.0, $0.1.written) }))
         }
     }
 }

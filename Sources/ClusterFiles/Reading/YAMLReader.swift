@@ -1,9 +1,8 @@
-internal import Yams
+internal import YAML
 
 /// Reads YAML into nodes with lines: one document, plain data.
 ///
-/// Anchors, aliases and tags are refused before the library sees them: a few lines of aliases can stand for more nodes than
-/// memory holds, and a tag can make a number of a text. Plain scalars are read as in YAML's core schema, without its octal
+/// Plain scalars are read as in YAML's core schema, without its octal
 /// and hexadecimal numbers; `yes`, `on` and `012` are texts, so a key that wants something else says so.
 enum YAMLReader {
     private static let maximumDepth = 32
@@ -20,75 +19,23 @@ enum YAMLReader {
             throw ClusterFileError(
                 file: file.file, rule: "holds U+0085, U+2028 or U+2029, which end a line in YAML only")
         }
-        try refuseMachinery(file)
-        let root: Yams.Node?
-        do { root = try Yams.compose(yaml: file.text, .basic, .default, .utf8) } catch {
-            throw refusal(error, file)
+        let root: YAMLTree?
+        do { root = try YAMLTree(reading: file.text, maximumDepth: maximumDepth) } catch {
+            let line = error.line ?? error.offset.map { LineIndex(Array(file.text.utf8)).line(at: $0) }
+            throw ClusterFileError(file: file.file, line: line, rule: error.rule)
         }
         guard let root else { throw ClusterFileError(file: file.file, rule: "is empty") }
-        return try convert(root, depth: 0, file: file.file)
+        return convert(root)
     }
 
-    /// Looks for `&name` and `!` where a value may begin. Anchors are looked for in comments and quotes too: telling those apart
-    /// exactly takes a parser, and the parser is what must not see them. Without an anchor every alias is an error.
-    private static func refuseMachinery(_ file: TextFile) throws(ClusterFileError) {
-        var line = 1
-        var before: UInt8 = 0x0A
-        var isComment = false
-        var flowDepth = 0
-        var bytes = file.text.utf8.makeIterator()
-        var next = bytes.next()
-        while let byte = next {
-            next = bytes.next()
-            defer { before = byte }
-            let afterSpace = before == 0x0A || before == 0x20 || before == 0x09
-            let begins = afterSpace || Array(",[{:-?".utf8).contains(before)
-            switch byte {
-            case 0x0A:
-                line += 1
-                isComment = false
-            case UInt8(ascii: "&") where begins && isName(next):
-                throw ClusterFileError(file: file.file, line: line, rule: "anchors and aliases are not allowed")
-            case UInt8(ascii: "#") where afterSpace: isComment = true
-            case UInt8(ascii: "!") where begins && !isComment && isName(next):
-                throw ClusterFileError(
-                    file: file.file, line: line, rule: "tags (a value that begins with !) are not allowed")
-            case UInt8(ascii: "["), UInt8(ascii: "{"):
-                flowDepth += 1
-                guard flowDepth <= maximumDepth * 4 else {
-                    throw ClusterFileError(file: file.file, line: line, rule: "is nested too deep")
-                }
-            case UInt8(ascii: "]"), UInt8(ascii: "}"): flowDepth -= 1
-            default: break
-            }
-        }
-    }
-
-    private static func isName(_ byte: UInt8?) -> Bool { byte.map { $0 > 0x20 && $0 != UInt8(ascii: "&") } ?? false }
-
-    private static func convert(_ node: Yams.Node, depth: Int, file: String) throws(ClusterFileError) -> Node {
-        let line = node.mark?.line ?? 1
-        guard depth < maximumDepth else {
-            throw ClusterFileError(file: file, line: line, rule: "is nested deeper than \(maximumDepth)")
-        }
-        switch node {
-        case .scalar(let scalar):
-            return Node(value: scalar.style == .plain ? plain(scalar.string) : .string(scalar.string), line: line)
-        case .sequence(let sequence):
-            var nodes: [Node] = []
-            for element in sequence { nodes.append(try convert(element, depth: depth + 1, file: file)) }
-            return Node(value: .sequence(nodes), line: line)
-        case .mapping(let mapping):
-            var members: [Node.Member] = []
-            for (key, value) in mapping {
-                guard case .scalar(let name) = key else {
-                    throw ClusterFileError(file: file, line: key.mark?.line ?? line, rule: "a key must be a text")
-                }
-                let member = try convert(value, depth: depth + 1, file: file)
-                members.append(Node.Member(key: name.string, line: name.mark?.line ?? line, node: member))
-            }
-            return Node(value: .mapping(members), line: line)
-        case .alias: throw ClusterFileError(file: file, line: line, rule: "aliases are not allowed")
+    private static func convert(_ tree: YAMLTree) -> Node {
+        switch tree.content {
+        case .scalar(let text, let isPlain): Node(value: isPlain ? plain(text) : .string(text), line: tree.line)
+        case .sequence(let values): Node(value: .sequence(values.map(convert)), line: tree.line)
+        case .mapping(let members):
+            Node(
+                value: .mapping(members.map { Node.Member(key: $0.key, line: $0.line, node: convert($0.value)) }),
+                line: tree.line)
         }
     }
 
@@ -111,22 +58,5 @@ enum YAMLReader {
         if let integer = Int(text) { return .integer(integer) }
         guard digits.utf8.count <= 64, let number = Double(text), number.isFinite else { return .string(text) }
         return .number(number)
-    }
-
-    private static func refusal(_ error: any Error, _ file: TextFile) -> ClusterFileError {
-        var line: Int?
-        var rule = "cannot be read"
-        switch error as? YamlError {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            (line, rule) = (mark.line, problem)
-        case .reader(let problem, let offset, _, _):
-            line = offset.map { LineIndex(Array(file.text.utf8)).line(at: $0) }
-            rule = problem
-        case .duplicatedKeysInMapping(let names, let context):
-            (line, rule) = (context.mark.line, "the key \"\(names.first ?? "")\" is there twice")
-        default: break
-        }
-        return ClusterFileError(file: file.file, line: line, rule: "is not YAML: \(rule)")
     }
 }

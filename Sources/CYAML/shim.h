@@ -1,0 +1,4 @@
+#ifndef SOFTPOD_CYAML_SHIM_H
+#define SOFTPOD_CYAML_SHIM_H
+#include <yaml.h>
+#endif
