@@ -25,7 +25,8 @@ let executableLinking: [LinkerSetting] =
     ? []
     : [
         .unsafeFlags(["-static-stdlib", "-Xclang-linker", "-no-pie"]),
-        .linkedLibrary("swiftSynchronization"),
+        .linkedLibrary("FoundationEssentials"), .linkedLibrary("_FoundationCShims"),
+        .linkedLibrary("_FoundationCollections"), .linkedLibrary("swiftSynchronization"),
     ]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")

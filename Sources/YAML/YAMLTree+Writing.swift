@@ -6,11 +6,11 @@ extension YAMLTree {
     /// - Throws: what libyaml cannot write, in its words.
     public func text() throws(YAMLError) -> String {
         let writer = try EventWriter()
-        try writer.emit { event in unsafe yaml_stream_start_event_initialize(event, YAML_UTF8_ENCODING) }
-        try writer.emit { event in unsafe yaml_document_start_event_initialize(event, nil, nil, nil, 1) }
+        try unsafe writer.emit { event in unsafe yaml_stream_start_event_initialize(event, YAML_UTF8_ENCODING) }
+        try unsafe writer.emit { event in unsafe yaml_document_start_event_initialize(event, nil, nil, nil, 1) }
         try write(to: writer)
-        try writer.emit { event in unsafe yaml_document_end_event_initialize(event, 1) }
-        try writer.emit { event in unsafe yaml_stream_end_event_initialize(event) }
+        try unsafe writer.emit { event in unsafe yaml_document_end_event_initialize(event, 1) }
+        try unsafe writer.emit { event in unsafe yaml_stream_end_event_initialize(event) }
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
@@ -18,7 +18,7 @@ extension YAMLTree {
         switch content {
         case .scalar(let text, let isPlain):
             let bytes = Array(text.utf8)
-            try writer.emit { event in
+            try unsafe writer.emit { event in
                 unsafe bytes.withUnsafeBufferPointer { bytes in
                     // A buffer without bytes has no address, and libyaml asks for one.
                     var nothing: UInt8 = 0
@@ -30,20 +30,20 @@ extension YAMLTree {
                 }
             }
         case .sequence(let values):
-            try writer.emit { event in
+            try unsafe writer.emit { event in
                 unsafe yaml_sequence_start_event_initialize(event, nil, nil, 1, YAML_BLOCK_SEQUENCE_STYLE)
             }
             for value in values { try value.write(to: writer) }
-            try writer.emit { event in unsafe yaml_sequence_end_event_initialize(event) }
+            try unsafe writer.emit { event in unsafe yaml_sequence_end_event_initialize(event) }
         case .mapping(let members):
-            try writer.emit { event in
+            try unsafe writer.emit { event in
                 unsafe yaml_mapping_start_event_initialize(event, nil, nil, 1, YAML_BLOCK_MAPPING_STYLE)
             }
             for member in members {
                 try YAMLTree(.scalar(member.key, isPlain: true)).write(to: writer)
                 try member.value.write(to: writer)
             }
-            try writer.emit { event in unsafe yaml_mapping_end_event_initialize(event) }
+            try unsafe writer.emit { event in unsafe yaml_mapping_end_event_initialize(event) }
         }
     }
 }
