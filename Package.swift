@@ -126,6 +126,7 @@ let package = Package(
             swiftSettings: house),
         // Tests: one folder a target, and those that cross targets.
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
+        .testTarget(name: "YAMLTests", dependencies: ["TestKit", "YAML"], swiftSettings: house),
         .testTarget(
             name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),
         .testTarget(name: "WorkersTests", dependencies: ["CLinux", "SharedMemory", "Workers"], swiftSettings: house),

@@ -4,7 +4,9 @@ import Testing
 @Suite("House rules")
 struct HouseTests {
     /// Targets whose business is raw memory, and the fabric's copy routines.
-    static let unsafeTargets: Set<String> = ["SharedMemory", "Messaging", "Workers", "YAML", "Kernels", "Fabric", "Baselines"]
+    static let unsafeTargets: Set<String> = [
+        "SharedMemory", "Messaging", "Workers", "YAML", "Kernels", "Fabric", "Baselines",
+    ]
     /// Files outside those targets that touch raw memory, each for a reason given in it.
     static let unsafeFiles: Set<String> = []
 
