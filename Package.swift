@@ -147,7 +147,8 @@ let package = Package(
         .testTarget(
             name: "MembershipTests",
             dependencies: [
-                "Collectives", "Experts", "Fabric", "Faults", "Membership", "Oracle", "SharedMemory", "Workers",
+                "Collectives", "Experts", "Fabric", "Faults", "Membership", "Oracle", "SharedMemory", "Tensors",
+                "Workers",
                 "TestKit",
             ],
             swiftSettings: house),

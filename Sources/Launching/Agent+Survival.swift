@@ -47,6 +47,11 @@ extension Agent {
             case nil: (cause.code == .rankKilled ? .killed : .exited, cause.detail)
             }
         guard let members = survival.authority.lose(slots[index].dies, why, detail: detail) else { return false }
+        // Who was killed by its agent was stopped, or hung: that is the cause.
+        let first = slots[index].dies.lowerBound
+        let fate = members.losses.first { $0.rank == first }.map(\.fate) ?? ""
+        let report =
+            survival.fenced[index] == nil ? report : "\(slots[index].ranks) (pid \(slots[index].child.id)) \(fate)"
         survival.firstLoss = survival.firstLoss ?? (cause, report)
         self.survival = survival
         for die in slots[index].dies { handedIn.note(resultOf: die) }

@@ -3,6 +3,7 @@ import Fabric
 import Membership
 import Oracle
 import SharedMemory
+import Synchronization
 import TestKit
 import Testing
 
@@ -18,13 +19,16 @@ struct MemberSetTests {
         let segment = try segment(5)
         var authority = MembershipAuthority(segment)
         #expect(segment.members == MemberSet(epoch: 0, rankCount: 5))
-        let first = try #require(authority.lose(1..<3, .killed, detail: 9))
+        let lost = authority.lose(1..<3, .killed, detail: 9)
+        let first = try #require(lost)
         #expect(first.present == [0, 3, 4] && first.epoch == 1)
         #expect(segment.members == first)
-        let second = try #require(authority.revoke(1, by: 4))
+        let revoked = authority.revoke(1, by: 4)
+        let second = try #require(revoked)
         #expect(second.present == first.present && second.epoch == 2)
         #expect(segment.memberBlock.revoker(of: 2) == 4 && segment.memberBlock.revoker(of: 1) == nil)
-        let third = try #require(authority.lose(4..<5, .stopped, detail: 512))
+        let stopped = authority.lose(4..<5, .stopped, detail: 512)
+        let third = try #require(stopped)
         #expect(segment.members == third && third.present == [0, 3])
         for (epoch, members) in [(1, first), (2, second), (3, third)] as [(UInt64, MemberSet)] {
             #expect(segment.memberBlock.members(at: epoch) == members)
@@ -37,9 +41,11 @@ struct MemberSetTests {
     func once() throws {
         let segment = try segment(3)
         var authority = MembershipAuthority(segment)
-        #expect(authority.lose(1..<2, .exited, detail: 1) != nil)
-        #expect(authority.lose(1..<2, .killed, detail: 9) == nil)
-        #expect(authority.revoke(0, by: 0) == nil && authority.revoke(1, by: 1) == nil)
+        let first = authority.lose(1..<2, .exited, detail: 1)
+        let again = authority.lose(1..<2, .killed, detail: 9)
+        let late = authority.revoke(0, by: 0)
+        let absent = authority.revoke(1, by: 1)
+        #expect(first != nil && again == nil && late == nil && absent == nil)
         #expect(segment.cluster.epoch.loadAcquiring() == 1)
     }
 
@@ -61,17 +67,20 @@ struct MemberSetTests {
         var detector = LeaseDetector(dies: 2, lease: 100, patience: 1000, at: 0)
         let stopped = LeaseDetector.Sight(isStopped: true, progress: 1, isWaiting: false)
         let works = LeaseDetector.Sight(isStopped: false, progress: 2, isWaiting: false)
-        #expect(detector.see(0, stopped, at: 10) == nil)
+        var found = [detector.see(0, stopped, at: 10)]
         #expect(detector.untilNext(at: 50) == 60)
-        #expect(detector.see(0, stopped, at: 109) == nil)
-        #expect(detector.see(0, works, at: 110) == nil)
-        #expect(detector.see(0, stopped, at: 120) == nil)
-        #expect(detector.see(0, stopped, at: 219) == nil)
-        #expect(detector.see(0, stopped, at: 220) == .stopped(100))
+        for (sight, now) in [(stopped, 109), (works, 110), (stopped, 120), (stopped, 219)]
+            as [(LeaseDetector.Sight, UInt64)]
+        {
+            found.append(detector.see(0, sight, at: now))
+        }
+        let over = detector.see(0, stopped, at: 220)
+        #expect(found.allSatisfy { $0 == nil } && over == .stopped(100))
         // The watcher itself was stopped: all begin anew.
         detector.forgive(at: 300)
-        #expect(detector.see(0, stopped, at: 399) == nil)
-        #expect(detector.see(0, stopped, at: 400) == .stopped(100))
+        let early = detector.see(0, stopped, at: 399)
+        let late = detector.see(0, stopped, at: 400)
+        #expect(early == nil && late == .stopped(100))
     }
 
     @Test("A rank that waits, or moves at all, does not hang; one that does neither does after its patience")
@@ -80,12 +89,15 @@ struct MemberSetTests {
         func sight(_ progress: UInt64, waits: Bool) -> LeaseDetector.Sight {
             LeaseDetector.Sight(isStopped: false, progress: progress, isWaiting: waits)
         }
-        #expect(detector.see(0, sight(5, waits: false), at: 0) == nil)
-        #expect(detector.see(0, sight(5, waits: false), at: 999) == nil)
-        #expect(detector.see(0, sight(6, waits: false), at: 1000) == nil)
-        #expect(detector.see(0, sight(6, waits: true), at: 5000) == nil)
-        #expect(detector.see(0, sight(6, waits: false), at: 5999) == nil)
-        #expect(detector.see(0, sight(6, waits: false), at: 6000) == .hung(1000))
+        let seen: [(progress: UInt64, waits: Bool, now: UInt64)] = [
+            (5, false, 0), (5, false, 999), (6, false, 1000), (6, true, 5000), (6, false, 5999),
+        ]
+        for (progress, waits, now) in seen {
+            let found = detector.see(0, sight(progress, waits: waits), at: now)
+            #expect(found == nil, "at \(now)")
+        }
+        let over = detector.see(0, sight(6, waits: false), at: 6000)
+        #expect(over == .hung(1000))
     }
 
     @Test("Experts of lost members are masked, those left keep their weights, and the tables are each other's inverse")

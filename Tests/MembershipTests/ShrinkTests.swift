@@ -3,6 +3,8 @@ import Fabric
 import Membership
 import Oracle
 import SharedMemory
+import Synchronization
+import Tensors
 import TestKit
 import Testing
 
@@ -138,7 +140,7 @@ struct ShrinkTests {
             do {
                 try world.endpoint.wait(at: word, until: .equal, 1, peer: 1)
                 return "passed"
-            } catch { return error.description }
+            } catch let error as FabricError { return error.description }
         }
         guard case .returned(let text) = ends[0] else {
             Issue.record("rank 0: \(ends[0])")
@@ -158,7 +160,8 @@ struct ShrinkTests {
         let world = Team.world(old)
         // A late store of the old epoch, as a rank that goes on would make it.
         let late = Notification.word(900, epoch: old.epoch)
-        #expect(authority.revoke(0, by: 0)?.epoch == 1)
+        let revoked = authority.revoke(0, by: 0)
+        #expect(revoked?.epoch == 1)
         let next = try world.shrink()
         try next.endpoint.signal(.set, late, at: 0, word)
         #expect(!next.endpoint.isNotified(1, at: word))
