@@ -14,6 +14,8 @@ struct Survival {
     var firstLoss: (verdict: Verdict, report: String)?
     /// Processes that are stopped, by their place in the agent's list.
     var stopped: Set<Int> = []
+    /// When it must be looked again; at once after a signal that tells of a child.
+    var lookAt: UInt64 = 0
     /// Why the agent killed a process, by its place.
     var fenced: [Int: LeaseDetector.Suspicion] = [:]
 
@@ -29,7 +31,10 @@ struct Survival {
     }
 
     /// Milliseconds until leases must be looked at.
-    var pollMilliseconds: Int { Int(leases.untilNext(at: Monotonic.now()) / 1_000_000) + 1 }
+    var pollMilliseconds: Int {
+        let now = Monotonic.now()
+        return lookAt <= now ? 0 : Int((lookAt - now) / 1_000_000) + 1
+    }
 }
 
 extension Agent {
@@ -80,8 +85,7 @@ extension Agent {
 
     /// Looks who is stopped or hangs, and kills who has been so for longer than a lease.
     func watchLeases() {
-        guard state == .running, var survival else { return }
-        let now = Monotonic.now()
+        guard state == .running, var survival, case let now = Monotonic.now(), now >= survival.lookAt else { return }
         for index in slots.indices where slots[index].end == nil && survival.fenced[index] == nil {
             if let isStopped = slots[index].child.takeStop() {
                 if isStopped { survival.stopped.insert(index) } else { survival.stopped.remove(index) }
@@ -104,6 +108,7 @@ extension Agent {
                 survival.fenced[index] = suspicion
             }
         }
+        survival.lookAt = now + survival.leases.untilNext(at: now)
         let isNew = survival.fenced.keys.filter { self.survival?.fenced[$0] == nil }.sorted()
         self.survival = survival
         for index in isNew {

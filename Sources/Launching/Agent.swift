@@ -302,7 +302,7 @@ public final class Agent {
             ProcessControl.stopSelf()
             resumeRanks()
         case ProcessControl.continueSignal: resumeRanks()
-        case ProcessControl.childSignal: break  // The leases are looked at in every turn.
+        case ProcessControl.childSignal: survival?.lookAt = 0
         default: interrupt(signal)
         }
     }

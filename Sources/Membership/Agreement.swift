@@ -63,6 +63,11 @@ extension Team {
     ) throws(FabricError) -> (agreement: Agreement, isMixed: Bool) {
         precondition(slot == 0, "the world of an epoch agrees")
         let endpoint = endpoint
+        guard isNear else {
+            throw FabricError(
+                .unsupported, scope: .operation, operation: .agree, rank: endpoint.rank, epoch: endpoint.epoch,
+                context: "ranks of several hosts do not agree yet")
+        }
         endpoint.pass(.agreeEntry)
         let number = AgreementWord.next(after: endpoint.control)
         let block = endpoint.segment.memberBlock

@@ -100,6 +100,34 @@ extension Commands {
             }
         }
 
+        @Test(
+            "Texts are those of a run without faults when dies are killed under them, whoever had the requests, experts and keys",
+            arguments: ["data", "kv-shards"])
+        func texts(attention: String) throws {
+            let folder = try TestFolder()
+            let plan = try folder.file(
+                "plan.yaml",
+                """
+                format: softpod-faults/1
+                name: texts
+                faults:
+                  - {kind: crash, rank: 1, at: {point: combine.flag, entry: 90}}
+                  - {kind: crash, rank: 3, at: {point: dispatch.row, entry: 150}}
+
+                """)
+            let generate = [
+                "generate", "--model", ClusterUnderTest.austen, "--dies", "4", "--attention", attention, "--max-tokens",
+                "24", "--json", "--prompt", "Elinor could not help", "--prompt", "She was", "--prompt", "Mr. Darcy",
+                "--prompt", "It is a truth", "--prompt", "When", "--ignore-end",
+            ]
+            let whole = try ClusterUnderTest(generate).end()
+            let survived = try ClusterUnderTest(generate + ["--survive", "--faults", plan]).end()
+            #expect(survived.code == 0 && survived.leftovers == [], "\(survived.messages)")
+            #expect(try survived.generated().map(\.ids) == whole.generated().map(\.ids))
+            let last = try survived.object(survived.outputLines.last)
+            #expect(last["lost"] as? [Int] == [1, 3] && last["complete"] as? Bool == true, "\(last)")
+        }
+
         /// A long run, started and told to be under way.
         private func running(dies: Int, _ more: [String] = []) throws -> ClusterUnderTest {
             let cluster = try ClusterUnderTest(
@@ -179,8 +207,11 @@ extension Commands {
         @Test(
             "What cannot survive is refused before anything starts",
             arguments: [
-                (["run", "--survive", "--dies", "2", "smoke"], Int32(64), "goes with the workload survive"),
-                (["chaos", "--survive", "--dies", "2"], 64, "goes with the workload survive"),
+                (
+                    ["run", "--survive", "--dies", "2", "smoke"], Int32(64),
+                    "goes with generate and the workload survive"
+                ),
+                (["chaos", "--survive", "--dies", "2"], 64, "goes with generate and the workload survive"),
                 (["run", "--survive", "--lease", "0", "survive"], 64, "--lease"),
                 (["run", "--operations", "0", "survive"], 64, "--operations"),
                 (

@@ -121,7 +121,8 @@ struct ChaosJudge {
                 "violation", "rank \(rank) failed \(event.elapsed / 1_000_000) ms after it began, beyond the deadline"
             )
         }
-        let failed = ranks(.failed)
+        // What a rank said that was lost later is not what the run goes on with.
+        let failed = ranks(.failed).filter { !lost.contains($0) }
         guard let first = failed.first, let event = events[first] else {
             return judgeRight(events, disabled: disabled)
         }

@@ -5,7 +5,7 @@ internal import Launching
 struct SurvivalOptions: ParsableArguments {
     @Flag(
         help: ArgumentHelp(
-            "Go on without ranks that are lost: the others agree, shrink their team, and do what was interrupted again. With the workload survive, on one host."
+            "Go on without ranks that are lost: the others agree, shrink their team, and do what was interrupted again. With generate, and with the workload survive; on one host."
         ))
     var survive = false
 
@@ -24,9 +24,9 @@ struct SurvivalOptions: ParsableArguments {
     /// What a configuration takes for these flags.
     func apply(to configuration: inout ClusterConfiguration) throws {
         guard survive else { return }
-        guard configuration.workload == SurviveWorkload.name else {
+        guard [SurviveWorkload.name, GenerateWorkload.name].contains(configuration.workload) else {
             throw UsageError(
-                "--survive goes with the workload survive: \(configuration.workload) ends with the first rank that is lost"
+                "--survive goes with generate and the workload survive: \(configuration.workload) ends with the first rank that is lost"
             )
         }
         try HostSession.requireOneHost("--survive knows of one host's ranks only")

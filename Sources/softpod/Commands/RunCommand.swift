@@ -50,7 +50,7 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         try Failure.guarded(cluster) {
             if workload == .survive { return try SurvivalRun(command: self).run() }
-            if survival.survive { throw UsageError("--survive goes with the workload survive") }
+            if survival.survive { throw UsageError("--survive goes with generate and the workload survive") }
             let type: any Workload.Type = workload == .smoke ? SmokeWorkload.self : IdleWorkload.self
             let plan = SmokeWorkload.Plan(allToAllByteCount: allToAll.value)
             var configuration = try cluster.configuration(
