@@ -14,6 +14,8 @@ struct Survival {
     var firstLoss: (verdict: Verdict, report: String)?
     /// Processes that are stopped, by their place in the agent's list.
     var stopped: Set<Int> = []
+    /// Processes whose first stop was noted.
+    var told: Set<Int> = []
     /// When it must be looked again; at once after a signal that tells of a child.
     var lookAt: UInt64 = 0
     /// Why the agent killed a process, by its place.
@@ -86,13 +88,11 @@ extension Agent {
     /// Looks who is stopped or hangs, and kills who has been so for longer than a lease.
     func watchLeases() {
         guard state == .running, var survival, case let now = Monotonic.now(), now >= survival.lookAt else { return }
+        let longestWait =
+            slots.filter { $0.end == nil }.flatMap(\.dies).compactMap { segment.control(of: $0).waiting?.since }
+            .map { now > $0 ? now - $0 : 0 }.max() ?? 0
         for index in slots.indices where slots[index].end == nil && survival.fenced[index] == nil {
-            if let isStopped = slots[index].child.takeStop() {
-                if isStopped { survival.stopped.insert(index) } else { survival.stopped.remove(index) }
-                note(
-                    .noticed, slots[index].dies.lowerBound,
-                    "the agent\(place): \(slots[index].ranks) \(isStopped ? "is stopped" : "goes on again")")
-            }
+            takeStop(index, &survival)
             for die in slots[index].dies {
                 let control = segment.control(of: die)
                 let sight = LeaseDetector.Sight(
@@ -101,6 +101,8 @@ extension Agent {
                 guard let suspicion = survival.leases.see(die - segment.plan.firstRank, sight, at: now) else {
                     continue
                 }
+                // Of a rank that computes for long it is only known that it hangs when others have waited for as long.
+                if case .hung = suspicion, longestWait < survival.leases.patience { continue }
                 // It may have gone on a moment ago: what the system says now decides.
                 if case .stopped = suspicion, !RankSlot.stopped([slots[index]]).contains(slots[index].dies.lowerBound) {
                     continue
@@ -116,5 +118,13 @@ extension Agent {
                 .noticed, slots[index].dies.lowerBound, "the agent\(place): the lease of \(slots[index].ranks) is over")
             slots[index].child.kill()
         }
+    }
+
+    /// Takes what the system has to say of a process's stops. Those of one that is stopped over and over are noted once.
+    private func takeStop(_ index: Int, _ survival: inout Survival) {
+        guard let isStopped = slots[index].child.takeStop() else { return }
+        if isStopped { survival.stopped.insert(index) } else { survival.stopped.remove(index) }
+        guard isStopped, survival.told.insert(index).inserted else { return }
+        note(.noticed, slots[index].dies.lowerBound, "the agent\(place): \(slots[index].ranks) is stopped")
     }
 }
