@@ -57,7 +57,7 @@ struct ChaosRun {
     /// - Throws: ``ExitStatus`` where a signal, or the end of standard output's reader, has ended it.
     func result() throws -> Result {
         var configuration = try self.configuration()
-        let plan = source?.plan ?? DrawnPlan.plan(seed: seed)
+        let plan = source?.plan ?? DrawnPlan.plan(seed: seed, survives: command.survival.survive)
         let drawn =
             try source?.drawn(ranks: configuration.dieCount, seed: seed)
             ?? DrawnPlan.faults(plan, ranks: configuration.dieCount, seed: seed)
@@ -191,10 +191,11 @@ enum DrawnPlan {
     /// Bytes that no defence covers: what comes of them is only known where results are judged.
     private static let unprotected: Set<FaultPlace> = [.payload]
 
-    static func plan(seed: UInt64) -> FaultPlan {
+    static func plan(seed: UInt64, survives: Bool = false) -> FaultPlan {
         var random = CheckRandom(seed: seed, 1)
-        let rules = (0..<Int.random(in: 1...2, using: &random)).map { _ in rule(&random) }
-        return FaultPlan(name: "drawn", rules: rules)
+        let rules = (0..<Int.random(in: 1...2, using: &random)).map { _ in rule(&random, survives) }
+        return FaultPlan(
+            name: "drawn", rules: rules, promises: survives ? [.right, .failed, .degraded] : [.right, .failed])
     }
 
     static func faults(_ plan: FaultPlan, ranks: Int, seed: UInt64) -> [ScheduledFault] {
@@ -203,7 +204,15 @@ enum DrawnPlan {
         return drawn ?? []
     }
 
-    private static func rule(_ random: inout CheckRandom) -> FaultRule {
+    /// Points that a run passes for certain.
+    private static func points(_ survives: Bool) -> [FaultPoint] {
+        FaultPoint.allCases.filter { point in
+            guard survives else { return point != .collectiveEntry && !point.isOfSurvivors }
+            return !point.rawValue.hasPrefix("decode.") && (!point.isOfSurvivors || point == .agreePost)
+        }
+    }
+
+    private static func rule(_ random: inout CheckRandom, _ survives: Bool) -> FaultRule {
         let kinds = FaultCatalog.all.filter { kind in
             // Links are only there over several hosts.
             if case .wire = kind.action(FaultArguments()) { return HostSession.hasHosts }
@@ -217,8 +226,7 @@ enum DrawnPlan {
             percent: Int.random(in: 5...90, using: &random),
             place: places[Int.random(in: 0..<places.count, using: &random)],
             value: values[Int.random(in: 0..<values.count, using: &random)])
-        let points =
-            arguments.place?.points ?? FaultPoint.allCases.filter { $0 != .collectiveEntry && !$0.isOfSurvivors }
+        let points = arguments.place?.points ?? points(survives)
         let point = points[Int.random(in: 0..<points.count, using: &random)]
         let isMoment = kind.time == .any && Bool.random(using: &random)
         let trigger: FaultTrigger =
@@ -226,7 +234,7 @@ enum DrawnPlan {
             ? .always
             : isMoment
                 ? .within(nanoseconds: 100_000_000)
-                : .point(point, peer: nil, entry: Int.random(in: 1...20, using: &random))
+                : .point(point, peer: nil, entry: point == .agreePost ? 1 : Int.random(in: 1...20, using: &random))
         return FaultRule(kind: kind.name, rank: nil, trigger: trigger, action: kind.action(arguments))
     }
 }
