@@ -64,6 +64,8 @@ let package = Package(
             name: "Fabric",
             dependencies: ["CKernels", "CLinux", "Faults", "Histories", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
+        .target(
+            name: "Membership", dependencies: ["Fabric", "Faults", "Histories", "SharedMemory"], swiftSettings: house),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
         .target(
@@ -99,7 +101,7 @@ let package = Package(
             swiftSettings: house),
         .target(
             name: "Launching",
-            dependencies: ["Fabric", "Faults", "NodeRuntime", "Messaging", "SharedMemory", "Workers"],
+            dependencies: ["Fabric", "Faults", "Membership", "NodeRuntime", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house),
         // L6: the fuzzer, the command line and the test harness.
         .target(
@@ -113,7 +115,7 @@ let package = Package(
             name: "softpod",
             dependencies: [
                 "Fuzzing", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives",
-                "Oracle", "Faults", "Histories", "Kernels", "Baselines", "Fabric", "Messaging", "Workers",
+                "Oracle", "Faults", "Histories", "Kernels", "Baselines", "Fabric", "Membership", "Messaging", "Workers",
                 "SharedMemory",
                 "Tensors", "Telemetry", "Topology", system,
                 arguments,
@@ -138,6 +140,14 @@ let package = Package(
             name: "FabricTests",
             dependencies: [
                 "Baselines", "CCounting", "Fabric", "Fuzzing", "Launching", "Messaging", "SharedMemory", "Workers",
+                "TestKit",
+            ],
+            swiftSettings: house),
+        .testTarget(
+            name: "MembershipTests",
+            dependencies: [
+                "Collectives", "Experts", "Fabric", "Faults", "Membership", "Oracle", "SharedMemory", "Tensors",
+                "Workers",
                 "TestKit",
             ],
             swiftSettings: house),

@@ -83,6 +83,17 @@ int softpod_waits_for(pid_t pid) {
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 ? 0 : errno;
 }
 
+int softpod_stop_state(pid_t pid) {
+    int state = 0;
+    siginfo_t info = {0};
+    // One event after the other, of which the last counts.
+    while (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 && info.si_pid != 0) {
+        state = info.si_code == CLD_STOPPED || info.si_code == CLD_TRAPPED ? 1 : 2;
+        info.si_pid = 0;
+    }
+    return state;
+}
+
 int softpod_try_poll_set(void) {
     int set = epoll_create1(EPOLL_CLOEXEC);
     if (set < 0) return errno;

@@ -7,11 +7,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-int softpod_signal_descriptor(int with_continue) {
+int softpod_signal_descriptor(int with_continue, int with_children) {
     static const int wanted[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP};
     sigset_t set;
     sigemptyset(&set);
     if (with_continue) sigaddset(&set, SIGCONT);
+    if (with_children) sigaddset(&set, SIGCHLD);
     for (unsigned index = 0; index < sizeof wanted / sizeof *wanted; index++) {
         // A signal that is blocked is queued even if it is ignored, so one that is to stay ignored must not be blocked.
         struct sigaction found;

@@ -119,7 +119,7 @@ public final class CollectiveWorkspace {
         // A die sends itself nothing, so its own line is free: rank 0's says which table it has, and its rates. Released by
         // the barrier, and read by each other rank before that sends anything.
         let digest = tuning?.digest ?? 0
-        if endpoint.rank == 0 {
+        if world.rank == 0 {
             let said = [digest] + rates().words
             for (index, word) in said.enumerated() {
                 words[Self.metadataOffset / MemoryLayout<UInt64>.size + index] = word
@@ -128,16 +128,18 @@ public final class CollectiveWorkspace {
         // No rank signals before all lines are clear.
         try world.barrier()
         let said = try endpoint.get(
-            UInt64.self, count: 1 + MachineRates.Kind.allCases.count, from: 0,
+            UInt64.self, count: 1 + MachineRates.Kind.allCases.count, from: world[0],
             at: region.offset + Self.metadataOffset)
         func error(_ code: FabricError.Code, _ context: String) -> FabricError {
             FabricError(
-                code, scope: .cluster, operation: .collective, rank: endpoint.rank, peers: [0], context: context)
+                code, scope: .cluster, operation: .collective, rank: endpoint.rank, peers: [world[0]], context: context)
         }
-        guard let rates = MachineRates(words: said.dropFirst()) else { throw error(.corrupt, "rank 0 says no rates") }
+        guard let rates = MachineRates(words: said.dropFirst()) else {
+            throw error(.corrupt, "rank \(world[0]) says no rates")
+        }
         self.rates = rates
         guard said[0] == digest else {
-            throw error(.mismatch, "ranks 0 and \(endpoint.rank) have different tuning tables")
+            throw error(.mismatch, "ranks \(world[0]) and \(endpoint.rank) have different tuning tables")
         }
     }
 

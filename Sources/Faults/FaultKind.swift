@@ -13,11 +13,13 @@ public enum FaultAction: Sendable, Codable, Equatable {
     case wire(FaultWire, amount: Int, seed: UInt64)
     /// The rank says nothing of how it ended: neither its result nor its failure.
     case mute
+    /// The rank computes for itself from there on, and never comes back.
+    case hang
 
     /// Whether the rank's process is not itself afterwards, so that nothing is asked of it.
     public var disables: Bool {
         switch self {
-        case .kill, .stop(nil), .mute: true
+        case .kill, .stop(nil), .mute, .hang: true
         default: false
         }
     }
@@ -132,6 +134,7 @@ public enum FaultCatalog {
             .wire(.cut, amount: $0.messages ?? 0, seed: 0)
         },
         FaultKind("mute", "the rank ends and reports nothing", time: .none) { _ in .mute },
+        FaultKind("hang", "the rank computes for itself and never comes back", time: .deed) { _ in .hang },
     ]
 
     /// The kind of a name.

@@ -17,6 +17,13 @@ public enum FaultPoint: String, Sendable, CaseIterable, Codable {
     case decodeMerge = "decode.merge"
     case decodeRead = "decode.read"
     case collectiveEntry = "collective.entry"
+    case agreeEntry = "agree.entry"
+    case agreePost = "agree.post"
+    case agreeDecide = "agree.decide"
+    case agreeReturn = "agree.return"
+    case shrinkEntry = "shrink.entry"
+    case shrinkClear = "shrink.clear"
+    case shrinkBuild = "shrink.build"
 
     /// Where it lies, for people.
     public var summary: String {
@@ -37,8 +44,18 @@ public enum FaultPoint: String, Sendable, CaseIterable, Codable {
         case .decodeMerge: "the barrier is passed; before the states are merged"
         case .decodeRead: "the merged rows are put; before the barrier that ends the step"
         case .collectiveEntry: "a collective begins"
+        case .agreeEntry: "an agreement begins; nothing is said"
+        case .agreePost: "what the rank has to say to an agreement is said"
+        case .agreeDecide: "all have said what they have to say; before one of them decides"
+        case .agreeReturn: "an agreement is decided; before the rank returns from it"
+        case .shrinkEntry: "survivors begin to make their team"
+        case .shrinkClear: "all have left the old epoch; before the rank clears its words of it"
+        case .shrinkBuild: "all have cleared; before the rank makes the team of the new epoch"
         }
     }
+
+    /// Whether only ranks that go on without a lost one come by it.
+    public var isOfSurvivors: Bool { rawValue.hasPrefix("agree.") || rawValue.hasPrefix("shrink.") }
 }
 
 /// Operations on windows that a fault may count, by their names in reports.

@@ -15,7 +15,7 @@ public struct HistoryChecker {
         case order
         /// Every sum is the reference's, bit for bit, in the declared order.
         case reference
-        /// Epochs never fall at a rank, and all ranks begin in the same one.
+        /// Epochs never fall at a rank, all ranks begin in the same one, an epoch has one set of members, and none but they act in it.
         case epoch
         /// Every operation of a rank that lived on has an end.
         case completion
@@ -113,6 +113,7 @@ public struct HistoryChecker {
         }
         for file in files { checkLife(file, &report) }
         checkBeginnings(&report)
+        checkMemberships(&report)
         let calls = gather(&report)
         for (key, call) in calls.sorted(by: { $0.key < $1.key }) {
             CallChecker(key: key, call: call).check(&report)
@@ -184,6 +185,32 @@ public struct HistoryChecker {
         report.check(.epoch, epochs.count <= 1, "ranks begin in epochs \(epochs.sorted())")
     }
 
+    /// The members of each epoch, as those say that entered it, and who acts in it.
+    private func checkMemberships(_ report: inout Report) {
+        var sets: [Int: (rank: Int, members: [Int])] = [:]
+        for file in files {
+            var members: [Int]?
+            var epoch = file.entries.first?.one(.epoch) ?? 0
+            for entry in file.entries {
+                if entry.kind == .membership, let next = entry.one(.epoch) {
+                    let before = sets[next] ?? (file.rank, entry[.members])
+                    sets[next] = before
+                    report.check(
+                        .epoch,
+                        next > epoch && before.members == entry[.members] && entry[.members].contains(file.rank),
+                        "rank \(file.rank) enters epoch \(next) after \(epoch) with ranks \(entry[.members]), rank "
+                            + "\(before.rank) with \(before.members)")
+                    (members, epoch) = (entry[.members], next)
+                } else if let members, !entry[.members].isEmpty {
+                    report.check(
+                        .epoch, Set(entry[.members]).isSubset(of: members),
+                        "rank \(file.rank): \(entry.kind.rawValue) of ranks \(entry[.members]) in epoch \(epoch) of ranks \(members)"
+                    )
+                }
+            }
+        }
+    }
+
     /// Sorts entries of exchanges by call and member.
     private func gather(_ report: inout Report) -> [CallKey: Call] {
         var calls: [CallKey: Call] = [:]
@@ -212,6 +239,7 @@ public struct HistoryChecker {
     /// Results of collectives that are the same at all members: those that carry a digest.
     private func checkCollectives(_ report: inout Report) {
         struct Place: Hashable {
+            var epoch: Int
             var members: [Int]
             var ordinal: Int
         }
@@ -220,11 +248,14 @@ public struct HistoryChecker {
             // Numbers count all collectives of a die; those of one team have the same order at all its members.
             var ordinals: [[Int]: Int] = [:]
             var places: [Int: Place] = [:]
+            var epoch = 0
             for entry in file.entries {
+                // In a new epoch members count anew: in the old one some may have begun what others have not.
+                if entry.kind == .membership { (epoch, ordinals) = (entry.one(.epoch) ?? 0, [:]) }
                 guard let number = entry.one(.number) else { continue }
                 if entry.kind == .collective {
                     let members = entry[.members]
-                    places[number] = Place(members: members, ordinal: ordinals[members, default: 0])
+                    places[number] = Place(epoch: epoch, members: members, ordinal: ordinals[members, default: 0])
                     ordinals[members, default: 0] += 1
                 } else if entry.kind == .collected, let digest = entry.one(.digest), let place = places[number] {
                     results[place, default: [:]][file.rank] = digest

@@ -19,6 +19,8 @@ public struct HistoryEntry: Sendable, Equatable {
         case flag, seen
         /// A collective begins, and is done.
         case collective, collected
+        /// The members of an epoch, which the rank has entered after the one before.
+        case membership
         /// An operation failed; the text is the error's code.
         case failed
         /// The last line of a die that ended by itself.

@@ -38,7 +38,7 @@ struct FaultSteps {
             if let time { insert(Step(due: moment + time, deed: .resume, fault: fault)) }
         case .slow(_, let time):
             insert(Step(due: moment, deed: .stop, fault: fault, isFirst: true, until: moment + time))
-        case .store, .mute, .wire: break  // The rank's own; the switch's.
+        case .store, .mute, .hang, .wire: break  // The rank's own; the switch's.
         }
     }
 

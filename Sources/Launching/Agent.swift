@@ -1,4 +1,5 @@
 internal import Fabric
+internal import Membership
 internal import Messaging
 internal import NodeRuntime
 internal import SharedMemory
@@ -32,6 +33,8 @@ public final class Agent {
     private var status = ExitStatus.success
     private var report: String?
     private let begin = Monotonic.now()
+    /// What it takes to go on without ranks that are lost; nil where their loss ends the run.
+    var survival: Survival?
     /// What this agent is still to inject, and since when its ranks run.
     var faults = FaultSteps()
     private var connectedAt: UInt64?
@@ -76,7 +79,7 @@ public final class Agent {
         self.configuration = configuration
         self.membership = membership
         self.onEvent = onEvent
-        signals = try SignalQueue(withContinue: true)
+        signals = try SignalQueue(withContinue: true, withChildren: configuration.survives)
         ProcessControl.raiseDescriptorLimit()
         try StartLimits.check(configuration)
         segment = try Segment.create(
@@ -141,7 +144,10 @@ public final class Agent {
             clockWatch.willSleep(time < 0 ? .max : UInt64(time) * 1_000_000)
             let ready = Descriptor.poll(numbers, milliseconds: time)
             // A stop of this process itself, or of the whole machine, is time in which no rank could be late.
-            if let lost = clockWatch.look(Monotonic.now()), deadline < .max { deadline += lost }
+            if let lost = clockWatch.look(Monotonic.now()) {
+                if deadline < .max { deadline += lost }
+                survival?.leases.forgive(at: Monotonic.now())
+            }
             // Messages first: a process that left and ended at once has left.
             try receive()
             followCoordinator()
@@ -149,6 +155,7 @@ public final class Agent {
             while let signal = signals.next() { take(signal) }
             endIfAbandoned()
             carryOutFaults()
+            watchLeases()
             if isLate { deadlinePassed() }
             if state == .starting { startWhenAllAreHere() }
             if state == .running { reportOverdueConsequence() }
@@ -159,7 +166,7 @@ public final class Agent {
 
     /// Milliseconds until something must be done; negative while nothing must.
     private func untilDeadline() -> Int {
-        let longest = faults.untilNext(membership?.pollMilliseconds ?? -1)
+        let longest = faults.untilNext(survival?.pollMilliseconds ?? membership?.pollMilliseconds ?? -1)
         if state == .running || state == .waiting { return untilPatienceEnds(longest) }
         let now = Monotonic.now()
         // In pieces, so that a jump of the clock is seen.
@@ -203,6 +210,7 @@ public final class Agent {
         case .failure(let die, let failure):
             if slots[index].dies.contains(die) { failed(die, failure) }
         case .left: slots[index].hasLeft = true
+        case .revoke(let die, let epoch): if slots[index].dies.contains(die) { revoke(epoch, by: die) }
         case .note(let die, let note): if slots[index].dies.contains(die) { take(note, of: die) }
         case .start, .stop, .instruments: break  // Only the agent says these.
         }
@@ -223,6 +231,7 @@ public final class Agent {
     /// Lets the ranks begin.
     func start(_ workload: String, _ payload: [UInt8]) {
         state = .running
+        if configuration.survives, membership == nil { survival = Survival(segment, configuration) }
         instrument()
         broadcast(.start(workload: workload, payload: payload))
         onEvent(.started)
@@ -238,7 +247,7 @@ public final class Agent {
     private func failed(_ die: Int, _ failure: ControlMessage.Failure) {
         note(.noticed, die, failure.text)
         guard verdict == nil else { return }
-        guard !failure.isConsequence else { return handedIn.note(failure, of: die) }
+        if failure.isConsequence { return endByLoss() ? () : handedIn.note(failure, of: die) }
         // A rank stopped while it released a barrier has come, so its waiters cannot know that it is the one to blame.
         let stopped = RankSlot.stopped(slots).filter { !failure.peers.contains($0) }
         let known = (failure.peers.prefix(4) + stopped.prefix(4)).compactMap { describe($0) }
@@ -276,7 +285,9 @@ public final class Agent {
         case .unknown:
             cause = Verdict(.rankExited, rank: rank, process: Int(slot.child.id), text: line)
         }
-        end(cause, status: .rankLost, report: line + "; " + slot.keepLog())
+        let report = line + "; " + slot.keepLog()
+        if survives(index, cause, report: report) { return }
+        end(cause, status: .rankLost, report: report)
     }
 
     /// Where this is, for a report that people of several hosts read.
@@ -291,6 +302,7 @@ public final class Agent {
             ProcessControl.stopSelf()
             resumeRanks()
         case ProcessControl.continueSignal: resumeRanks()
+        case ProcessControl.childSignal: survival?.lookAt = 0
         default: interrupt(signal)
         }
     }

@@ -29,6 +29,10 @@ public struct ClusterConfiguration: Sendable {
     public var flightFile: String?
     /// Faults to inject and histories to write.
     public var instruments = Instruments()
+    /// Whether the run goes on without ranks that are lost, where its workload knows how: on one host.
+    public var survives = false
+    /// With ``survives``: how long a rank may be stopped before it is taken for lost.
+    public var lease = Duration.milliseconds(500)
     /// Whether nothing that is still to come has a reader: asked after every event, and ends the run without a word.
     public var isAbandoned: @Sendable () -> Bool = { false }
     /// The program to start rank processes from; by default this one.

@@ -32,6 +32,8 @@ public enum ClusterEvent: Sendable {
     case spawned(processes: Int)
     /// Every rank has connected and been told what to run.
     case started
+    /// A process was lost, and the run goes on without its ranks in a new epoch.
+    case lost(epoch: UInt64, ranks: Range<Int>, report: String)
     /// Something ends the run before its time: what to tell the user, in one line.
     case failed(report: String)
     /// A die said something.

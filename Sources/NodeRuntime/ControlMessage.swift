@@ -24,6 +24,8 @@ public enum ControlMessage: Sendable, Equatable {
     case instruments([UInt8])
     /// A line of the run's timeline, from a die; its time is the clock's, and the agent makes it the run's.
     case note(die: Int, RunNote)
+    /// A die gives up an epoch: the members are to begin the next.
+    case revoke(die: Int, epoch: UInt64)
 
     /// A die's error, as far as others need it.
     public struct Failure: Sendable, Equatable {
@@ -49,7 +51,7 @@ public enum ControlMessage: Sendable, Equatable {
     public var isHello: Bool { if case .hello = self { true } else { false } }
 
     static let magic: UInt32 = 0x3143_5053
-    static let version: UInt8 = 2
+    static let version: UInt8 = 3
 
     /// Equal when kind and fields are.
     public static func == (left: ControlMessage, right: ControlMessage) -> Bool { left.encoded == right.encoded }
@@ -90,6 +92,10 @@ public enum ControlMessage: Sendable, Equatable {
             writer.write(UInt8(9))
             writer.write(UInt32(die))
             note.write(to: &writer)
+        case .revoke(let die, let epoch):
+            writer.write(UInt8(10))
+            writer.write(UInt32(die))
+            writer.write(epoch)
         }
         return writer.bytes
     }
@@ -140,6 +146,7 @@ public enum ControlMessage: Sendable, Equatable {
                     Failure(isConsequence: flag != 0, peers: peers, status: Int32(bitPattern: status), text: $0))
             }
         case 6: return .left(process: number)
+        case 10: return reader.read(UInt64.self).map { .revoke(die: number, epoch: $0) }
         case 9: return RunNote(from: &reader).map { .note(die: number, $0) }
         default: return nil
         }

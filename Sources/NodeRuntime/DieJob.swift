@@ -29,7 +29,13 @@ struct DieJob: Sendable {
         }
         let die = die
         let outbox = outbox
-        let context = DieContext(endpoint: endpoint) { outbox.post(.event(die: die, bytes: $0)) }
+        let hasTimeline = !instruments.isEmpty
+        endpoint.requestRevocation = { outbox.post(.revoke(die: die, epoch: $0)) }
+        let context = DieContext(endpoint: endpoint) {
+            outbox.post(.event(die: die, bytes: $0))
+        } tell: { note in
+            if hasTimeline { outbox.post(.note(die: die, note)) }
+        }
         do {
             let result = try workload.init(payload: payload).run(on: context)
             context.setPhase("done")
@@ -42,7 +48,8 @@ struct DieJob: Sendable {
         } catch let error as any FabricCaused where error.fabricCause != nil {
             let cause = error.fabricCause
             let failure = ControlMessage.Failure(
-                isConsequence: cause?.code == .membershipChanged || cause?.code == .linkLost,
+                isConsequence: cause.map { $0.code == .linkLost || $0.code == .membershipChanged || $0.isSurvivable }
+                    ?? false,
                 peers: (cause?.peers ?? []).map(\.index),
                 status: ExitStatus.rankLost.rawValue, text: cause?.description ?? "\(error)")
             say(.failure(die: die, failure))

@@ -112,6 +112,9 @@ final class FaultInjector: AccessObserver {
         case .stop, .slow: hold(fault, Self.stopPatience)
         case .store(.flag, _): armed.append(fault)
         case .store(let place, let value): overwrite(place, value, fault, at: point)
+        case .hang:
+            say(fault, "it neither waits nor goes on")
+            while Monotonic.now() > 0 {}  // Until its agent ends it.
         case .mute, .wire: break  // Set off by the die's end; done by the host's switch.
         }
     }

@@ -22,6 +22,8 @@ final class HistoryWriter: HistoryRecorder {
     }
 
     func record(_ entry: HistoryEntry) {
+        // Members of a new epoch may have come differently far in the old one: they number anew, and apart from it.
+        if entry.kind == .membership { number = (entry.one(.epoch) ?? 0) * 1_000_000 }
         guard fault == nil else { return }
         do throws(SystemError) { try file.append(Array((entry.line + "\n").utf8)) } catch { fault = error }
     }

@@ -24,6 +24,7 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
         let text = Array(verdict.text.utf8.prefix(Verdict.textByteCount))
         field(Verdict.lengthOffset).storeRelaxed(UInt64(text.count))
         unsafe PackedText.write(text, to: verdictBase + Verdict.textOffset, capacity: Verdict.textByteCount)
+        field(Verdict.givenOffset).storeReleasing(1)  // acquired in `verdict`
         // Releases the verdict; acquired in `verdict` and, through the epoch, by every waiter. Sequential, because a
         // sleeper stores its doorbell and then reads the epoch, and the publisher stores the epoch and then reads the doorbells.
         // It only must not be the one that dies belong to, whatever has been stored over it.
@@ -44,7 +45,7 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
     /// a zombie after ``patience``. If that one goes on after all, a reader may see a mixture of two verdicts, never bad memory.
     private func succeed() -> Bool {
         let since = Monotonic.now()
-        while epoch.loadAcquiring() == firstEpoch {
+        while field(Verdict.givenOffset).loadAcquiring() == 0 {
             let writer = field(Verdict.claimOffset).loadAcquiring()
             let isGone = kill(pid_t(truncatingIfNeeded: writer), 0) != 0 && errno == ESRCH
             if isGone || Monotonic.now() - since > Self.patience { return claim(expected: writer) }
@@ -66,9 +67,10 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
         ).exchanged
     }
 
-    /// The verdict, once the epoch has moved.
+    /// The verdict, once there is one: the run ends. An epoch that moves without one is that of a new membership (``MemberBlock``).
     public var verdict: Verdict? {
-        guard epoch.loadAcquiring() != firstEpoch,  // acquires what publish released
+        // Both acquire what publish released.
+        guard epoch.loadAcquiring() != firstEpoch, field(Verdict.givenOffset).loadAcquiring() != 0,
             let code = Verdict.Code(rawValue: field(Verdict.codeOffset).loadRelaxed())
         else { return nil }
         let rank = Int(Int64(bitPattern: field(Verdict.rankOffset).loadRelaxed()))

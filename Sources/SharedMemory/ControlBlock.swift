@@ -12,6 +12,7 @@ public import Synchronization
 /// 128  wait       u64 operation, i64 peer, u64 word offset, u64 since (ns), u64 target
 /// 192  phase      u64 length, 56 bytes of text
 /// 256  counters   32 words
+/// 576  agreement  2 x u64   what the die says to the agreement of an even and of an odd number: see Membership
 /// 1024 flight     the last operations: see ``FlightRecorder``
 /// ```
 @safe
@@ -25,6 +26,7 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
     static let countersOffset = 256
     /// Words of counters in a block.
     public static let counterCount = 32
+    static let agreementOffset = 576
     static let phaseTextByteCount = 56
 
     @usableFromInline
@@ -139,6 +141,15 @@ public struct ControlBlock: @unchecked Sendable, BitwiseCopyable {
     public func counter(_ index: Int) -> Word {
         precondition((0..<Self.counterCount).contains(index), "no such counter")
         return field(Self.countersOffset + 8 * index)
+    }
+
+    /// What the die says to an agreement, by the parity of its number; written by the die alone.
+    package func agreement(_ parity: Int) -> Word { field(Self.agreementOffset + 8 * (parity & 1)) }
+
+    /// Rises with every use of the fabric, every wait that goes to sleep and every change of phase: a die for which it does not, and
+    /// which does not wait, computes or hangs. The sum of the counters and the heartbeat; nothing is written for it.
+    public var progress: UInt64 {
+        (0..<Self.counterCount).reduce(heartbeat) { $0 &+ counter($1).loadRelaxed() }
     }
 
     /// First of the counters, for the fabric's own increments.

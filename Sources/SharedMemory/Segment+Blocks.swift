@@ -3,7 +3,7 @@ extension Segment {
     public func window(of rank: Int) -> Window {
         precondition(plan.ranks.contains(rank), "no such die here")
         let offset =
-            SegmentLayout.windowsOffset(dieCount: plan.dieCount, hasPorts: plan.hasFarRanks)
+            SegmentLayout.windowsOffset(dieCount: plan.dieCount, rankCount: plan.rankCount)
             + (rank - plan.firstRank) * SegmentLayout.windowStride(windowByteCount: plan.windowByteCount)
         return unsafe Window(base: base + offset, byteCount: plan.windowByteCount)
     }
@@ -22,7 +22,7 @@ extension Segment {
     public func port(of rank: Int) -> Port {
         precondition(plan.ranks.contains(rank) && plan.hasFarRanks, "no such port here")
         return unsafe Port(
-            base: base + SegmentLayout.portsOffset(dieCount: plan.dieCount)
+            base: base + SegmentLayout.portsOffset(dieCount: plan.dieCount, rankCount: plan.rankCount)
                 + (rank - plan.firstRank) * PortLayout.byteCount)
     }
 

@@ -143,7 +143,7 @@ public final class Segment: @unchecked Sendable {
 
     /// What every run touches: all before the windows, and of each window the world's team slot.
     private static func certainBytes(of plan: SegmentPlan) -> [Range<Int>] {
-        let start = SegmentLayout.windowsOffset(dieCount: plan.dieCount, hasPorts: plan.hasFarRanks)
+        let start = SegmentLayout.windowsOffset(dieCount: plan.dieCount, rankCount: plan.rankCount)
         let stride = SegmentLayout.windowStride(windowByteCount: plan.windowByteCount)
         return [0..<start]
             + (0..<plan.dieCount).map { die in
@@ -217,7 +217,7 @@ public final class Segment: @unchecked Sendable {
 
     private static func byteCount(of plan: SegmentPlan) -> Int {
         SegmentLayout.segmentByteCount(
-            dieCount: plan.dieCount, windowByteCount: plan.windowByteCount, hasPorts: plan.hasFarRanks)
+            dieCount: plan.dieCount, windowByteCount: plan.windowByteCount, rankCount: plan.rankCount)
     }
 
     /// Epochs are below this, so that the next can always be counted.

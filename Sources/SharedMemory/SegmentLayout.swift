@@ -9,6 +9,7 @@
 ///                                                                          sees the agent die (claimed by compare-exchange)
 ///        at 1024: the switch's bell (u64), 1 while it sleeps               set by the switch, taken back by the rank that wakes it
 /// 8192   control blocks, 4096 bytes a die: doorbell, state, wait record, phase, counters, flight recorder     one writer: the die
+/// ...    members: who was lost in which epoch, and what members agree on: see MemberBlock
 /// ...    ports, one a die, only where the cluster has ranks on other hosts: see PortLayout
 /// ...    windows, one a die at a fixed stride, page-aligned; the stride has one guard page that is never touched
 /// ```
@@ -58,14 +59,20 @@ public enum SegmentLayout {
     /// A doorbell names a word by a 32-bit index of eight bytes, so a window is at most 16 GiB.
     public static let maximumWindowByteCount = 16 << 30
 
-    /// Start of the first port.
-    static func portsOffset(dieCount: Int) -> Int {
+    /// Start of the members.
+    static func membersOffset(dieCount: Int) -> Int {
         roundUp(controlOffset + dieCount * controlByteCount, to: pageByteCount)
     }
 
+    /// Start of the first port.
+    static func portsOffset(dieCount: Int, rankCount: Int) -> Int {
+        roundUp(membersOffset(dieCount: dieCount) + MemberBlock.byteCount(ranks: rankCount), to: pageByteCount)
+    }
+
     /// Start of the first window.
-    static func windowsOffset(dieCount: Int, hasPorts: Bool) -> Int {
-        portsOffset(dieCount: dieCount) + (hasPorts ? dieCount * PortLayout.byteCount : 0)
+    static func windowsOffset(dieCount: Int, rankCount: Int) -> Int {
+        portsOffset(dieCount: dieCount, rankCount: rankCount)
+            + (rankCount != dieCount ? dieCount * PortLayout.byteCount : 0)
     }
 
     /// Distance between the windows of neighbours.
@@ -74,8 +81,8 @@ public enum SegmentLayout {
     }
 
     /// Bytes of the whole segment.
-    static func segmentByteCount(dieCount: Int, windowByteCount: Int, hasPorts: Bool) -> Int {
-        windowsOffset(dieCount: dieCount, hasPorts: hasPorts)
+    static func segmentByteCount(dieCount: Int, windowByteCount: Int, rankCount: Int) -> Int {
+        windowsOffset(dieCount: dieCount, rankCount: rankCount)
             + dieCount * windowStride(windowByteCount: windowByteCount)
     }
 
@@ -93,7 +100,8 @@ public enum SegmentLayout {
             Int(version), pageByteCount, lineByteCount, clusterOffset, epochOffset, verdictOffset, controlOffset,
             controlByteCount, ControlBlock.doorbellOffset, ControlBlock.stateOffset, ControlBlock.waitOffset,
             ControlBlock.phaseOffset, ControlBlock.countersOffset, FlightRecorder.offset, PortLayout.entryCount,
-            PortLayout.stagingOffset, PortLayout.byteCount, switchBellOffset, Verdict.byteCount, Int.bitWidth,
+            PortLayout.stagingOffset, PortLayout.byteCount, switchBellOffset, MemberBlock.entriesOffset,
+            MemberBlock.entryByteCount, ControlBlock.agreementOffset, Verdict.byteCount, Int.bitWidth,
             MemoryLayout<Int>.alignment,
         ]
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325

@@ -32,7 +32,7 @@ extension Segment {
     /// Bytes from the start of the segment to a rank's window.
     package func windowOffset(of rank: Int) -> Int {
         precondition(plan.ranks.contains(rank), "no such die here")
-        return SegmentLayout.windowsOffset(dieCount: plan.dieCount, hasPorts: plan.hasFarRanks)
+        return SegmentLayout.windowsOffset(dieCount: plan.dieCount, rankCount: plan.rankCount)
             + (rank - plan.firstRank) * windowStride
     }
 
@@ -54,7 +54,8 @@ extension Segment {
             return plan.ranks.flatMap { rank in
                 all(
                     "of rank \(rank)",
-                    SegmentLayout.portsOffset(dieCount: plan.dieCount) + (rank - plan.firstRank) * PortLayout.byteCount
+                    SegmentLayout.portsOffset(dieCount: plan.dieCount, rankCount: plan.rankCount)
+                        + (rank - plan.firstRank) * PortLayout.byteCount
                         + start, byteCount, every: stride)
             }
         }

@@ -6,6 +6,7 @@
 ///
 /// ```
 /// 0   claim   u64   0: free, else the process id of the writer
+/// 8   given   u64   1 once the rest is written: epochs also move without a verdict, where a run goes on without its dead
 /// 64  code    u64
 /// 72  rank    i64   -1 if none
 /// 80  detail  i64   signal number, exit code, or 0
@@ -16,6 +17,7 @@
 public struct Verdict: Sendable, Equatable {
     static let byteCount = 256
     static let claimOffset = 0
+    static let givenOffset = 8
     static let codeOffset = 64
     static let rankOffset = 72
     static let detailOffset = 80

@@ -41,6 +41,13 @@ public struct Word: @unchecked Sendable, BitwiseCopyable {
         unsafe pointer.pointee.store(value, ordering: .sequentiallyConsistent)
     }
 
+    /// Writes `desired` if the word holds `expected`, in the single total order. Whether it did.
+    package func compareExchange(expected: UInt64, desired: UInt64) -> Bool {
+        unsafe pointer.pointee.compareExchange(
+            expected: expected, desired: desired, ordering: .sequentiallyConsistent
+        ).exchanged
+    }
+
     /// The underlying atomic, for the read-modify-write operations of the fabric.
     @inlinable
     package var atomic: UnsafeMutablePointer<Atomic<UInt64>> { unsafe pointer }

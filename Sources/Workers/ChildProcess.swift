@@ -134,6 +134,15 @@ public final class ChildProcess: Sendable {
     /// Stops it until it is resumed. Only before it is reaped.
     public func stop() { _ = Glibc.kill(id, SIGSTOP) }  // Likewise.
 
+    /// Whether it was stopped since this was last asked, or goes on again; nil if neither. Only before it is reaped.
+    public func takeStop() -> Bool? {
+        switch softpod_stop_state(id) {
+        case 1: true
+        case 2: false
+        default: nil
+        }
+    }
+
     /// Lets it go on if it was stopped.
     public func resume() { _ = Glibc.kill(id, SIGCONT) }  // Likewise.
 }

@@ -84,9 +84,11 @@ public final class SignalQueue: Sendable {
 
     /// Blocks the signals in this thread and those it starts. Make it before any other thread.
     ///
-    /// - Parameter withContinue: take SIGCONT too, for a process whose children are to go on with it.
-    public init(withContinue: Bool = false) throws(SystemError) {
-        let number = softpod_signal_descriptor(withContinue ? 1 : 0)
+    /// - Parameters:
+    ///   - withContinue: take SIGCONT too, for a process whose children are to go on with it.
+    ///   - withChildren: take SIGCHLD too, for a process that wants to know at once that a child was stopped.
+    public init(withContinue: Bool = false, withChildren: Bool = false) throws(SystemError) {
+        let number = softpod_signal_descriptor(withContinue ? 1 : 0, withChildren ? 1 : 0)
         guard number >= 0 else { throw SystemError("cannot receive signals", -number) }
         descriptor = Descriptor(number)
     }

@@ -88,6 +88,8 @@ extension ProcessControl {
     public static let suspendSignal = SIGTSTP
     /// The signal that lets a stopped process go on.
     public static let continueSignal = SIGCONT
+    /// The signal that tells of a child that ended, was stopped, or goes on again.
+    public static let childSignal = SIGCHLD
 
     /// Stops this process as a terminal's SIGTSTP does, and returns when it is continued. In a process group without a shell that could
     /// continue it, it returns at once.

@@ -91,7 +91,9 @@ extension Commands {
         @Test("Every shipped plan has a test")
         func complete() throws {
             let names = try FileManager.default.contentsOfDirectory(atPath: Self.plans)
-            let plans = Self.outcomes.map(\.plan) + Self.linkPlans.map(\.plan) + ["payload-flip"]
+            let plans =
+                Self.outcomes.map(\.plan) + Self.linkPlans.map(\.plan) + ["payload-flip"]
+                + SurviveTests.plans.map(\.plan)
             #expect(Set(names) == Set(plans.map { $0 + ".yaml" }))
         }
 
@@ -286,7 +288,7 @@ extension Commands {
             #expect(end.code == 0)
             let rows = try end.outputLines.map { try end.object($0) }
             for (key, names) in [
-                ("kind", ["kill", "crash", "stop", "pause", "slow", "store", "flip", "mute"]),
+                ("kind", ["kill", "crash", "stop", "pause", "slow", "store", "flip", "mute", "hang"]),
                 ("place", ["epoch", "flag", "count", "header", "payload", "team.gate"]),
                 ("point", ["dispatch.row", "combine.flag", "decode.merge"]),
             ] {

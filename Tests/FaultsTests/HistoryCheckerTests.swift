@@ -57,6 +57,14 @@ struct MadeHistory {
         body(&files[rank].entries[index])
     }
 
+    /// Ranks enter an epoch at the end, or at the beginning, each with the members given for it.
+    mutating func enter(_ epoch: Int, members: [[Int]], first: Bool = false) {
+        for (rank, list) in members.enumerated() {
+            let place = first ? 1 : files[rank].entries.count - 1
+            files[rank].entries.insert(HistoryEntry(.membership, [.epoch: [epoch], .members: list]), at: place)
+        }
+    }
+
     /// Takes the first entry of a kind out of a rank's history.
     mutating func remove(_ rank: Int, _ kind: HistoryEntry.Kind) {
         guard let index = files[rank].entries.firstIndex(where: { $0.kind == kind }) else { return }
@@ -116,6 +124,10 @@ struct HistoryCheckerTests {
         ("an answer is stale", .reference, { $0.change(1, .combine) { $0[.answers][0] ^= 1 << 20 } }),
         ("an epoch falls", .epoch, { $0.change(0, .flag) { $0[.epoch] = [3] } }),
         ("ranks begin in two epochs", .epoch, { $0.change(1, .begin) { $0[.epoch] = [1] } }),
+        ("an epoch has two sets of members", .epoch, { $0.enter(1, members: [[0, 1], [1]]) }),
+        ("an epoch comes twice", .epoch, { $0.enter(0, members: [[0, 1], [0, 1]]) }),
+        ("a rank enters an epoch of which it is no member", .epoch, { $0.enter(1, members: [[0], [0]]) }),
+        ("a lost rank takes part", .epoch, { $0.enter(1, members: [[0]], first: true) }),
         ("a dispatch has no end", .completion, { $0.remove(0, .received) }),
         ("a combine has no end", .completion, { $0.remove(1, .combined) }),
         ("a collective has no end", .completion, { $0.remove(1, .collected) }),
@@ -141,6 +153,19 @@ struct HistoryCheckerTests {
         spoil(&history)
         let report = HistoryChecker(history.files).report()
         #expect(!report.broken(invariant).isEmpty, "\(what): \(report.findings.filter { !$0.broken.isEmpty })")
+    }
+
+    @Test("Ranks that enter an epoch together and go on without the others keep every invariant")
+    func membership() {
+        var history = MadeHistory()
+        history.files[0].entries.removeLast()
+        history.files[0].entries += [
+            HistoryEntry(.membership, [.epoch: [1], .members: [0]]),
+            HistoryEntry(.collective, [.number: [2], .members: [0]]),
+            HistoryEntry(.collected, [.number: [2], .digest: [78]]), HistoryEntry(.end),
+        ]
+        let report = HistoryChecker(history.files).report()
+        #expect(report.holds, "\(report.findings.flatMap(\.broken))")
     }
 
     @Test("Every invariant is broken by one of them")

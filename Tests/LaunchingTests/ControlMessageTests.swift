@@ -6,6 +6,7 @@ import Testing
 @Suite("Control messages")
 struct ControlMessageTests {
     static let all: [ControlMessage] = [
+        .revoke(die: 7, epoch: 1 << 33),
         .hello(process: 0, id: 4_194_304, abiDigest: .max, nonce: (1, .max)),
         .start(workload: "", payload: []), .start(workload: "généré", payload: Array(0...255)),
         .event(die: 4095, bytes: [1]), .event(die: 0, bytes: []),

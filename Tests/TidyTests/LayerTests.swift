@@ -17,6 +17,7 @@ struct LayerTests {
                 "Messaging",
             ]
         ),
+        "Membership": (3, ["Fabric", "Faults", "Histories", "SharedMemory"]),
         "Kernels": (4, ["CKernels", "Tensors"]),
         "Collectives": (4, ["Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),
         "Experts": (
@@ -42,8 +43,8 @@ struct LayerTests {
         "Launching": (
             5,
             [
-                "CLinux", "Faults", "NodeRuntime", "Fabric", "Messaging", "SharedMemory", "Workers", "Topology",
-                "Telemetry",
+                "CLinux", "Faults", "Membership", "NodeRuntime", "Fabric", "Messaging", "SharedMemory", "Workers",
+                "Topology", "Telemetry",
             ]
         ),
         "Fuzzing": (

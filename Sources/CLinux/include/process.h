@@ -24,6 +24,9 @@ int softpod_reap(int pidfd, pid_t pid, int *exit_code, int *signal);
 /// Whether the system lets this process wait for a child: 0, or errno.
 int softpod_waits_for(pid_t pid);
 
+/// What has become of a child since the last call, besides its end: 1 it was stopped, 2 it goes on again, 0 neither. Does not wait.
+int softpod_stop_state(pid_t pid);
+
 /// Makes a set of descriptors to poll and closes it again: 0, or errno.
 int softpod_try_poll_set(void);
 

@@ -5,9 +5,9 @@
 
 #include <sys/types.h>
 
-/// Blocks SIGINT, SIGTERM, SIGHUP and SIGTSTP, each unless this process ignores it, and if asked SIGCONT, for this thread and those it
-/// starts. Returns a descriptor from which they are read, or a negative errno.
-int softpod_signal_descriptor(int with_continue);
+/// Blocks SIGINT, SIGTERM, SIGHUP and SIGTSTP, each unless this process ignores it, and if asked SIGCONT and SIGCHLD, for this
+/// thread and those it starts. Returns a descriptor from which they are read, or a negative errno.
+int softpod_signal_descriptor(int with_continue, int with_children);
 
 /// The next pending signal, or 0.
 int softpod_next_signal(int descriptor);

@@ -76,12 +76,16 @@ extension Endpoint {
             throw FabricError(
                 .timedOut, scope: .peer, operation: operation, rank: rank, peers: peer.map { [$0] } ?? [],
                 wordOffset: offset, elapsedNanoseconds: elapsed, epoch: epoch, phase: phase)
-        case .epochMoved(let elapsed): throw membershipChanged(operation, offset, elapsed)
+        case .epochMoved(let elapsed):
+            throw membershipChanged(operation, offset, elapsed, awaiting: peer.map { [$0] } ?? [])
         }
     }
 
-    func membershipChanged(_ operation: FabricOperation, _ offset: Int?, _ elapsed: UInt64) -> FabricError {
-        FabricError(membershipOf: segment, operation, rank: rank, wordOffset: offset, elapsed)
+    func membershipChanged(
+        _ operation: FabricOperation, _ offset: Int?, _ elapsed: UInt64, awaiting peers: [Rank] = []
+    ) -> FabricError {
+        FabricError(
+            membershipOf: segment, operation, rank: rank, since: epoch, wordOffset: offset, elapsed, awaiting: peers)
     }
 
     /// Throws if the membership has changed; for long computations between waits.

@@ -31,13 +31,17 @@ public final class Endpoint {
     @usableFromInline let nearEnd: Int
     @usableFromInline let counters: UnsafeMutablePointer<UInt64>
     @usableFromInline let ownBase: UnsafeMutableRawPointer
-    let waiter: Waiter
+    package let waiter: Waiter
     /// How it waits for what comes from another host.
     let farWaiter: Waiter
     /// What its teams and allocations have taken of its window.
     var teamSpace: TeamSpace
     /// Operations in the flight recorder so far.
     var flightNumber: UInt64 = 0
+    /// How it was made, for its successor of a later epoch.
+    let making: Making
+    /// Asks for an epoch's end: told which one. Nil where no agent listens.
+    public var requestRevocation: ((UInt64) -> Void)?
 
     /// Joins a segment as one of its dies.
     ///
@@ -48,9 +52,10 @@ public final class Endpoint {
     ///   - policy: how to wait; by default from the census of dies and cores.
     ///   - cores: cores that dies of this host run on, by default as the segment says; a test may claim others, the same at each rank.
     ///   - route: which transport carries operations; a test may send even near ones through the protocol.
+    ///   - epoch: the epoch it belongs to; by default the one that the segment's members begin in.
     public init(
         segment: Segment, rank: Rank, timeout: Duration, policy: WaitPolicy? = nil,
-        route: TransportCatalog.Entry = TransportCatalog.standard, cores: Int? = nil
+        route: TransportCatalog.Entry = TransportCatalog.standard, cores: Int? = nil, epoch: UInt64? = nil
     ) {
         let plan = segment.plan
         let cores = cores ?? plan.coreCount
@@ -64,7 +69,8 @@ public final class Endpoint {
         rankCount = plan.rankCount
         windowByteCount = plan.windowByteCount
         control = segment.control(of: rank.index)
-        epoch = plan.firstEpoch
+        self.epoch = epoch ?? plan.firstEpoch
+        making = Making(policy: policy, route: route, cores: cores)
         tiers = (0..<plan.rankCount).map { Self.tier(from: rank.index, to: $0, plan) }
         shared = SharedMemoryTransport(segment: segment)
         nearStart = plan.firstRank

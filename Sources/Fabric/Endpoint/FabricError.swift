@@ -6,8 +6,13 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
     public enum Code: String, Sendable {
         /// A wait's deadline passed; `peers` names who did not answer.
         case timedOut
-        /// The membership changed while waiting: a rank died, the agent died, or the run was stopped.
+        /// The membership changed while waiting: a rank died, the agent died, or the run was stopped. With scope `.peer` the run goes on
+        /// without `peers`, and survivors may shrink their team; with scope `.cluster` it ends.
         case membershipChanged
+        /// A rank gave up the epoch, so that all members leave what they wait for; `peers` names it. Members may shrink their team.
+        case revoked
+        /// This rank is not a member any more: it was taken for lost, and the others go on without it.
+        case evicted
         /// The link to another host was given up; the context names both hosts.
         case linkLost
         /// The symmetric heap has no room for an allocation.
@@ -83,6 +88,10 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
             return "rank \(rank) waited \(milliseconds) ms for \(what) in \(operation)\(place), epoch \(epoch)\(tail)"
         case .membershipChanged:
             return "rank \(rank) gave up \(operation)\(place) after \(milliseconds) ms: the membership changed\(tail)"
+        case .revoked:
+            return
+                "rank \(rank) gave up \(operation)\(place) after \(milliseconds) ms: \(whom) revoked the epoch\(tail)"
+        case .evicted: return "rank \(rank) is no member any more in \(operation)\(place)\(tail)"
         case .linkLost: return "rank \(rank) gave up \(operation)\(place) after \(milliseconds) ms\(tail)"
         case .outOfMemory: return "rank \(rank): the symmetric heap is full\(tail)"
         case .mismatch: return "rank \(rank): ranks disagree in \(operation)\(tail)"
@@ -107,17 +116,34 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
 extension FabricError {
     /// Whether it came of the epoch, which every rank sees by itself: a rank that fails so tells no other, as that would blame it.
     public var isSeenByAll: Bool {
-        code == .membershipChanged || code == .linkLost || code == .corrupt && scope == .cluster
+        code == .membershipChanged || code == .revoked || code == .evicted || code == .linkLost
+            || code == .corrupt && scope == .cluster
     }
+
+    /// Whether the members of the new epoch may go on: after ``Code/revoked``, or a death that the run survives.
+    public var isSurvivable: Bool { code == .revoked || code == .membershipChanged && scope == .peer }
 
     /// What the verdict of a segment means for an operation of one of its dies: a change of the membership, or a link lost.
     ///
-    /// A verdict is there before the epoch moves. An epoch without one was moved by a store that no die makes: a cause of its own.
+    /// A verdict, or a new membership, is there before the epoch moves. An epoch without either was moved by a store that no die makes: a
+    /// cause of its own.
+    ///
+    /// - Parameters:
+    ///   - old: the epoch that the operation belongs to.
+    ///   - awaited: ranks that it waited for.
     init(
-        membershipOf segment: Segment, _ operation: FabricOperation, rank: Rank, wordOffset: Int?, _ elapsed: UInt64
+        membershipOf segment: Segment, _ operation: FabricOperation, rank: Rank, since old: UInt64, wordOffset: Int?,
+        _ elapsed: UInt64, awaiting awaited: [Rank] = []
     ) {
         let epoch = segment.cluster.epoch.loadAcquiring()
         guard let verdict = segment.cluster.verdict else {
+            if let members = segment.members, members.epoch > old {
+                self.init(
+                    members, revoker: segment.memberBlock.revoker(of: members.epoch), operation, rank: rank, since: old,
+                    wordOffset: wordOffset, elapsed, awaiting: awaited)
+                phase = segment.control(of: rank.index).phase
+                return
+            }
             self.init(
                 .corrupt, scope: .cluster, operation: operation, rank: rank, wordOffset: wordOffset,
                 elapsedNanoseconds: elapsed, epoch: epoch, phase: segment.control(of: rank.index).phase,
@@ -130,6 +156,24 @@ extension FabricError {
             peers: verdict.rank.map { [Rank($0)] } ?? [], wordOffset: wordOffset, elapsedNanoseconds: elapsed,
             epoch: epoch, phase: segment.control(of: rank.index).phase,
             context: verdict.text)
+    }
+}
+
+extension FabricError {
+    /// What a new membership means for an operation of the epoch before: whom it lost, or who gave that epoch up.
+    private init(
+        _ members: MemberSet, revoker: Int?, _ operation: FabricOperation, rank: Rank, since old: UInt64,
+        wordOffset: Int?, _ elapsed: UInt64, awaiting awaited: [Rank]
+    ) {
+        let lost = members.lost(after: old)
+        let isOut = !members.contains(rank.index)
+        let waited =
+            awaited.isEmpty ? "" : "; it waited for rank " + awaited.map(\.description).joined(separator: ", ")
+        self.init(
+            isOut ? .evicted : lost.isEmpty ? .revoked : .membershipChanged, scope: .peer, operation: operation,
+            rank: rank, peers: lost.isEmpty ? revoker.map { [Rank($0)] } ?? [] : lost.map { Rank($0.rank) },
+            wordOffset: wordOffset, elapsedNanoseconds: elapsed, epoch: members.epoch,
+            context: members.description + waited)
     }
 }
 

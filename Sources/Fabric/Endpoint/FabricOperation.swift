@@ -20,6 +20,8 @@ public enum FabricOperation: UInt64, Sendable, CaseIterable {
     case combine
     /// A word of a barrier or a meeting, loaded or stored in place.
     case word
+    /// What survivors of a change of the membership agree on.
+    case agree
 
     /// Whether its bytes are payload, and not a word of synchronisation.
     @inlinable

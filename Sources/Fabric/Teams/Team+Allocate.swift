@@ -43,8 +43,9 @@ extension Team {
         let odd = isNear ? try oddOneOnBoard(digest) : try oddOne(digest)
         guard odd == 0 else {
             throw FabricError(
-                .mismatch, scope: .cluster, operation: .allocate, rank: endpoint.rank, peers: [0, self[odd]],
-                context: "ranks 0 and \(odd) allocated or freed something else; all must make the same calls")
+                .mismatch, scope: .cluster, operation: .allocate, rank: endpoint.rank, peers: [self[0], self[odd]],
+                context:
+                    "ranks \(self[0]) and \(self[odd]) allocated or freed something else; all must make the same calls")
         }
     }
 

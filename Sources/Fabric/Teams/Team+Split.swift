@@ -27,8 +27,7 @@ extension Team {
                 context: "members \(start) by \(stride), \(size) of them, are not all in a team of \(self.size)")
         }
         guard let index else { return nil }
-        return try found(
-            start: self[start], stride: (size == 1 ? 1 : stride) * self.stride, size: size, rank: index, slot: slot)
+        return try found(start, stride: size == 1 ? 1 : stride, size: size, rank: index, slot: slot)
     }
 
     /// Rows and columns of this team laid out row-major in rows of `width`; the last row may be short.
@@ -50,22 +49,28 @@ extension Team {
         // Who has no board for its row still takes part in the agreement about columns.
         let row: Result<Team, FabricError>
         do throws(FabricError) {
-            row = .success(try found(start: self[y * width], stride: stride, size: rowSize, rank: x, slot: rowSlot))
+            row = .success(try found(y * width, stride: 1, size: rowSize, rank: x, slot: rowSlot))
         } catch {
             row = .failure(error)
         }
         let columnSlot = try agreeOnSlot(digest: Self.digest([3, width]), leads: y == 0 ? columnSize : nil)
-        let column = try found(start: self[x], stride: width * stride, size: columnSize, rank: y, slot: columnSlot)
+        let column = try found(x, stride: width, size: columnSize, rank: y, slot: columnSlot)
         return (try row.get(), column)
     }
 
-    /// Takes the slot and the board that were agreed on.
-    private func found(start: Rank, stride: Int, size: Int, rank: MemberIndex, slot: Int) throws(FabricError) -> Team {
+    /// Takes the slot and the board that were agreed on, for a team of the members from `first` on at a distance.
+    private func found(
+        _ first: MemberIndex, stride: Int, size: Int, rank: MemberIndex, slot: Int
+    ) throws(FabricError) -> Team {
+        let start = self[first]
         let word = WindowLayout.slot(slot) + WindowLayout.boardWordOffset
         let board = try Self.checkBoard(
             endpoint.isNear(start) ? try endpoint.fetch(at: start, word) : 0, leader: start, size: size, on: endpoint)
-        let team = Team(
-            endpoint: endpoint, start: start, stride: stride, size: size, rank: rank, slot: slot, board: board)
+        let members =
+            self.stride == 0
+            ? TeamMembers((0..<size).map { self[first + $0 * stride] })
+            : TeamMembers(start: start, stride: stride * self.stride, size: size)
+        let team = Team(endpoint: endpoint, members: members, rank: rank, slot: slot, board: board)
         guard !team.isNear || board > 0 else {
             throw FabricError(
                 .tooManyTeams, scope: .operation, operation: .split, rank: endpoint.rank, peers: [start],
@@ -134,7 +139,7 @@ extension Team {
     }
 
     /// Clears a board, so that no member takes a former team's posts for its own.
-    private func clear(board: Int, size: Int) {
+    func clear(board: Int, size: Int) {
         for word in Swift.stride(from: board, to: board + size * WindowLayout.recordByteCount, by: 8) {
             endpoint.word(at: word).storeReleasing(0)
         }

@@ -56,6 +56,15 @@ extension Team {
         return error
     }
 
+    /// Clears what this die's window holds of a world whose epoch is over, before the next one uses it: its slot, and the board if it led.
+    ///
+    /// To be called when no member of the next epoch does anything in the old one any more.
+    package func clearWorld() {
+        precondition(slot == 0, "the team of all ranks")
+        Team.clear(slot: 0, on: endpoint)
+        if rank == 0 { clear(board: board, size: size) }
+    }
+
     /// Clears this die's words of a slot before a new team uses it.
     static func clear(slot: Int, on endpoint: Endpoint) {
         for word in Swift.stride(from: 0, to: WindowLayout.teamSlotByteCount, by: 8) {

@@ -11,10 +11,12 @@ public final class Team {
     public let rank: MemberIndex
     /// Members.
     public let size: Int
-    /// First member, and the distance between neighbours, in ranks of the cluster.
+    /// The first member, and the leader.
     public let start: Rank
-    /// Distance between neighbours; may be negative.
+    /// Distance between neighbours in ranks of the cluster; may be negative. 0 where members do not lie at one distance, as after a loss.
     public let stride: Int
+    /// The members, where they do not lie at one distance; else none.
+    @usableFromInline let list: [Rank]
     /// Which of the 64 slots of sync words the team uses.
     public let slot: Int
     /// Whether all windows of the team are mapped here, so that members can meet on the leader's board.
@@ -35,28 +37,38 @@ public final class Team {
     /// Why the team can no longer synchronise, if so.
     var failure: FabricError?
 
-    init(endpoint: Endpoint, start: Rank, stride: Int, size: Int, rank: MemberIndex, slot: Int, board: Int) {
+    init(endpoint: Endpoint, members: TeamMembers, rank: MemberIndex, slot: Int, board: Int) {
         self.endpoint = endpoint
-        self.start = start
-        self.stride = stride
-        self.size = size
+        start = members.start
+        stride = members.stride
+        list = members.list
+        size = members.size
         self.rank = rank
         self.slot = slot
         self.board = board
-        // Near ranks are neighbours, so the ends tell.
-        isNear = endpoint.isNear(start) && endpoint.isNear(start.advanced(by: (size - 1) * stride))
-        // Likewise; the member itself is near.
-        let near = isNear ? [] : (0..<size).filter { endpoint.isNear(start.advanced(by: $0 * stride)) }
-        nearMembers = isNear ? (0, size) : (near.first ?? rank, max(near.count, 1))
+        // Near ranks are neighbours, and the members that are follow each other; the member itself is near.
+        let near = (0..<members.size).filter { endpoint.isNear(members[$0]) }
+        isNear = near.count == members.size
+        nearMembers = (near.first ?? rank, max(near.count, 1))
     }
 
     /// How many members that follow each other may share a host: as many as the widest host has room for; the same at every member.
-    public var hostGroup: Int { max(1, endpoint.segment.plan.widestHostDieCount / abs(stride)) }
+    public var hostGroup: Int { max(1, endpoint.segment.plan.widestHostDieCount / max(1, abs(stride))) }
 
     /// The team of all ranks. Make it once per endpoint, before any other team.
     public static func world(_ endpoint: Endpoint) -> Team {
         Team(
-            endpoint: endpoint, start: 0, stride: 1, size: endpoint.rankCount, rank: endpoint.rank.index, slot: 0,
+            endpoint: endpoint, members: TeamMembers(start: 0, stride: 1, size: endpoint.rankCount),
+            rank: endpoint.rank.index, slot: 0, board: WindowLayout.boardsOffset)
+    }
+
+    /// The team of all ranks that are left, this die among them: the world of a later epoch. Once per endpoint, before any other team.
+    package static func world(_ endpoint: Endpoint, of present: [Int]) -> Team {
+        guard let rank = present.firstIndex(of: endpoint.rank.index) else {
+            preconditionFailure("a rank makes the team of its own epoch")
+        }
+        return Team(
+            endpoint: endpoint, members: TeamMembers(present.map { Rank($0) }), rank: rank, slot: 0,
             board: WindowLayout.boardsOffset)
     }
 
@@ -64,12 +76,14 @@ public final class Team {
     @inlinable @inline(__always)
     public subscript(member: MemberIndex) -> Rank {
         precondition(member >= 0 && member < size, "no such member")
+        if _slowPath(stride == 0) { return list[member] }
         return Rank(start.index &+ member &* stride)
     }
 
     /// The number in this team of a rank, or nil if it is not a member.
     public func index(of rank: Rank) -> MemberIndex? {
-        Self.index(of: rank.index, start: start.index, stride: stride, size: size)
+        if stride == 0 { return list.firstIndex(of: rank) }
+        return Self.index(of: rank.index, start: start.index, stride: stride, size: size)
     }
 
     /// The number in `other` of a member of this team, or nil.

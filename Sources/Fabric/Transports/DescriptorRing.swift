@@ -58,7 +58,8 @@ final class DescriptorRing {
                 context: "the switch of this host does not answer")
         case .epochMoved(let elapsed):
             throw FabricError(
-                membershipOf: place.segment, operation, rank: rank, wordOffset: words + offset, elapsed)
+                membershipOf: place.segment, operation, rank: rank, since: place.segment.plan.firstEpoch,
+                wordOffset: words + offset, elapsed, awaiting: peer.map { [$0] } ?? [])
         }
     }
 
@@ -86,7 +87,9 @@ final class DescriptorRing {
     /// Posts a descriptor; waits for room at most.
     func post(_ record: LinkRecord, _ operation: FabricOperation) throws(FabricError) {
         if place.segment.cluster.epoch.loadAcquiring() != place.segment.plan.firstEpoch {
-            throw FabricError(membershipOf: place.segment, operation, rank: rank, wordOffset: nil, 0)
+            throw FabricError(
+                membershipOf: place.segment, operation, rank: rank, since: place.segment.plan.firstEpoch,
+                wordOffset: nil, 0)
         }
         if posted - consumed >= UInt64(PortLayout.entryCount) {
             // Until half of it is free: who is woken for each entry does nothing but wake and sleep.

@@ -52,6 +52,7 @@ extension FuzzTarget {
     ]
 
     static let controlExamples: [ControlMessage] = [
+        .revoke(die: 2, epoch: 3),
         .hello(process: 3, id: 4_194_304, abiDigest: .max, nonce: (1, .max)),
         .start(workload: "generate", payload: Array(0...63)), .event(die: 7, bytes: [1, 2, 3]),
         .result(die: 2, bytes: Array(repeating: 9, count: 40)),

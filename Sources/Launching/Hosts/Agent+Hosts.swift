@@ -1,4 +1,5 @@
 internal import Fabric
+internal import Membership
 internal import NodeRuntime
 internal import SharedMemory
 internal import Workers
@@ -49,7 +50,10 @@ extension Agent {
     }
 
     func stopRanks() { for slot in slots where slot.end == nil { slot.child.stop() } }
-    func resumeRanks() { for slot in slots where slot.end == nil { slot.child.resume() } }
+    func resumeRanks() {
+        for slot in slots where slot.end == nil { slot.child.resume() }
+        survival?.leases.forgive(at: Monotonic.now())
+    }
 
     private func lineEnded(_ loss: Uplink.Loss, _ membership: HostMembership) {
         end(Verdict(.agentLost, text: loss.text), status: .rankLost, report: loss.text)

@@ -57,7 +57,7 @@ package enum HostMessage: Sendable, Equatable {
     case dismissed
 
     static let magic: UInt32 = 0x3148_5053
-    package static let version: UInt8 = 5
+    package static let version: UInt8 = 6
     /// The most bytes of a sentence, an address and a name. Longer ones are cut when they are written: a report that is too long must
     /// not be one that no build can read.
     static let textLimit = 4096

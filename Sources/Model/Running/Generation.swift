@@ -10,13 +10,16 @@ public struct GenerationRequest: Sendable, Equatable {
     public var maximumTokens: Int
     /// Tokens that end the text.
     public var endTokens: Set<Int>
+    /// Tokens that were chosen already, as by a die that goes on with a text in another placement: they come first, and count.
+    public var chosen: [Int]
 
     /// A request to continue a prompt.
-    public init(number: Int, prompt: [Int], maximumTokens: Int, endTokens: Set<Int> = []) {
+    public init(number: Int, prompt: [Int], maximumTokens: Int, endTokens: Set<Int> = [], chosen: [Int] = []) {
         self.number = number
         self.prompt = prompt
         self.maximumTokens = maximumTokens
         self.endTokens = endTokens
+        self.chosen = chosen
     }
 }
 
@@ -26,6 +29,8 @@ public struct GeneratedToken: Sendable, Equatable {
     public var request: Int
     /// The token.
     public var token: Int
+    /// Which of the request's chosen tokens it is, from 0.
+    public var index: Int
     /// Whether the request is done, so that its cache can go.
     public var isLast: Bool
 }
@@ -68,7 +73,7 @@ public struct Generation: Sendable {
     ) {
         precondition(rowLimit >= textLimit && textLimit > 0, "a row for each text under way")
         for request in requests { precondition(!request.prompt.isEmpty, "a prompt has a token or more") }
-        waiting = Array(requests.filter { $0.maximumTokens > 0 }.reversed())
+        waiting = Array(requests.filter { $0.maximumTokens > $0.chosen.count }.reversed())
         self.sampler = sampler
         self.vocabularySize = vocabularySize
         self.rowLimit = rowLimit
@@ -81,7 +86,10 @@ public struct Generation: Sendable {
     /// The rows of the next step; none when all is done.
     public mutating func nextBatch() -> [BatchRow] {
         while active.count < textLimit, let request = waiting.popLast() {
-            active.append(Text(request: request, tokens: request.prompt, remaining: request.maximumTokens))
+            active.append(
+                Text(
+                    request: request, tokens: request.prompt + request.chosen,
+                    remaining: request.maximumTokens - request.chosen.count))
         }
         batch = []
         // Each text keeps a row; what is left over goes to prompts, first come, first served.
@@ -119,12 +127,13 @@ public struct Generation: Sendable {
                     }
                     let token = sampler.choose(part, request: number, position: position)
                     used += 1
+                    let place = active[index].tokens.count - active[index].request.prompt.count
                     active[index].tokens.append(token)
                     active[index].remaining -= 1
                     let isLast =
                         active[index].remaining == 0 || active[index].request.endTokens.contains(token)
                     if isLast { active[index].remaining = 0 }
-                    chosen.append(GeneratedToken(request: number, token: token, isLast: isLast))
+                    chosen.append(GeneratedToken(request: number, token: token, index: place, isLast: isLast))
                 }
                 row += 1
             }

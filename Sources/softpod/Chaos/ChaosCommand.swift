@@ -12,7 +12,7 @@ struct ChaosCommand: ParsableCommand {
         discussion: """
             Injects the faults of a plan (--faults; without it a plan is drawn from the seed), prints what was injected where and when, \
             which rank or agent noticed what, what was decided, and what every operation came to: O1 bit-exact, O2 a typed failure before \
-            the deadline. A silent wrong answer, a wait beyond the deadline, an end that the plan does not promise, and anything left \
+            the deadline, O3 bit-exact over the ranks that are left. A silent wrong answer, a wait beyond the deadline, an end that the plan does not promise, and anything left \
             behind (process, run folder, shared memory) are violations. The last line is a command that replays the run.
 
             Workloads:
@@ -20,6 +20,7 @@ struct ChaosCommand: ParsableCommand {
               smoke       barrier, all-gather, all-to-all, once, every byte checked
               generate    four texts from --model, each token compared with a run without faults
               soak        random collectives for --seconds, every result checked
+              survive     collectives and dispatch/combine, --rounds times ten of them; with --survive ranks that are left go on (O3)
 
             Waits last at most 5 s unless --deadline says otherwise. Files: cluster/faults; kinds, places and points: softpod info --faults. \
             With --json a row an event and an operation, then an object with seed, outcomes and violations. \
@@ -27,7 +28,7 @@ struct ChaosCommand: ParsableCommand {
             """)
 
     enum Name: String, ExpressibleByArgument, CaseIterable {
-        case operations, smoke, soak, generate
+        case operations, smoke, soak, generate, survive
     }
 
     @OptionGroup var cluster: ClusterOptions
@@ -40,7 +41,8 @@ struct ChaosCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Generate: folder of the model.", valueName: "folder")) var model: String?
     @Option(help: ArgumentHelp("Operations: only checks whose name contains this.", valueName: "text"))
     var only: String?
-    @Option(help: ArgumentHelp("Operations: how often all of them are run.", valueName: "number")) var rounds = 4
+    @Option(help: ArgumentHelp("Operations, survive: how often all of them are run.", valueName: "number")) var rounds =
+        4
     @Option(help: ArgumentHelp("Soak: for how long.", valueName: "seconds")) var seconds = 1.0
     @Option(
         name: .customLong("repeat"), help: ArgumentHelp("Run so many seeds, one after the other.", valueName: "number"))
@@ -51,6 +53,7 @@ struct ChaosCommand: ParsableCommand {
             valueName: "numbers"))
     var keep: String?
     @Flag(help: "Reduce the first run with a violation to faults of which none can be left out.") var shrink = false
+    @OptionGroup var survival: SurvivalOptions
     @OptionGroup var history: HistoryOptions
     @Flag(help: "One JSON object a row instead of tables.") var json = false
 

@@ -9,15 +9,20 @@ struct ChaosJudge {
     struct Outcome: Equatable {
         var number: Int
         var name: String
-        /// `O1`, `O2`, or `violation`.
+        /// `O1`, `O2`, `O3`, or `violation`.
         var verdict: String
         var detail: String
+        /// The epoch in which all that live have ended it, and their ranks, where the run goes on without those lost.
+        var epoch: UInt64 = 0
+        var members: [Int] = []
     }
 
     private let faults: [ScheduledFault]
     private let ranks: Int
     private let diesPerProcess: Int
     private let deadline: UInt64
+    /// Ranks that were lost, and without which the run went on.
+    private var lost: Set<Int> = []
     /// By operation: its name, and what each rank said last of it.
     private var operations: [Int: (name: String, events: [Int: OperationEvent])] = [:]
 
@@ -39,6 +44,9 @@ struct ChaosJudge {
         operations[event.number, default: (event.name, [:])].events[die] = event
     }
 
+    /// The run goes on without some ranks: nothing more is asked of them.
+    mutating func lose(_ ranks: Range<Int>) { lost.formUnion(ranks) }
+
     /// Ranks that share a process with one that a fault of this action has touched.
     private func touched(_ numbers: Set<Int>, _ isSuch: (FaultAction) -> Bool) -> Set<Int> {
         Set(
@@ -52,7 +60,7 @@ struct ChaosJudge {
     ///
     /// - Parameter injected: numbers of the faults that were injected.
     func outcomes(injected: Set<Int>) -> [Outcome] {
-        let disabled = touched(injected) { $0.disables }
+        let disabled = touched(injected) { $0.disables }.union(lost)
         let delayed = touched(injected) { action in
             switch action {
             case .stop, .slow: true
@@ -61,8 +69,35 @@ struct ChaosJudge {
         }
         return operations.sorted { $0.key < $1.key }.map { number, operation in
             let (verdict, detail) = judge(operation.events, disabled: disabled, delayed: delayed)
-            return Outcome(number: number, name: operation.name, verdict: verdict, detail: detail)
+            var outcome = Outcome(number: number, name: operation.name, verdict: verdict, detail: detail)
+            if let last = operation.events.filter({ !disabled.contains($0.key) }).max(by: { $0.key > $1.key })?.value {
+                (outcome.epoch, outcome.members) = (last.epoch, last.members)
+            }
+            return outcome
         }
+    }
+
+    /// What an operation came to that all which live have ended with the right result: agreed on, and over all ranks or those that were left.
+    private func judgeRight(_ events: [Int: OperationEvent], disabled: Set<Int>) -> (String, String) {
+        let live = events.filter { !disabled.contains($0.key) }
+        let epochs = Set(live.map(\.value.epoch)).sorted()
+        guard epochs.count <= 1, Set(live.map(\.value.members)).count <= 1 else {
+            return ("violation", "members ended it in epochs \(epochs.map(String.init).joined(separator: ", "))")
+        }
+        let gone = events.filter { $0.value.state == .begun }.map(\.key).sorted()
+        guard let members = live.first?.value.members, !members.isEmpty, members.count < ranks else {
+            return ("O1", gone.isEmpty ? "bit-exact at all ranks" : "bit-exact; rank \(gone[0]) was lost in it")
+        }
+        if let silent = members.first(where: { live[$0] == nil && !disabled.contains($0) }) {
+            return ("violation", "rank \(silent) is a member of epoch \(epochs[0]) and said nothing of it")
+        }
+        let masked = live.reduce(0) { $0 + $1.value.masked }
+        let share = live.map(\.value.share).min() ?? 1
+        let weights =
+            masked == 0
+            ? ""
+            : "; \(masked) choices masked, a token keeps \(Int((share * 100).rounded(.down))) % of its weight or more"
+        return ("O3", "bit-exact over \(Self.names(members)) in epoch \(epochs[0])" + weights)
     }
 
     private func judge(
@@ -86,10 +121,10 @@ struct ChaosJudge {
                 "violation", "rank \(rank) failed \(event.elapsed / 1_000_000) ms after it began, beyond the deadline"
             )
         }
-        let failed = ranks(.failed)
+        // What a rank said that was lost later is not what the run goes on with.
+        let failed = ranks(.failed).filter { !lost.contains($0) }
         guard let first = failed.first, let event = events[first] else {
-            let gone = ranks(.begun)
-            return ("O1", gone.isEmpty ? "bit-exact at all ranks" : "bit-exact; rank \(gone[0]) was lost in it")
+            return judgeRight(events, disabled: disabled)
         }
         let codes = Set(failed.compactMap { events[$0]?.code }).sorted().joined(separator: ", ")
         let right = ranks(.right)
@@ -135,7 +170,7 @@ struct ChaosJudge {
 
     /// What the run as a whole came to.
     static func promise(_ outcome: ClusterOutcome, _ outcomes: [Outcome]) -> FaultPromise {
-        if outcome.status == .success { return .right }
+        if outcome.status == .success { return outcomes.contains { $0.verdict == "O3" } ? .degraded : .right }
         return outcome.startNanoseconds == nil ? .refused : .failed
     }
 }

@@ -11,7 +11,7 @@ struct ChaosRun {
         /// Numbers of the plan's faults that the run had.
         var faults: Set<Int>
         var outcomes: [ChaosJudge.Outcome]
-        /// `O1`, `O2` or `O4`.
+        /// `O1`, `O2`, `O3` or `O4`.
         var promise: String
         var violations: [String]
     }
@@ -57,7 +57,7 @@ struct ChaosRun {
     /// - Throws: ``ExitStatus`` where a signal, or the end of standard output's reader, has ended it.
     func result() throws -> Result {
         var configuration = try self.configuration()
-        let plan = source?.plan ?? DrawnPlan.plan(seed: seed)
+        let plan = source?.plan ?? DrawnPlan.plan(seed: seed, survives: command.survival.survive)
         let drawn =
             try source?.drawn(ranks: configuration.dieCount, seed: seed)
             ?? DrawnPlan.faults(plan, ranks: configuration.dieCount, seed: seed)
@@ -82,6 +82,7 @@ struct ChaosRun {
             case .said(let die, let bytes):
                 if text != nil { return tokens.take(event) }
                 if let operation = OperationEvent(decoding: bytes) { judge.take(die, operation) }
+            case .lost(_, let ranks, _): judge.lose(ranks)
             default: break
             }
         }
@@ -91,7 +92,9 @@ struct ChaosRun {
         if [.interrupted, .terminated, .hungUp, .outputClosed].contains(outcome.status) { throw outcome.status }
         let injected = timeline.injected
         var outcomes = judge.outcomes(injected: injected)
-        if command.workload != .operations { outcomes = text?.outcomes(tokens, outcome) ?? [whole(outcome)] }
+        if command.workload != .operations, command.workload != .survive {
+            outcomes = text?.outcomes(tokens, outcome) ?? [whole(outcome)]
+        }
         let violations = judge.violations(
             outcome, outcomes, injected: injected, promises: plan.promises, leftovers: leftovers.find())
         let promise = ChaosJudge.promise(outcome, outcomes).rawValue
@@ -110,14 +113,19 @@ struct ChaosRun {
         let rows = result.outcomes.map { outcome in
             Row([
                 "operation": .integer(outcome.number), "name": .text(outcome.name), "outcome": .text(outcome.verdict),
-                "detail": .text(outcome.detail),
+                "detail": .text(outcome.detail), "epoch": .integer(Int(truncatingIfNeeded: outcome.epoch)),
             ])
         }
         // Of those that went well people want the number.
         let shown = command.json ? rows : rows.filter { $0["outcome"] != .text("O1") }
         if shown.count < rows.count { report.line("operations: \(rows.count - shown.count) bit-exact (O1)") }
-        report.rows(shown, title: "operations that came to something else")
+        report.rows(
+            shown, title: "operations that came to something else",
+            columns: ["operation", "name", "outcome", "detail"])
     }
+
+    /// Operations of the workload `survive` in a round.
+    private static let survivalsPerRound = 10
 
     private func configuration() throws -> ClusterConfiguration {
         let cluster = command.cluster
@@ -135,6 +143,11 @@ struct ChaosRun {
         case .generate:
             guard let text else { throw UsageError("--workload generate needs --model") }
             configuration = try text.configuration(cluster)
+        case .survive:
+            let plan = SurviveWorkload.Plan(seed: seed, operations: command.rounds * Self.survivalsPerRound)
+            configuration = try cluster.configuration(
+                workload: SurviveWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
+                windowByteCount: SurviveWorkload.windowByteCount(dies: cluster.dies))
         case .smoke:
             let plan = SmokeWorkload.Plan(allToAllByteCount: 4096)
             configuration = try cluster.configuration(
@@ -147,6 +160,7 @@ struct ChaosRun {
                 windowByteCount: SoakWorkload.windowByteCount(dies: cluster.dies, largest: plan.largest))
         }
         if cluster.givenDeadline == nil { configuration.deadline = .seconds(5) }
+        try command.survival.apply(to: &configuration)
         return configuration
     }
 
@@ -177,10 +191,11 @@ enum DrawnPlan {
     /// Bytes that no defence covers: what comes of them is only known where results are judged.
     private static let unprotected: Set<FaultPlace> = [.payload]
 
-    static func plan(seed: UInt64) -> FaultPlan {
+    static func plan(seed: UInt64, survives: Bool = false) -> FaultPlan {
         var random = CheckRandom(seed: seed, 1)
-        let rules = (0..<Int.random(in: 1...2, using: &random)).map { _ in rule(&random) }
-        return FaultPlan(name: "drawn", rules: rules)
+        let rules = (0..<Int.random(in: 1...2, using: &random)).map { _ in rule(&random, survives) }
+        return FaultPlan(
+            name: "drawn", rules: rules, promises: survives ? [.right, .failed, .degraded] : [.right, .failed])
     }
 
     static func faults(_ plan: FaultPlan, ranks: Int, seed: UInt64) -> [ScheduledFault] {
@@ -189,7 +204,15 @@ enum DrawnPlan {
         return drawn ?? []
     }
 
-    private static func rule(_ random: inout CheckRandom) -> FaultRule {
+    /// Points that a run passes for certain.
+    private static func points(_ survives: Bool) -> [FaultPoint] {
+        FaultPoint.allCases.filter { point in
+            guard survives else { return point != .collectiveEntry && !point.isOfSurvivors }
+            return !point.rawValue.hasPrefix("decode.") && (!point.isOfSurvivors || point == .agreePost)
+        }
+    }
+
+    private static func rule(_ random: inout CheckRandom, _ survives: Bool) -> FaultRule {
         let kinds = FaultCatalog.all.filter { kind in
             // Links are only there over several hosts.
             if case .wire = kind.action(FaultArguments()) { return HostSession.hasHosts }
@@ -203,7 +226,7 @@ enum DrawnPlan {
             percent: Int.random(in: 5...90, using: &random),
             place: places[Int.random(in: 0..<places.count, using: &random)],
             value: values[Int.random(in: 0..<values.count, using: &random)])
-        let points = arguments.place?.points ?? FaultPoint.allCases.filter { $0 != .collectiveEntry }
+        let points = arguments.place?.points ?? points(survives)
         let point = points[Int.random(in: 0..<points.count, using: &random)]
         let isMoment = kind.time == .any && Bool.random(using: &random)
         let trigger: FaultTrigger =
@@ -211,7 +234,7 @@ enum DrawnPlan {
             ? .always
             : isMoment
                 ? .within(nanoseconds: 100_000_000)
-                : .point(point, peer: nil, entry: Int.random(in: 1...20, using: &random))
+                : .point(point, peer: nil, entry: point == .agreePost ? 1 : Int.random(in: 1...20, using: &random))
         return FaultRule(kind: kind.name, rank: nil, trigger: trigger, action: kind.action(arguments))
     }
 }

@@ -33,7 +33,7 @@ struct ChaosText {
         let plan = GenerateWorkload.Plan(
             model: try place.plan(opened, placement),
             requests: ids.map { GenerateWorkload.Plan.Request(prompt: $0, maximumTokens: Self.tokens) },
-            temperature: 0, topP: 1, seed: 0, endTokens: [])
+            temperature: 0, topP: 1, seed: 0, endTokens: [], survives: command.survival.survive)
         payload = Array(try JSONEncoder().encode(plan))
         windowByteCount = try placement.windowByteCount(opened.configuration, place.precision)
         var tokens = Tokens()
@@ -57,7 +57,12 @@ struct ChaosText {
             guard case .said(_, let bytes) = event, let token = TokenEvent(decoding: bytes),
                 all.indices.contains(token.request)
             else { return }
-            all[token.request].append(token.token)
+            if token.index < all[token.request].count {
+                // Chosen again by another die: the same, or one that differs from the reference.
+                all[token.request][token.index] = token.token
+            } else {
+                all[token.request].append(token.token)
+            }
         }
     }
 

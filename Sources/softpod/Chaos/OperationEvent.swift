@@ -19,6 +19,11 @@ struct OperationEvent: Codable, Sendable, Equatable {
     var code: String?
     var peers: [Int] = []
     var epoch: UInt64 = 0
+    /// Ranks that took part, where a run goes on without those lost; choices that were masked, and the least share of its weight that a
+    /// token had left.
+    var members: [Int] = []
+    var masked = 0
+    var share: Float = 1
     /// Nanoseconds since the die began it.
     var elapsed: UInt64 = 0
 

@@ -7,5 +7,6 @@ struct BenchCommand: ParsableCommand {
         subcommands: [
             BenchLatencyCommand.self, BenchOrderingCommand.self, BenchCollectivesCommand.self, BenchScaleCommand.self,
             BenchLinkCommand.self, BenchCopyCommand.self, BenchExpertsCommand.self,
+            BenchRecoveryCommand.self,
         ])
 }

@@ -41,14 +41,20 @@ enum Failure {
     }
 
     /// Runs a cluster, and tells the user at once what ends it before its time.
+    ///
+    /// - Parameter tellsLosses: whether ranks without which the run goes on are told of.
     static func launch(
-        _ configuration: ClusterConfiguration, onEvent: @escaping (ClusterEvent) -> Void = { _ in }
+        _ configuration: ClusterConfiguration, tellsLosses: Bool = true,
+        onEvent: @escaping (ClusterEvent) -> Void = { _ in }
     ) throws -> ClusterOutcome {
         _ = ignoredVariables
         try RatesSource.hand()
         let tell: (ClusterEvent) -> Void = { event in
             onEvent(event)
             if case .failed(let report) = event { Report.remark(report) }
+            if tellsLosses, case .lost(let epoch, _, let report) = event {
+                Report.remark("\(report); the run goes on in epoch \(epoch)")
+            }
         }
         var configuration = configuration
         configuration.isAbandoned = { Report.readerIsGone }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Fabric
 internal import FoundationEssentials
 internal import Launching
 internal import Model
@@ -23,6 +24,7 @@ struct GenerateCommand: ParsableCommand {
     @OptionGroup var place: PlacementOptions
     @OptionGroup var cluster: ClusterOptions
     @OptionGroup(title: "Options for faults") var faults: FaultOptions
+    @OptionGroup(title: "Options for going on without lost ranks") var survival: SurvivalOptions
     @Option(help: "The most rows of a step: a die's with data, all dies' together with kv-shards.")
     var batchRows = 32
     @Option(help: ArgumentHelp("A text to continue; may be given several times.", valueName: "text"))
@@ -68,23 +70,43 @@ struct GenerateCommand: ParsableCommand {
             model: try place.plan(opened, placement),
             requests: ids.map { GenerateWorkload.Plan.Request(prompt: $0, maximumTokens: maxTokens) },
             temperature: temperature, topP: topP, seed: seed,
-            endTokens: ignoreEnd ? [] : opened.configuration.endTokens)
+            endTokens: ignoreEnd ? [] : opened.configuration.endTokens, survives: survival.survive)
         var configuration = try cluster.configuration(
             workload: GenerateWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
-            windowByteCount: try placement.windowByteCount(opened.configuration, place.precision), files: opened.paths)
+            windowByteCount: try windowByteCount(opened, placement, requests: ids.count), files: opened.paths)
         let printer = TokenPrinter(prompts: chosen, ids: ids, tokenizer: opened.tokenizer, report: Report(json: json))
         if !json { Report.remark(introduction(opened, placement, configuration)) }
         try faults.apply(to: &configuration)
+        try survival.apply(to: &configuration)
+        var lost: Set<Int> = []
         let outcome = try Failure.launch(configuration) { event in
             faults.tell(event)
             if case .said(_, let bytes) = event, let token = TokenEvent(decoding: bytes) { printer.take(token) }
+            if case .lost(_, let ranks, _) = event { lost.formUnion(ranks) }
         }
         printer.finish()
         GenerationSummary(
             command: self, outcome: outcome, placement: placement, printed: printer,
-            experts: opened.configuration.expertCount
+            experts: opened.configuration.expertCount, lost: lost.sorted()
         ).print(Report(json: json))
         try Failure.check(outcome)
+        if printer.contradictions > 0 {
+            throw WrongResult.told(
+                ["\(printer.contradictions) tokens were chosen again after a loss, and differ"], replay: [])
+        }
+    }
+
+    /// Bytes of each die's window: with --survive enough for any number of dies that are left.
+    private func windowByteCount(_ opened: OpenedModel, _ placement: ModelPlacement, requests: Int) throws -> Int {
+        let all = try placement.windowByteCount(opened.configuration, place.precision)
+        guard survival.survive else { return all }
+        return try (1..<placement.dieCount + 1).reduce(all) { most, dies in
+            let left = placement.left(dies: dies, opened.configuration, requests: requests)
+            return max(
+                most,
+                try left.windowByteCount(opened.configuration, place.precision)
+                    + Endpoint.reservedByteCount(dies: placement.dieCount))
+        }
     }
 
     private func introduction(

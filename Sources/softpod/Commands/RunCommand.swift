@@ -13,16 +13,22 @@ struct RunCommand: ParsableCommand {
               smoke   start, barrier, all-gather of 64 bytes a die (checked), stop; prints how long each took. With --all-to-all
                       every die also sends every other a block of so many bytes (checked)
               idle    barriers without end, until a signal stops the run: for trying what happens when ranks die
+              survive collectives and dispatch/combine, --operations of them, each checked against the oracle. With --survive ranks
+                      that are lost are left out: the others agree on a new epoch, shrink their team, do the interrupted operation
+                      again, and go on; experts of lost ranks are masked, and the weight that tokens keep is told
 
             With --announce a line on standard error says when ranks are started and running.
             """)
 
     enum Name: String, ExpressibleByArgument, CaseIterable {
-        case smoke, idle
+        case smoke, idle, survive
     }
 
     @OptionGroup var cluster: ClusterOptions
     @OptionGroup(title: "Options for faults") var faults: FaultOptions
+    @OptionGroup(title: "Options for going on without lost ranks") var survival: SurvivalOptions
+    @Option(help: ArgumentHelp("With survive: operations.", valueName: "number")) var operations = 200
+    @Option(help: "With survive: makes all data; printed.") var seed: UInt64?
     @Flag(help: "One JSON object instead of a table.") var json = false
     @Flag(help: "Say on standard error when processes are started and when the workload runs.") var announce = false
     @Option(help: ArgumentHelp("With smoke: bytes every die sends to every other; up to 64K.", valueName: "bytes"))
@@ -36,10 +42,15 @@ struct RunCommand: ParsableCommand {
         guard allToAll.value == 0 || workload == .smoke else {
             throw ValidationError("--all-to-all goes with smoke.")
         }
+        guard (1...10_000_000).contains(operations) else {
+            throw ValidationError("--operations must be 1 to 10000000, not \(operations).")
+        }
     }
 
     func run() throws {
         try Failure.guarded(cluster) {
+            if workload == .survive { return try SurvivalRun(command: self).run() }
+            if survival.survive { throw UsageError("--survive goes with generate and the workload survive") }
             let type: any Workload.Type = workload == .smoke ? SmokeWorkload.self : IdleWorkload.self
             let plan = SmokeWorkload.Plan(allToAllByteCount: allToAll.value)
             var configuration = try cluster.configuration(
@@ -47,17 +58,24 @@ struct RunCommand: ParsableCommand {
                 windowByteCount: SmokeWorkload.windowByteCount(dies: cluster.dies, plan: plan))
             try faults.apply(to: &configuration)
             let outcome = try Failure.launch(configuration) { event in
-                faults.tell(event)
-                guard announce else { return }
-                switch event {
-                case .spawned(let processes): Report.remark("started \(processes) processes")
-                case .started: Report.remark("running")
-                case .failed, .noted: break
-                case .said(let die, let bytes): Report.remark("rank \(die): " + String(decoding: bytes, as: UTF8.self))
+                tell(event)
+                if announce, case .said(let die, let bytes) = event {
+                    Report.remark("rank \(die): " + String(decoding: bytes, as: UTF8.self))
                 }
             }
             try Failure.check(outcome)
             if workload == .smoke { try report(outcome) }
+        }
+    }
+
+    /// Tells what is asked for of an event: the timeline, and how far the start is.
+    func tell(_ event: ClusterEvent) {
+        faults.tell(event)
+        guard announce else { return }
+        switch event {
+        case .spawned(let processes): Report.remark("started \(processes) processes")
+        case .started: Report.remark("running")
+        case .failed, .noted, .lost, .said: break
         }
     }
 

@@ -14,11 +14,13 @@ struct GenerationSummary {
     private let digest: ResultDigest
     private let experts: Int
     private let results: [(rank: Int, result: GenerateWorkload.Result)]
+    private let lost: [Int]
 
     init(
         command: GenerateCommand, outcome: ClusterOutcome, placement: ModelPlacement, printed: TokenPrinter,
-        experts: Int
+        experts: Int, lost: [Int]
     ) {
+        self.lost = lost
         self.command = command
         self.outcome = outcome
         self.placement = placement
@@ -68,7 +70,8 @@ struct GenerationSummary {
         let load = expertLoad ?? []
         let mean = Double(load.reduce(0, +)) / Double(max(load.count, 1))
         row.append("expertLoadMaxOverMean", number(mean > 0 ? load.max().map { Double($0) / mean } : nil))
-        row.append("complete", .flag(results.count == command.cluster.dies))
+        row.append("complete", .flag(results.count + lost.count == command.cluster.dies))
+        if command.survival.survive { row.append("lost", .integers(lost)) }
         return row
     }
 

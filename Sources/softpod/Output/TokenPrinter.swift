@@ -22,6 +22,9 @@ final class TokenPrinter {
         texts = zip(prompts, ids).map { Text(prompt: $0, promptIds: $1, stream: TextStream(tokenizer)) }
     }
 
+    /// Tokens that came a second time and were not the same.
+    private(set) var contradictions = 0
+
     /// Tokens seen.
     var tokenCount: Int { texts.reduce(0) { $0 + $1.ids.count } }
 
@@ -37,6 +40,11 @@ final class TokenPrinter {
 
     func take(_ event: TokenEvent) {
         guard texts.indices.contains(event.request) else { return }
+        // Where dies were lost, tokens are chosen again that others had told of already: the same ones.
+        guard event.index >= texts[event.request].ids.count else {
+            if texts[event.request].ids[event.index] != event.token { contradictions += 1 }
+            return
+        }
         texts[event.request].ids.append(event.token)
         texts[event.request].text += texts[event.request].stream.append(event.token)
         if event.isLast {

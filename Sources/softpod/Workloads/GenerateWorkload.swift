@@ -2,6 +2,7 @@ internal import Attention
 internal import Experts
 internal import Fabric
 internal import FoundationEssentials
+internal import Membership
 internal import Model
 internal import NodeRuntime
 internal import SharedMemory
@@ -23,6 +24,8 @@ struct GenerateWorkload: Workload {
         var topP: Double
         var seed: UInt64
         var endTokens: [Int]
+        /// Whether the run goes on without dies that are lost.
+        var survives = false
     }
 
     /// What a die did.
@@ -51,39 +54,66 @@ struct GenerateWorkload: Workload {
         let resolved = try plan.model.resolve()
         let configuration = try ModelConfiguration(file: plan.model.directory + "/config.json")
         let checkpoint = try Checkpoint(directory: plan.model.directory)
-        let world = Team.world(die.endpoint)
         let result = try ModelPlan.watching(checkpoint) {
-            switch resolved.placement.attention {
-            case .data:
-                var model = try PlacedModel(
-                    dataParallel: checkpoint, configuration, precision: resolved.precision,
-                    placement: resolved.placement, variant: resolved.variant, world: world)
-                let mine = plan.requests.indices.filter { $0 % world.size == world.rank }
-                return try loop(&model, requests: mine, speaks: true, die, configuration, begin)
-            case .kvShards:
-                var model = try PlacedModel(
-                    keySharded: checkpoint, configuration, precision: resolved.precision,
-                    placement: resolved.placement, variant: resolved.variant, world: world)
-                return try loop(
-                    &model, requests: Array(plan.requests.indices), speaks: world.rank == 0, die, configuration, begin)
+            var world = Team.world(die.endpoint)
+            var texts = TextOwners(plan.requests.count, members: (0..<world.size).map { world[$0].index })
+            while true {
+                do {
+                    let result = try place(world, checkpoint, configuration, resolved, &texts, die, begin)
+                    if !plan.survives { return result }
+                    // All have their texts only if no die was lost meanwhile; the others may have to take over its.
+                    if try world.agree(1).members.epoch == world.endpoint.epoch { return result }
+                    throw world.endpoint.interruption
+                } catch let error as any FabricCaused where error.fabricCause?.isSurvivable == true {
+                    die.note(.noticed, at: Monotonic.now(), error.fabricCause?.description ?? "")
+                    world = try world.shrink()
+                    texts.enter(members: (0..<world.size).map { world[$0].index }, isShared: resolved.isShared)
+                    if world.rank == 0 {
+                        die.note(.decided, at: Monotonic.now(), texts.description(world.endpoint.epoch))
+                    }
+                }
             }
         }
         return Array(try JSONEncoder().encode(result))
     }
 
+    /// Places the model over the dies of an epoch and continues the texts. Experts of a die that was lost are read by others from the model's
+    /// file, so each text is what it would have been.
+    private func place(
+        _ world: Team, _ checkpoint: Checkpoint, _ configuration: ModelConfiguration, _ resolved: ModelPlan.Resolved,
+        _ texts: inout TextOwners, _ die: DieContext, _ begin: UInt64
+    ) throws -> Result {
+        let placement = resolved.placement.left(
+            dies: world.size, configuration, requests: plan.requests.count)
+        switch placement.attention {
+        case .data:
+            var model = try PlacedModel(
+                dataParallel: checkpoint, configuration, precision: resolved.precision, placement: placement,
+                variant: resolved.variant, world: world)
+            return try loop(
+                &model, of: texts.requests(of: world.endpoint.rank.index), &texts, true, die, configuration, begin)
+        case .kvShards:
+            var model = try PlacedModel(
+                keySharded: checkpoint, configuration, precision: resolved.precision, placement: placement,
+                variant: resolved.variant, world: world)
+            return try loop(
+                &model, of: Array(plan.requests.indices), &texts, world.rank == 0, die, configuration, begin)
+        }
+    }
+
     private func loop<Core, Road>(
-        _ model: inout PlacedModel<Core, Road>, requests: [Int], speaks: Bool, _ die: DieContext,
-        _ configuration: ModelConfiguration, _ begin: UInt64
+        _ model: inout PlacedModel<Core, Road>, of requests: [Int], _ texts: inout TextOwners, _ speaks: Bool,
+        _ die: DieContext, _ configuration: ModelConfiguration, _ begin: UInt64
     ) throws -> Result {
         let cpu = Monotonic.threadCPU()
         let sampler = try Sampler(temperature: plan.temperature, topP: plan.topP, seed: plan.seed)
         var generation = Generation(
-            requests.map {
+            requests.filter { !texts.isDone($0) }.map {
                 GenerationRequest(
                     number: $0, prompt: plan.requests[$0].prompt, maximumTokens: plan.requests[$0].maximumTokens,
-                    endTokens: Set(plan.endTokens))
+                    endTokens: Set(plan.endTokens), chosen: texts.chosen($0))
             }, sampler: sampler, vocabularySize: configuration.vocabularySize, rowLimit: plan.model.rowLimit,
-            textLimit: min(plan.model.rowLimit, plan.model.requestLimit))
+            textLimit: min(plan.model.rowLimit, model.placement.requestLimit))
         // All dies have loaded before any die's first step is timed.
         _ = try model.anyRunning(true)
         let start = Monotonic.now()
@@ -94,6 +124,7 @@ struct GenerateWorkload: Workload {
             steps += 1
             for token in try NotFinite.named({ () throws(ModelError) in try generation.accept(logits) }) {
                 tokens += 1
+                texts.take(token)
                 if token.isLast { model.release(request: token.request) }
                 if speaks { die.report(TokenEvent(token).encoded) }
             }
@@ -113,11 +144,14 @@ struct GenerateWorkload: Workload {
 struct TokenEvent: Equatable {
     var request: Int
     var token: Int
+    /// Which of the request's tokens it is, from 0: in a run that goes on without lost dies some are chosen again.
+    var index: Int
     var isLast: Bool
 
     init(_ token: GeneratedToken) {
         request = token.request
         self.token = token.token
+        index = token.index
         isLast = token.isLast
     }
 
@@ -125,6 +159,7 @@ struct TokenEvent: Equatable {
         var writer = ByteWriter()
         writer.write(UInt32(request))
         writer.write(UInt32(token))
+        writer.write(UInt32(index))
         writer.write(UInt8(isLast ? 1 : 0))
         return writer.bytes
     }
@@ -133,10 +168,11 @@ struct TokenEvent: Equatable {
     init?(decoding bytes: [UInt8]) {
         var reader = ByteReader(bytes)
         guard let request = reader.read(UInt32.self), let token = reader.read(UInt32.self),
-            let last = reader.read(UInt8.self), reader.isAtEnd
+            let index = reader.read(UInt32.self), let last = reader.read(UInt8.self), reader.isAtEnd
         else { return nil }
         self.request = Int(request)
         self.token = Int(token)
+        self.index = Int(index)
         isLast = last != 0
     }
 }

@@ -43,5 +43,19 @@ struct ModelPlan: Codable, Sendable {
         var precision: Precision
         var placement: ModelPlacement
         var variant: any AttentionVariant
+        /// Whether all dies work on all requests.
+        var isShared: Bool { placement.attention == .kvShards }
+    }
+}
+
+extension ModelPlacement {
+    /// The placement over the dies that are left: as it was, or for fewer, which then hold all experts among them again, and all requests.
+    func left(dies: Int, _ configuration: ModelConfiguration, requests: Int) -> ModelPlacement {
+        guard dies != dieCount else { return self }
+        var left = self
+        left.dieCount = dies
+        left.expertParallel = Self.defaultExpertParallel(dies: dies, experts: configuration.expertCount)
+        left.requestLimit = min(requests, rowLimit)
+        return left
     }
 }

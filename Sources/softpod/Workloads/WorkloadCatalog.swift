@@ -14,6 +14,7 @@ enum WorkloadCatalog {
         ScoreWorkload.self,
         SmokeWorkload.self,
         SoakWorkload.self,
+        SurviveWorkload.self,
         VerifyWorkload.self,
     ]
 }
