@@ -103,7 +103,7 @@ let package = Package(
             name: "Launching",
             dependencies: ["Fabric", "Faults", "NodeRuntime", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house),
-        // L6: the fuzzer, the command line and the test harness.
+        // L6: the fuzzer, the simulator, the command line and the test harness.
         .target(
             name: "Fuzzing",
             dependencies: [
@@ -111,10 +111,17 @@ let package = Package(
                 "Messaging", "Workers", "SharedMemory", "StrictJSON", "Topology",
             ],
             swiftSettings: house),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Collectives", "Experts", "Fabric", "Faults", "Fuzzing", "Histories", "Oracle", "SharedMemory",
+                "Tensors", "Workers",
+            ],
+            swiftSettings: house),
         .executableTarget(
             name: "softpod",
             dependencies: [
-                "Fuzzing", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives",
+                "Fuzzing", "Simulation", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives",
                 "Oracle", "Faults", "Histories", "Kernels", "Baselines", "Fabric", "Messaging", "Workers",
                 "SharedMemory",
                 "Tensors", "Telemetry", "Topology", system,
@@ -179,6 +186,7 @@ let package = Package(
             name: "FuzzingTests",
             dependencies: ["Fuzzing", "Launching", "Messaging", "Model", "NodeRuntime", "SharedMemory"],
             swiftSettings: house),
+        .testTarget(name: "SimulationTests", dependencies: ["Fabric", "Simulation", "TestKit"], swiftSettings: house),
         .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),
     ]

@@ -112,6 +112,13 @@ public struct Waiter: Sendable {
             let value = word.loadAcquiring()
             if comparison.holds(value, target) { return .satisfied(value) }
         }
+        if let simulation = ThreadSimulation.current {
+            return simulation.arbiter.wait(
+                SimulatedWait(
+                    word: word, wordOffset: wordOffset, comparison: comparison, target: target, epoch: epoch,
+                    deadline: (deadline ?? Deadline(after: timeout)).nanoseconds, operation: operation, peer: peer,
+                    crowd: crowd, control: control, cluster: cluster))
+        }
         let since = Monotonic.now()
         var span = WaitSpan((deadline ?? Deadline(after: timeout)).remaining(at: since), at: since)
         slowWaits.storeRelaxed(slowWaits.loadRelaxed() &+ 1)
