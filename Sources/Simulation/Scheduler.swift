@@ -202,7 +202,12 @@ extension Scheduler {
         }
         guard let next = waiting.min(by: { $0.wait.deadline < $1.wait.deadline }) else { return end() }
         if let asleep = waiting.first(where: { $0.wait.isSatisfied || $0.wait.hasEpochMoved }) {
-            return violate("rank \(asleep.rank) was not woken: it sleeps and \(asleep.wait.text)")
+            guard crashed != nil else {
+                return violate("rank \(asleep.rank) was not woken: it sleeps and \(asleep.wait.text)")
+            }
+            // The rank that would have woken it may have died before it did: a sleeper looks again after a part of its patience.
+            ranks[asleep.rank].status = .waiting(asleep.wait, polls: true)
+            return
         }
         guard crashed != nil else { return violate("no rank can go on: \(waitGraph)") }
         clock.nanoseconds = next.wait.deadline

@@ -141,6 +141,8 @@ extension ScheduleRunner {
 struct ScheduleJudge {
     let crashed: Int?
     private(set) var violation: String?
+    private var hasFailed = false
+    private var namesCrashed = false
     /// How each rank ended.
     private(set) var outcomes: [String] = []
 
@@ -175,8 +177,11 @@ struct ScheduleJudge {
         }
         switch cause.code {
         case .timedOut, .membershipChanged:
-            if !cause.peers.contains(Rank(crashed)) {
-                violation = violation ?? "rank \(rank) does not name rank \(crashed), which died: \(error)"
+            hasFailed = true
+            // Told by the agent it is known; found by waiting, it is known to those that wait for the rank itself.
+            namesCrashed = namesCrashed || cause.peers.contains(Rank(crashed))
+            if cause.peers.contains(Rank(rank)) {
+                violation = violation ?? "rank \(rank) blames itself for the death of rank \(crashed): \(error)"
             }
         default: violation = violation ?? "rank \(rank) takes the death of rank \(crashed) for something else: \(error)"
         }
@@ -184,6 +189,9 @@ struct ScheduleJudge {
 
     /// The invariants that hold of histories whatever fails.
     mutating func check(_ files: [HistoryFile]) {
+        if hasFailed, !namesCrashed, let crashed {
+            violation = violation ?? "none that failed names rank \(crashed), which died"
+        }
         guard violation == nil else { return }
         let report = HistoryChecker(files).report()
         let broken = report.findings.flatMap { finding in finding.broken.map { "\(finding.invariant): \($0)" } }

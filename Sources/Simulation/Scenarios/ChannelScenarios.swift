@@ -34,13 +34,14 @@ enum ChannelScenarios {
                     try world.allocate(byteCount: plan.byteCount), try world.allocate(byteCount: plan.byteCount),
                 ]
                 let place = try world.allocate(byteCount: 1024)
-                try world.barrier()
                 let before = (world.rank + world.size - 1) % world.size
                 // A region is that of all channels whose producers are as even as each other: a rank is no more than one end in each.
                 let sender = ChannelSender(
                     endpoint, to: world[(world.rank + 1) % world.size], region: regions[world.rank % 2], plan: plan)
                 let receiver = ChannelReceiver(
                     endpoint, from: world[before], region: regions[before % 2], plan: plan)
+                // Ends clear their words before either is used.
+                try world.barrier()
                 for number in lengths.indices {
                     if world.size == 2 || world.rank != world.size - 1 {
                         try sender.send(message(world.rank, number).span)
@@ -67,10 +68,11 @@ enum ChannelScenarios {
                     try world.allocate(byteCount: plan.byteCount), try world.allocate(byteCount: plan.byteCount),
                 ]
                 let place = try world.allocate(byteCount: 1024)
-                try world.barrier()
                 let peer = 1 - world.rank
                 let sender = LineSender(endpoint, to: world[peer], region: regions[world.rank], plan: plan)
                 let receiver = LineReceiver(endpoint, from: world[peer], region: regions[peer], plan: plan)
+                // Ends clear their words before either is used.
+                try world.barrier()
                 for number in lengths.indices {
                     try sender.send(message(world.rank, number).span)
                     var bytes = endpoint.mutableBytes(at: place.offset, byteCount: place.byteCount)
