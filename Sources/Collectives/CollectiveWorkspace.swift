@@ -141,7 +141,7 @@ public final class CollectiveWorkspace {
         }
     }
 
-    /// What is chosen for near teams of one size. They lie on one host, so all members agree on whether they share cores.
+    /// What is chosen for near teams of one size. They lie on one host, whose segment says how many cores there are.
     func choices(members: Int) -> Choices {
         if let recent, recent.model.members == members { return recent }
         let found = choices[members] ?? Choices(CostModel(rates, members: members, sharesCores: !endpoint.spins))

@@ -27,9 +27,14 @@ public struct SegmentPlan: Sendable, Equatable {
     public var diesPerNPU: Int
     /// Dies of a server; a multiple of those of an NPU.
     public var diesPerServer: Int
+    /// Cores that this host's dies share, as the process that made the segment saw them. How ranks meet depends on it, so they do not count
+    /// for themselves: one with an affinity of its own would come to another form than its peers.
+    public var coreCount: Int
 
     /// The most dies a server can have.
     public static let maximumServerDieCount = 1 << 20
+    /// The most cores a host can have.
+    static let maximumCoreCount = 1 << 20
 
     /// The ranks whose windows lie in this segment.
     public var ranks: Range<Int> { firstRank..<firstRank + dieCount }
@@ -40,7 +45,8 @@ public struct SegmentPlan: Sendable, Equatable {
     public init(
         dieCount: Int, windowByteCount: Int, diesPerProcess: Int = 1, nonce: (UInt64, UInt64)? = nil,
         topologyDigest: UInt64 = 0, firstRank: Int = 0, rankCount: Int? = nil,
-        widestHostDieCount: Int? = nil, firstEpoch: UInt64 = 0, diesPerNPU: Int = 2, diesPerServer: Int = 16
+        widestHostDieCount: Int? = nil, firstEpoch: UInt64 = 0, diesPerNPU: Int = 2, diesPerServer: Int = 16,
+        coreCount: Int = WaitPolicy.usableCores
     ) {
         self.dieCount = dieCount
         self.windowByteCount = windowByteCount
@@ -54,6 +60,7 @@ public struct SegmentPlan: Sendable, Equatable {
         self.firstEpoch = firstEpoch
         self.diesPerNPU = diesPerNPU
         self.diesPerServer = diesPerServer
+        self.coreCount = coreCount
     }
 
     /// Plans are equal when every field is.
@@ -63,7 +70,7 @@ public struct SegmentPlan: Sendable, Equatable {
             && left.topologyDigest == right.topologyDigest && left.firstRank == right.firstRank
             && left.rankCount == right.rankCount && left.widestHostDieCount == right.widestHostDieCount
             && left.firstEpoch == right.firstEpoch && left.diesPerNPU == right.diesPerNPU
-            && left.diesPerServer == right.diesPerServer
+            && left.diesPerServer == right.diesPerServer && left.coreCount == right.coreCount
     }
 }
 
@@ -253,6 +260,10 @@ public final class Segment: @unchecked Sendable {
                 "\(plan.diesPerNPU) dies an NPU and \(plan.diesPerServer) a server: a server has whole NPUs of at least one"
             )
         }
+        guard (1...SegmentPlan.maximumCoreCount).contains(plan.coreCount) else {
+            throw SharedMemoryError(
+                .badPlan, "\(plan.coreCount) cores: a host has 1 to \(SegmentPlan.maximumCoreCount)")
+        }
         guard (1...plan.dieCount).contains(plan.diesPerProcess) else {
             throw SharedMemoryError(
                 .badPlan, "\(plan.diesPerProcess) dies per process: must be 1 to \(plan.dieCount), the number of dies")
@@ -287,6 +298,7 @@ public final class Segment: @unchecked Sendable {
         word(at: SegmentLayout.firstEpochOffset).storeRelaxed(plan.firstEpoch)
         word(at: SegmentLayout.diesPerNPUOffset).storeRelaxed(UInt64(plan.diesPerNPU))
         word(at: SegmentLayout.diesPerServerOffset).storeRelaxed(UInt64(plan.diesPerServer))
+        word(at: SegmentLayout.coreCountOffset).storeRelaxed(UInt64(plan.coreCount))
         word(at: SegmentLayout.agentProcessOffset).storeRelaxed(UInt64(getpid()))
         // Releases the header; acquired in readHeader.
         word(at: SegmentLayout.magicOffset).storeReleasing(SegmentLayout.magic)
@@ -312,13 +324,14 @@ public final class Segment: @unchecked Sendable {
             field(SegmentLayout.diesPerProcessOffset), field(SegmentLayout.firstRankOffset),
             field(SegmentLayout.rankCountOffset), field(SegmentLayout.widestHostOffset),
             field(SegmentLayout.diesPerNPUOffset), field(SegmentLayout.diesPerServerOffset),
+            field(SegmentLayout.coreCountOffset),
         ].map { Int(clamping: $0) }
         let plan = SegmentPlan(
             dieCount: counts[0], windowByteCount: counts[1], diesPerProcess: counts[2],
             nonce: (field(SegmentLayout.nonceOffset), field(SegmentLayout.nonceOffset + 8)),
             topologyDigest: field(SegmentLayout.topologyDigestOffset), firstRank: counts[3], rankCount: counts[4],
             widestHostDieCount: counts[5], firstEpoch: field(SegmentLayout.firstEpochOffset), diesPerNPU: counts[6],
-            diesPerServer: counts[7])
+            diesPerServer: counts[7], coreCount: counts[8])
         try check(plan)
         let needed = byteCount(of: plan)
         guard needed == fileByteCount else {

@@ -41,6 +41,7 @@ public enum SegmentLayout {
     static let firstEpochOffset = 112
     static let diesPerNPUOffset = 120
     static let diesPerServerOffset = 128
+    static let coreCountOffset = 136
 
     // Cluster block.
     static let clusterOffset = 4096

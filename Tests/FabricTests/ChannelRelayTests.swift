@@ -96,7 +96,7 @@ struct ChannelRelayTests {
             let done = try world.allocate(byteCount: 64)
             let relay = RelayFlag(
                 endpoint, lanes: Rank(lanes.lowerBound)..<Rank(lanes.upperBound), designated: Rank(designated),
-                target: 4, region: region, start: 1 << 32 - 50)
+                target: 4, region: region, start: 1 << 40 - 50)
             try endpoint.signal(.set, 0, at: world.endpoint.rank, done.offset)
             try world.barrier()
             var wrong = 0

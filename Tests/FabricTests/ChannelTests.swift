@@ -17,9 +17,12 @@ struct ChannelTests {
 
     static let deliveries: [ChannelDelivery] = [.push, .pull, .concurrent(fraction: 0.4)]
     static let routes = TransportCatalog.all.map(\.name) + [TrialTransport.name]
+    static let starts: [(batch: Int, start: UInt64)] = [
+        (1, 0), (3, 1 << 32 - 20), (64, 1 << 40 - 5), (64, 1 << 46 - 1),
+    ]
     static let cases = routes.flatMap { route in
         deliveries.flatMap { delivery in
-            [(1, 0 as UInt64), (3, 1 << 32 - 20), (64, 1 << 39 - 1)].map {
+            starts.map {
                 Case(route: route, delivery: delivery, batch: $0.0, start: $0.1)
             }
         }

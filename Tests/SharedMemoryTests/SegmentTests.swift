@@ -16,6 +16,18 @@ struct SegmentTests {
         #expect(try entries().subtracting(before).allSatisfy { !$0.hasPrefix("softpod-") })
     }
 
+    @Test(
+        "Who attaches learns the cores of the host from the segment, whatever the process itself may use",
+        arguments: [1, 64])
+    func cores(count: Int) throws {
+        let segment = try Segment.create(SegmentPlan(dieCount: 2, windowByteCount: 8192, coreCount: count))
+        let other = try Segment.attach(descriptor: dup(segment.descriptor))
+        #expect(other.plan.coreCount == count)
+        #expect(throws: SharedMemoryError.self) {
+            try Segment.create(SegmentPlan(dieCount: 2, windowByteCount: 8192, coreCount: 0))
+        }
+    }
+
     @Test("A duplicated descriptor attaches to the same memory")
     func attach() throws {
         let segment = try Segment.create(SegmentPlan(dieCount: 3, windowByteCount: 8192))

@@ -10,7 +10,7 @@ public import SharedMemory
 // carries it, the payload is a put and the stamp a signal after it, which the transport keeps in order.
 //
 // A stamp is the line's number (48 bits, rising) and the message's length (16 bits). A ring of fewer than 2^48 lines never holds the number it
-// waits for, so nothing is reset. A channel ends after 2^40 lines, which is what the word that frees them counts to (`Notification.swift`).
+// waits for, so nothing is reset. A channel ends after 2^47 lines, which is what the word that frees them counts to (`Notification.swift`).
 
 /// What both ends of a Data-as-Flag channel agree on.
 ///
@@ -33,7 +33,7 @@ public struct LinePlan: Sendable, Equatable {
     public init(lineCount: Int = 128, start: UInt64 = 0, epoch: UInt64 = 0) {
         precondition(
             lineCount >= 4 && lineCount & (lineCount - 1) == 0 && lineCount <= 2048, "4 to 2048 lines, a power of two")
-        precondition(start < Notification.sequenceLimit / 2, "numbers have forty bits")
+        precondition(start < Notification.sequenceLimit / 2, "half of the numbers are left to count on")
         self.lineCount = lineCount
         self.start = start
         self.epoch = epoch

@@ -67,7 +67,7 @@ public struct ChannelPlan: Sendable, Equatable {
     public var delivery: ChannelDelivery
     /// Messages for each flag; `flush` flags fewer.
     public var batch: Int
-    /// The first message's number, below 2^39; a test may start anywhere.
+    /// The first message's number, below 2^46; a test may start anywhere.
     public var start: UInt64
     /// The life of the cluster this channel belongs to; the next life uses the other half of the region.
     public var epoch: UInt64
@@ -81,7 +81,7 @@ public struct ChannelPlan: Sendable, Equatable {
             slotCount > 0 && slotCount & (slotCount - 1) == 0 && slotCount <= 1 << 20, "slots are a power of two")
         precondition(
             slotByteCount > 0 && slotByteCount % 512 == 0 && slotByteCount <= 1 << 30, "a slot is a multiple of 512 B")
-        precondition(start < Notification.sequenceLimit / 2, "numbers have forty bits")
+        precondition(start < Notification.sequenceLimit / 2, "half of the numbers are left to count on")
         precondition(batch > 0, "a batch has at least one message")
         self.slotCount = slotCount
         self.slotByteCount = slotByteCount

@@ -71,7 +71,7 @@ public final class RelayFlag {
         round = wanted
     }
 
-    /// A lane may be rounds ahead; how many, nothing here limits.
+    /// A lane may be rounds ahead; how many, only the notification limits.
     private func awaitRound(_ round: UInt64, at word: Int, from peer: Rank, _ deadline: Deadline?) throws(FabricError) {
         // Any number that is reached will do.
         _ = try endpoint.awaitProgress(

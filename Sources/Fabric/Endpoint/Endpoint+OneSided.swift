@@ -196,8 +196,8 @@ extension Endpoint {
     @inlinable
     public func copy(from peer: Rank, at offset: Int, byteCount: Int, to target: Rank, at destination: Int) {
         check(peer, offset, byteCount)
-        precondition(
-            isNear(peer) && reach(.put, target, destination, byteCount), "only mapped windows are copied between")
+        let isMapped = reach(.put, target, destination, byteCount)
+        precondition(isMapped && isNear(peer), "only mapped windows are copied between")
         shared.copy(from: peer, offset, to: target, destination, byteCount: byteCount)
     }
 

@@ -46,13 +46,14 @@ public final class Endpoint {
     ///   - rank: which die of the segment this is.
     ///   - timeout: the longest any wait lasts.
     ///   - policy: how to wait; by default from the census of dies and cores.
-    ///   - cores: cores that dies of this host run on; a test may claim others.
+    ///   - cores: cores that dies of this host run on, by default as the segment says; a test may claim others, the same at each rank.
     ///   - route: which transport carries operations; a test may send even near ones through the protocol.
     public init(
         segment: Segment, rank: Rank, timeout: Duration, policy: WaitPolicy? = nil,
-        route: TransportCatalog.Entry = TransportCatalog.standard, cores: Int = WaitPolicy.usableCores
+        route: TransportCatalog.Entry = TransportCatalog.standard, cores: Int? = nil
     ) {
         let plan = segment.plan
+        let cores = cores ?? plan.coreCount
         precondition(plan.ranks.contains(rank.index), "no such die in the segment")
         precondition(
             plan.windowByteCount >= Self.reservedByteCount(dies: plan.rankCount),
@@ -71,7 +72,10 @@ public final class Endpoint {
         unsafe counters = control.counters.assumingMemoryBound(to: UInt64.self)
         unsafe ownBase = segment.window(of: rank.index).base
         // The switch and the I/O thread of its sockets need a core as well.
-        let policy = policy ?? .census(dies: plan.dieCount + (plan.hasFarRanks ? 2 : 0))
+        let policy =
+            policy
+            ?? .census(
+                dies: plan.dieCount + (plan.hasFarRanks ? 2 : 0), cores: plan.coreCount)
         spins = policy.spinCount >= 100
         hasManyCores = cores > 8
         waiter = Waiter(

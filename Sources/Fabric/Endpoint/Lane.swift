@@ -65,9 +65,8 @@ public final class Lane {
     public func begin(from peer: Rank, at offset: Int, byteCount: Int, to target: Rank, at destination: Int) {
         endpoint.check(peer, offset, byteCount)
         endpoint.check(target, destination, byteCount)
-        precondition(
-            endpoint.isNear(target) && endpoint.reach(.get, peer, offset, byteCount),
-            "a lane copies between mapped windows")
+        let isMapped = endpoint.reach(.get, peer, offset, byteCount)
+        precondition(isMapped && endpoint.isNear(target), "a lane copies between mapped windows")
         requests &+= 1
         for (index, value) in [peer.index, offset, byteCount, target.index, destination].enumerated() {
             mailbox.argument(index).storeRelaxed(UInt64(value))

@@ -3,10 +3,11 @@ public import SharedMemory
 // One writer tells one waiter how far it has come. All of the fabric's waits for another rank's progress are waits for such a word, or
 // for the gate of a meeting (`Team+Meeting.swift`), where many arrive and one releases.
 //
-//     63 ... 56   epoch       its low eight bits: a word of another of 256 memberships is none of this one
-//     55 ... 16   sequence    rises with each notification; never cleared, never reset. After 2^40 of them (30 hours at 100 ns each) the word
-//                             no longer says how far its writer is: both ends then take it for an overwritten one, and end
-//     15 ...  0   seal        depends on the rest, and on a value that both ends know where the notification brings one
+//     63 ... 16   number      2^40 times the epoch, and the sequence, which rises with each notification; never cleared, never reset. An epoch
+//                             of more than 2^40 of them (30 hours at 100 ns each) runs on into the numbers of the next: there is room for
+//                             256 epochs, or 2^48 notifications, or what lies between
+//     15 ...  0   seal        depends on the number, on the epoch, and on a value that both ends know where the notification brings one;
+//                             so a number of one epoch is none of another, wherever it lies
 //
 // The word is stored with release order after what it tells of, and loaded with acquire order before that is used. Words compare as
 // their sequences do, and none of an earlier epoch reaches one of a later. All ones is above all of them: the writer has given up,
@@ -16,15 +17,19 @@ public import SharedMemory
 public enum Notification {
     /// What a writer stores that has given up.
     public static let givenUp = UInt64.max
-    /// Sequences are below this.
-    public static let sequenceLimit: UInt64 = 1 << 40
+    /// Sequences are below this: half of all numbers (some 160 days at 100 ns each).
+    public static let sequenceLimit: UInt64 = 1 << 47
+    /// What a writer may be ahead of its waiter; a word that says more was overwritten.
+    @usableFromInline static let window: UInt64 = 1 << 40
+    @usableFromInline static let numberMask: UInt64 = 1 << 48 - 1
 
     /// The word that says that `sequence` has been reached.
     ///
     /// - Parameter value: what the writer and the waiter both know if nothing went wrong, such as a count; the seal depends on it.
     @inlinable @inline(__always)
     public static func word(_ sequence: UInt64, epoch: UInt64, value: UInt64 = 0) -> UInt64 {
-        Sealed.seal(number(sequence, epoch)) ^ (value &* 0xD6E8_FEB8_6659_FD93) >> 48
+        // The top bits of a product with the epoch there are the epoch's own: no two of 65,536 have the same seal.
+        Sealed.seal(number(sequence, epoch)) ^ ((value &+ epoch << 48) &* 0xD6E8_FEB8_6659_FD93) >> 48
     }
 
     /// The least word that says so, whatever its seal.
@@ -33,7 +38,7 @@ public enum Notification {
 
     @inlinable @inline(__always)
     static func number(_ sequence: UInt64, _ epoch: UInt64) -> UInt64 {
-        (epoch & 0xFF) << 40 | sequence & (sequenceLimit &- 1)
+        (epoch << 40 &+ sequence) & numberMask
     }
 
     /// What a word means to a rank that waits for `sequence`.
@@ -51,11 +56,9 @@ public enum Notification {
     public static func read(_ word: UInt64, _ sequence: UInt64, epoch: UInt64, value: UInt64 = 0) -> Reading {
         if word == self.word(sequence, epoch: epoch, value: value) { return .reached(sequence) }
         if word == givenUp { return .givenUp }
-        let number = word >> 16
-        let found = number & (sequenceLimit &- 1)
-        guard number >> 40 == epoch & 0xFF, found > sequence, self.word(found, epoch: epoch) == word else {
-            return .impossible(word)
-        }
+        let ahead = (word >> 16 &- number(sequence, epoch)) & numberMask
+        let found = sequence &+ ahead
+        guard ahead > 0, ahead < window, self.word(found, epoch: epoch) == word else { return .impossible(word) }
         return .reached(found)
     }
 }
