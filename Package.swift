@@ -46,39 +46,41 @@ let package = Package(
         // L0: what Swift cannot say.
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .target(name: "CLinux", cSettings: strictC),
+        // Faults that tests are tried on; empty but in the build of `scripts/test --mutants`.
+        .target(name: "Mutants", swiftSettings: house),
         .target(name: "CKernels", cSettings: strictC),
         // L1: values.
         .target(name: "Topology", swiftSettings: house),
-        .target(name: "Tensors", swiftSettings: house),
+        .target(name: "Tensors", dependencies: ["Mutants"], swiftSettings: house),
         .target(name: "Telemetry", swiftSettings: house),
         .target(name: "StrictJSON", swiftSettings: house),
         .target(name: "Faults", swiftSettings: house),
-        .target(name: "Histories", swiftSettings: house),
+        .target(name: "Histories", dependencies: ["Mutants"], swiftSettings: house),
         // L2: the owners of mappings, threads and sockets.
-        .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
+        .target(name: "SharedMemory", dependencies: ["CLinux", "Mutants"], swiftSettings: house),
         .target(name: "Workers", dependencies: ["CLinux", "SharedMemory"], swiftSettings: house),
         .target(
-            name: "Messaging", dependencies: ["CLinux", "CZeroMQ", "Workers"],
+            name: "Messaging", dependencies: ["CLinux", "CZeroMQ", "Mutants", "Workers"],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["CKernels", "CLinux", "Faults", "Histories", "Messaging", "SharedMemory", "Workers"],
+            dependencies: ["CKernels", "CLinux", "Faults", "Histories", "Messaging", "Mutants", "SharedMemory", "Workers"],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         // L4: algorithms.
-        .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
+        .target(name: "Kernels", dependencies: ["CKernels", "Mutants", "Tensors"], swiftSettings: house),
         .target(
-            name: "Collectives", dependencies: ["Fabric", "Kernels", "Tensors"],
+            name: "Collectives", dependencies: ["Fabric", "Kernels", "Mutants", "Tensors"],
             swiftSettings: house),
         .target(
             name: "Baselines", dependencies: ["CKernels", "CLinux", "Fabric", "SharedMemory"], swiftSettings: house),
         .target(
             name: "Experts",
-            dependencies: ["Faults", "Fabric", "Histories", "Kernels", "Tensors"],
+            dependencies: ["Faults", "Fabric", "Histories", "Kernels", "Mutants", "Tensors"],
             swiftSettings: house),
         .target(
             name: "Attention",
-            dependencies: ["Fabric", "Faults", "Kernels", "Tensors"],
+            dependencies: ["Fabric", "Faults", "Kernels", "Mutants", "Tensors"],
             swiftSettings: house),
         .target(name: "Oracle", dependencies: ["Tensors"], swiftSettings: house),
         // L5: the model, the life of a process, the cluster.
@@ -101,7 +103,7 @@ let package = Package(
             swiftSettings: house),
         .target(
             name: "Launching",
-            dependencies: ["Fabric", "Faults", "NodeRuntime", "Messaging", "SharedMemory", "Workers"],
+            dependencies: ["Fabric", "Faults", "Mutants", "NodeRuntime", "Messaging", "SharedMemory", "Workers"],
             swiftSettings: house),
         // L6: the fuzzer, the simulator, the command line and the test harness.
         .target(

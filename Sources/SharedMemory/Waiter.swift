@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Mutants
 internal import Synchronization
 
 /// How a waiting die behaves, decided once by census.
@@ -127,7 +128,9 @@ public struct Waiter: Sendable {
         while true {
             let value = word.loadAcquiring()
             if comparison.holds(value, target) { return .satisfied(value) }
-            if cluster.epoch.loadAcquiring() != epoch { return .epochMoved(Monotonic.now() - since) }
+            if cluster.epoch.loadAcquiring() != epoch, !Mutated.epochWatch {
+                return .epochMoved(Monotonic.now() - since)
+            }
             let now = Monotonic.now()
             let left = span.remaining(now)
             if left == 0 {

@@ -5,24 +5,30 @@ import Testing
 struct LayerTests {
     /// Target, its layer, and what it may import of the project.
     static let table: [String: (layer: Int, may: Set<String>)] = [
-        "CZeroMQ": (0, []), "CLinux": (0, []), "CKernels": (0, []),
-        "Topology": (1, []), "Tensors": (1, []), "Telemetry": (1, ["Topology"]),
-        "StrictJSON": (1, []), "Faults": (1, []), "Histories": (1, []),
-        "SharedMemory": (2, ["CLinux"]), "Workers": (2, ["CLinux", "SharedMemory"]),
-        "Messaging": (2, ["CLinux", "CZeroMQ", "Workers"]),
+        "CZeroMQ": (0, []), "CLinux": (0, []), "CKernels": (0, []), "Mutants": (0, []),
+        "Topology": (1, []), "Tensors": (1, ["Mutants"]), "Telemetry": (1, ["Topology"]),
+        "StrictJSON": (1, []), "Faults": (1, []), "Histories": (1, ["Mutants"]),
+        "SharedMemory": (2, ["CLinux", "Mutants"]), "Workers": (2, ["CLinux", "SharedMemory"]),
+        "Messaging": (2, ["CLinux", "CZeroMQ", "Mutants", "Workers"]),
         "Fabric": (
             3,
             [
-                "CKernels", "CLinux", "Faults", "Histories", "Topology", "Telemetry", "SharedMemory", "Workers",
-                "Messaging",
+                "CKernels", "CLinux", "Faults", "Histories", "Mutants", "Topology", "Telemetry", "SharedMemory",
+                "Workers", "Messaging",
             ]
         ),
-        "Kernels": (4, ["CKernels", "Tensors"]),
-        "Collectives": (4, ["Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),
+        "Kernels": (4, ["CKernels", "Mutants", "Tensors"]),
+        "Collectives": (4, ["Fabric", "Kernels", "Mutants", "Tensors", "Topology", "Telemetry"]),
         "Experts": (
-            4, ["Collectives", "Fabric", "Faults", "Histories", "Kernels", "Tensors", "Topology", "Telemetry"]
+            4,
+            [
+                "Collectives", "Fabric", "Faults", "Histories", "Kernels", "Mutants", "Tensors", "Topology",
+                "Telemetry",
+            ]
         ),
-        "Attention": (4, ["Collectives", "Fabric", "Faults", "Kernels", "Tensors", "Topology", "Telemetry"]),
+        "Attention": (
+            4, ["Collectives", "Fabric", "Faults", "Kernels", "Mutants", "Tensors", "Topology", "Telemetry"]
+        ),
         "Oracle": (4, ["Tensors"]), "Baselines": (4, ["CKernels", "CLinux", "Fabric", "SharedMemory"]),
         "Model": (
             5,
@@ -42,7 +48,8 @@ struct LayerTests {
         "Launching": (
             5,
             [
-                "CLinux", "Faults", "NodeRuntime", "Fabric", "Messaging", "SharedMemory", "Workers", "Topology",
+                "CLinux", "Faults", "Mutants", "NodeRuntime", "Fabric", "Messaging", "SharedMemory", "Workers",
+                "Topology",
                 "Telemetry",
             ]
         ),

@@ -1,3 +1,4 @@
+internal import Mutants
 public import SharedMemory
 internal import Synchronization
 
@@ -41,7 +42,7 @@ extension Team {
     private func record(_ member: MemberIndex) -> Int {
         if meetsByFlags { return flagRecord(member) }
         return board + member * WindowLayout.recordByteCount
-            + (generation & 1 == 0 ? 0 : WindowLayout.recordByteCount / 2)
+            + (generation & 1 == 0 || Mutated.boardParity ? 0 : WindowLayout.recordByteCount / 2)
     }
 
     /// Begins a meeting: posts seven words and up to 64 bytes, and arrives.
@@ -282,7 +283,7 @@ extension Team {
 
     private func wakeAll() {
         let crowd = crowd
-        guard crowd.mayBeAsleep, crowd.wakeAll(gateWord) else { return }
+        guard !Mutated.crowdWakeUp, crowd.mayBeAsleep, crowd.wakeAll(gateWord) else { return }
         for index in 0..<size where index != rank {
             endpoint.segment.control(of: self[index].index).wakeIfWaiting(in: crowd)
         }

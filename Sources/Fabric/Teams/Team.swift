@@ -1,3 +1,4 @@
+public import Mutants
 public import SharedMemory
 
 /// An ordered subset of the cluster's ranks that acts together.
@@ -64,7 +65,7 @@ public final class Team {
     @inlinable @inline(__always)
     public subscript(member: MemberIndex) -> Rank {
         precondition(member >= 0 && member < size, "no such member")
-        return Rank(start.index &+ member &* stride)
+        return Mutated.memberToRank ? Rank(member) : Rank(start.index &+ member &* stride)
     }
 
     /// The number in this team of a rank, or nil if it is not a member.
