@@ -65,7 +65,9 @@ let package = Package(
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["CKernels", "CLinux", "Faults", "Histories", "Messaging", "Mutants", "SharedMemory", "Workers"],
+            dependencies: [
+                "CKernels", "CLinux", "Faults", "Histories", "Messaging", "Mutants", "SharedMemory", "Workers",
+            ],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Mutants", "Tensors"], swiftSettings: house),
@@ -116,14 +118,15 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Collectives", "Experts", "Fabric", "Faults", "Fuzzing", "Histories", "Oracle", "SharedMemory",
-                "Tensors", "Workers",
+                "Collectives", "Experts", "Fabric", "Faults", "Fuzzing", "Histories", "Messaging", "Oracle",
+                "SharedMemory", "Tensors", "Workers",
             ],
             swiftSettings: house),
         .executableTarget(
             name: "softpod",
             dependencies: [
-                "Fuzzing", "Simulation", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives",
+                "Fuzzing", "Simulation", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts",
+                "Collectives",
                 "Oracle", "Faults", "Histories", "Kernels", "Baselines", "Fabric", "Messaging", "Workers",
                 "SharedMemory",
                 "Tensors", "Telemetry", "Topology", system,

@@ -65,7 +65,7 @@
         case rescale  // AttentionTests
         case emptyPartial  // AttentionTests
         case pageTable  // PagedLatentCacheTests
-        // The checker, and who is let in.
+        // The checker, and the keys that are let in.
         case checkedTwice  // HistoryCheckerTests
         case keyList  // GatekeeperTests
         case protocolVersion  // HostMessageTests

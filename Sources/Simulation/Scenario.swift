@@ -10,6 +10,8 @@ public enum Road: String, Sendable, CaseIterable {
     case flags
     /// No window mapped but the own: puts, signals and atomics are messages.
     case network
+    /// Two hosts with the switches and links of real ones: messages are lost, repeated, overtaken and damaged.
+    case links
 
     /// How its ranks wait before they ask the scheduler; teams take the number of turns for whether ranks have a core each.
     var policy: WaitPolicy { WaitPolicy(spinCount: self == .flags ? 100 : 0, yieldNanoseconds: 0) }
@@ -31,7 +33,10 @@ public struct Scenario: Sendable {
     /// Makes what the ranks do, and what must come of it, from made-up data.
     let prepare: @Sendable (_ ranks: Int, _ seed: UInt64) -> Body
 
-    init(
+    /// A scenario, in the catalog or a test's own.
+    ///
+    /// - Parameter prepare: makes what each rank does, and what must come of it, for so many ranks from a seed of data.
+    package init(
         _ name: String, _ road: Road, ranks: ClosedRange<Int> = 2...4,
         heapByteCount: @escaping @Sendable (_ ranks: Int) -> Int,
         prepare: @escaping @Sendable (_ ranks: Int, _ seed: UInt64) -> Body

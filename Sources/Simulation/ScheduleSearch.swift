@@ -18,6 +18,7 @@ public struct ScheduleSearch: Sendable {
         /// The first that broke something.
         public var finding: Finding?
 
+        /// Of nothing.
         public init() {}
 
         /// Adds what another part of the same search has found.

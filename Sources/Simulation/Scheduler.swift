@@ -31,18 +31,20 @@ final class Scheduler: @unchecked Sendable {
         var isAbandoned = false
     }
 
-    let segment: Segment
-    let clock = SimulatedClock()
+    private let segments: [Segment]
+    let clock: SimulatedClock
     var source: DecisionSource
     var ranks: [RankState]
     /// What each rank has under way.
     let underWay: [UnderWay]
+    /// The same, and what hosts have.
+    private let arrivals: [any Arrivals]
     private let turnstiles: [Turnstile]
     private let done = Turnstile()
     private let mayCrash: Bool
     /// Whether the schedule is over and threads are only let out.
     private(set) var isEnding = false
-    /// Who died, if one did.
+    /// The rank that died, if one did.
     private(set) var crashed: Int?
     /// A death that the others are to be told of.
     private var untold: Int?
@@ -57,12 +59,20 @@ final class Scheduler: @unchecked Sendable {
     /// What stands for a death among what is under way.
     private static let verdict = 1 << 40
 
-    init(segment: Segment, underWay: [UnderWay], source: DecisionSource, mayCrash: Bool) {
-        self.segment = segment
+    /// - Parameters:
+    ///   - segments: one a host.
+    ///   - hosts: what may happen at hosts, where there are several.
+    init(
+        segments: [Segment], underWay: [UnderWay], hosts: [any Arrivals], clock: SimulatedClock, source: DecisionSource,
+        mayCrash: Bool
+    ) {
+        self.segments = segments
+        self.clock = clock
         self.underWay = underWay
+        arrivals = underWay + hosts
         self.source = source
         self.mayCrash = mayCrash
-        ranks = Array(repeating: RankState(), count: segment.plan.dieCount)
+        ranks = Array(repeating: RankState(), count: underWay.count)
         turnstiles = ranks.map { _ in Turnstile() }
     }
 
@@ -158,7 +168,7 @@ final class Scheduler: @unchecked Sendable {
     }
 }
 
-// Who runs next, and what happens when none can.
+// Which rank runs next, and what happens when none can.
 
 extension Scheduler {
     private func isRunnable(_ rank: Int) -> Bool {
@@ -209,6 +219,12 @@ extension Scheduler {
             ranks[asleep.rank].status = .waiting(asleep.wait, polls: true)
             return
         }
+        // A link's clock may ask for something before that.
+        let moment = arrivals.map(\.nextMoment).min() ?? .max
+        if moment < next.wait.deadline {
+            clock.nanoseconds = moment
+            return
+        }
         guard crashed != nil else { return violate("no rank can go on: \(waitGraph)") }
         clock.nanoseconds = next.wait.deadline
         ranks[next.rank].isOverdue = true
@@ -234,7 +250,7 @@ extension Scheduler {
     /// From here on threads are only let out, one after the other: their waits end, and what they do is not looked at.
     private func end() {
         isEnding = true
-        segment.publish(Verdict(.finished, text: "the schedule is over"))
+        for segment in segments { segment.publish(Verdict(.finished, text: "the schedule is over")) }
     }
 
     private func letNextOut() {
@@ -262,20 +278,22 @@ extension Scheduler {
     /// Lets something that is under way arrive; whether something did.
     private func land(_ rank: Int, isForced: Bool) -> Bool {
         var items = isForced ? [] : [0]
-        for (index, one) in underWay.enumerated() {
-            for item in one.items { items.append(1 + index + ranks.count * item) }
+        for (index, one) in arrivals.enumerated() {
+            for item in one.items { items.append(1 + index + arrivals.count * item) }
         }
         if untold != nil { items.append(Self.verdict) }
         guard items.count > (isForced ? 0 : 1) else { return false }
         let item = source.choose(.land, rank, ranks[rank].steps, from: items)
         if item == 0 { return false }
         if item == Self.verdict {
-            segment.publish(
-                Verdict(.rankKilled, rank: untold, detail: 9, text: "rank \(untold ?? 0) was killed by the schedule"))
+            // The agent of its host sees it; links tell the others.
+            let rank = untold ?? 0
             untold = nil
+            segments.first { $0.plan.ranks.contains(rank) }?.publish(
+                Verdict(.rankKilled, rank: rank, detail: 9, text: "rank \(rank) was killed by the schedule"))
             return true
         }
-        underWay[(item - 1) % ranks.count].land((item - 1) / ranks.count)
+        arrivals[(item - 1) % arrivals.count].land((item - 1) / arrivals.count)
         return true
     }
 }

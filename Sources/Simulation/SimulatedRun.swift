@@ -64,7 +64,7 @@ struct ScheduleRunner {
     private typealias End = Result<String?, any Error>
 
     /// On the clock of the simulation.
-    private static let timeout = Duration.seconds(1)
+    private static let timeout = Duration.seconds(5)
 
     /// Runs the schedule that a source decides on.
     ///
@@ -72,11 +72,12 @@ struct ScheduleRunner {
     /// - Throws: where there is no memory or no thread; not for anything of the schedule.
     func run(_ source: DecisionSource, mayCrash: Bool) throws -> SimulatedRun {
         let size = simulated.ranks
-        let segment = try Segment.create(
-            SegmentPlan(
-                dieCount: size, windowByteCount: simulated.scenario.windowByteCount(size), nonce: (1, 1)))
-        let underWay = (0..<size).map { UnderWay(segment: segment, rank: Rank($0)) }
-        let scheduler = Scheduler(segment: segment, underWay: underWay, source: source, mayCrash: mayCrash)
+        let clock = SimulatedClock()
+        let cluster = try makeCluster(clock)
+        let underWay = (0..<size).map { UnderWay(segment: cluster.segment($0), rank: Rank($0)) }
+        let scheduler = Scheduler(
+            segments: cluster.segments, underWay: underWay, hosts: cluster.hosts, clock: clock, source: source,
+            mayCrash: mayCrash)
         let ends = Mutex<[End?]>(Array(repeating: nil, count: size))
         let histories = Mutex<[[HistoryEntry]]>(Array(repeating: [], count: size))
         let (road, body) = (simulated.scenario.road, body)
@@ -86,7 +87,7 @@ struct ScheduleRunner {
                 scheduler.enter(rank)
                 let part = SimulatedRank(rank, scheduler)
                 ThreadSimulation(part, clock: scheduler.clock).run {
-                    let end = Self.live(part, segment, Rank(rank), road, underWay[rank], body)
+                    let end = Self.live(part, cluster.segment(rank), Rank(rank), road, underWay[rank], body)
                     scheduler.leave(rank) {
                         if case .success = end { part.record(HistoryEntry(.end)) }
                         ends.withLock { $0[rank] = end }
@@ -102,6 +103,36 @@ struct ScheduleRunner {
 }
 
 extension ScheduleRunner {
+    /// Memory of the ranks, and what may happen at their hosts.
+    private struct Cluster: @unchecked Sendable {
+        var segments: [Segment]
+        var hosts: [any Arrivals] = []
+
+        func segment(_ rank: Int) -> Segment { segments.first { $0.plan.ranks.contains(rank) } ?? segments[0] }
+    }
+
+    /// - Parameter clock: what switches read when they are made.
+    private func makeCluster(_ clock: SimulatedClock) throws -> Cluster {
+        let (size, bytes) = (simulated.ranks, simulated.scenario.windowByteCount(simulated.ranks))
+        guard simulated.scenario.road == .links else {
+            return Cluster(
+                segments: [
+                    try Segment.create(SegmentPlan(dieCount: size, windowByteCount: bytes, nonce: (1, 1)))
+                ])
+        }
+        var made: Result<SimulatedLinks, any Error>?
+        ThreadSimulation(NoArbiter(), clock: clock).run {
+            made = Result { try SimulatedLinks(ranks: size, windowByteCount: bytes) }
+        }
+        guard let links = try made?.get() else { preconditionFailure("made just now") }
+        return Cluster(segments: links.segments, hosts: links.arrivals)
+    }
+
+    /// Of a thread that never waits.
+    private final class NoArbiter: ThreadArbiter {
+        func wait(_ wait: SimulatedWait) -> Waiter.Outcome { preconditionFailure("nothing waits here") }
+    }
+
     /// One rank's life.
     private static func live(
         _ part: SimulatedRank, _ segment: Segment, _ rank: Rank, _ road: Road, _ underWay: UnderWay,
@@ -113,7 +144,7 @@ extension ScheduleRunner {
                 let network = DeferredTransport(segment: segment, rank: rank)
                 underWay.network = network
                 return network
-            } : TransportCatalog.sharedMemory
+            } : TransportCatalog.standard
         let endpoint = Endpoint(
             segment: segment, rank: rank, timeout: timeout, policy: road.policy, route: route, cores: 2)
         endpoint.observer = part

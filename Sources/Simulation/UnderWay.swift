@@ -1,10 +1,18 @@
 internal import Fabric
 internal import SharedMemory
 
+/// Something that may arrive, or happen, when a scheduler decides so: things that may be next go by numbers.
+protocol Arrivals: AnyObject {
+    /// What may be next.
+    var items: [Int] { get }
+    /// Lets one of them be.
+    func land(_ item: Int)
+    /// When something may be next by the clock; the end of time if nothing may.
+    var nextMoment: UInt64 { get }
+}
+
 /// What a rank has put or signalled and others have not seen yet: puts into mapped windows, or messages of a network.
-///
-/// Things that may arrive next go by numbers.
-final class UnderWay: @unchecked Sendable {
+final class UnderWay: Arrivals, @unchecked Sendable {
     private let memory: LatePuts
     private let ranks: Int
     /// The rank's network, once it has one. Set by the rank's own thread.
@@ -31,6 +39,8 @@ final class UnderWay: @unchecked Sendable {
         guard let network else { return memory.land(item) }
         network.deliver(item / ranks, to: item % ranks)
     }
+
+    var nextMoment: UInt64 { .max }
 
     /// Whether a put into a mapped window, about to be made, may be seen late.
     func canDelay(_ access: FabricAccess) -> Bool { network == nil && memory.canDelay(access) }

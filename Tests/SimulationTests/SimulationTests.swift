@@ -3,7 +3,7 @@ import Simulation
 import TestKit
 import Testing
 
-/// The project's own protocols under a scheduler that decides who runs, what arrives, and who dies.
+/// The project's own protocols under a scheduler that decides which rank runs, what arrives, and which rank dies.
 @Suite("Simulated schedules", .serialized)
 struct SimulationTests {
     static let small = [
@@ -17,11 +17,11 @@ struct SimulationTests {
     func random() throws {
         let seed = Soak.seed
         Soak.say("simulated schedules, seed \(seed)")
-        let report = try ScheduleSearch(core: 0).random(
-            ScenarioCatalog.all, count: 3 * ScenarioCatalog.all.count, seed: seed)
+        let count = 8 * ScenarioCatalog.all.count
+        let report = try ScheduleSearch(core: 0).random(ScenarioCatalog.all, count: count, seed: seed)
         #expect(
             report.finding == nil, "seed \(seed): \(report.finding?.violation ?? ""), \(report.finding?.text ?? "")")
-        #expect(report.schedules == 3 * ScenarioCatalog.all.count && report.crashes > 0 && report.failures > 0)
+        #expect(report.schedules == count && report.crashes > count / 8 && report.failures > count / 8)
     }
 
     @Test("All schedules with at most two decisions of small cases break nothing", arguments: small)
@@ -37,7 +37,8 @@ struct SimulationTests {
             "team.barrier.board/3/1", "team.barrier.flags/3/1", "team.barrier.network/3/1",
             "experts.int8.bfloat16.board/3/3", "experts.float32.float32.network/2/1",
             "collective.allreduce.push.board/3/5", "collective.allreduce.cooperative.board/3/5",
-            "channel.push.board/2/1", "channel.lines.network/2/1",
+            "channel.push.board/2/1", "channel.lines.network/2/1", "team.barrier.links/3/1",
+            "experts.float32.bfloat16.links/2/1",
         ])
     func deaths(text: String) throws {
         let report = try ScheduleSearch(core: 0).everyDeath(Self.simulated(text))

@@ -63,8 +63,8 @@ struct LayerTests {
         "Simulation": (
             6,
             [
-                "Collectives", "Experts", "Fabric", "Faults", "Fuzzing", "Histories", "Oracle", "SharedMemory",
-                "Tensors", "Workers",
+                "Collectives", "Experts", "Fabric", "Faults", "Fuzzing", "Histories", "Messaging", "Oracle",
+                "SharedMemory", "Tensors", "Workers",
             ]
         ),
         "softpod": (6, ["*"]), "TestKit": (6, ["*"]),

@@ -21,6 +21,7 @@ package final class LatePuts {
 
     private let shared: SharedMemoryTransport
     private let rank: Rank
+    private let near: Range<Int>
     /// The put that is being made, with the bytes that were there before.
     private var held: Put?
     private var late: [Put] = []
@@ -29,11 +30,12 @@ package final class LatePuts {
     package init(segment: Segment, rank: Rank) {
         shared = SharedMemoryTransport(segment: segment, copies: CopyPolicy(streamByteCount: .max))
         self.rank = rank
+        near = segment.plan.ranks
     }
 
     /// Whether an access, which is about to be made, may be late.
     package func canDelay(_ access: FabricAccess) -> Bool {
-        access.operation == .put && access.peer != rank && access.byteCount > 0
+        access.operation == .put && access.peer != rank && access.byteCount > 0 && near.contains(access.peer.index)
     }
 
     /// Notes what is where an access is about to put something.

@@ -6,7 +6,7 @@ internal import Simulation
 internal import Synchronization
 internal import Workers
 
-/// `softpod verify --schedules`: the project's protocols under a scheduler that decides who runs, what arrives, and who dies.
+/// `softpod verify --schedules`: the project's protocols under a scheduler that decides which rank runs, what arrives, and which rank dies.
 struct ScheduleCheck {
     let command: VerifyCommand
 
