@@ -44,42 +44,46 @@ let package = Package(
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CLinux", cSettings: strictC),
+        // Faults that tests are tried on; empty but in the build of `scripts/test --mutants`.
+        .target(name: "Mutants", swiftSettings: house),
         .target(name: "CKernels", cSettings: strictC),
         // L1: values.
         .target(name: "Topology", swiftSettings: house),
-        .target(name: "Tensors", swiftSettings: house),
+        .target(name: "Tensors", dependencies: ["Mutants"], swiftSettings: house),
         .target(name: "Telemetry", swiftSettings: house),
         .target(name: "StrictJSON", swiftSettings: house),
         .target(name: "Faults", swiftSettings: house),
-        .target(name: "Histories", swiftSettings: house),
+        .target(name: "Histories", dependencies: ["Mutants"], swiftSettings: house),
         // L2: the owners of mappings, threads, sockets and parsers.
-        .target(name: "SharedMemory", dependencies: ["CLinux"], swiftSettings: house),
+        .target(name: "SharedMemory", dependencies: ["CLinux", "Mutants"], swiftSettings: house),
         .target(name: "Workers", dependencies: ["CLinux", "SharedMemory"], swiftSettings: house),
         .target(
-            name: "Messaging", dependencies: ["CLinux", "CZeroMQ", "Workers"],
+            name: "Messaging", dependencies: ["CLinux", "CZeroMQ", "Mutants", "Workers"],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: house),
         // L3: the bus.
         .target(
             name: "Fabric",
-            dependencies: ["CKernels", "CLinux", "Faults", "Histories", "Messaging", "SharedMemory", "Workers"],
+            dependencies: [
+                "CKernels", "CLinux", "Faults", "Histories", "Messaging", "Mutants", "SharedMemory", "Workers",
+            ],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
         .target(
             name: "Membership", dependencies: ["Fabric", "Faults", "Histories", "SharedMemory"], swiftSettings: house),
         // L4: algorithms.
-        .target(name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: house),
+        .target(name: "Kernels", dependencies: ["CKernels", "Mutants", "Tensors"], swiftSettings: house),
         .target(
-            name: "Collectives", dependencies: ["Fabric", "Kernels", "Tensors"],
+            name: "Collectives", dependencies: ["Fabric", "Kernels", "Mutants", "Tensors"],
             swiftSettings: house),
         .target(
             name: "Baselines", dependencies: ["CKernels", "CLinux", "Fabric", "SharedMemory"], swiftSettings: house),
         .target(
             name: "Experts",
-            dependencies: ["Faults", "Fabric", "Histories", "Kernels", "Tensors"],
+            dependencies: ["Faults", "Fabric", "Histories", "Kernels", "Mutants", "Tensors"],
             swiftSettings: house),
         .target(
             name: "Attention",
-            dependencies: ["Fabric", "Faults", "Kernels", "Tensors"],
+            dependencies: ["Fabric", "Faults", "Kernels", "Mutants", "Tensors"],
             swiftSettings: house),
         .target(name: "Oracle", dependencies: ["Tensors"], swiftSettings: house),
         // L5: the model, the life of a process, the cluster.
@@ -101,9 +105,11 @@ let package = Package(
             swiftSettings: house),
         .target(
             name: "Launching",
-            dependencies: ["Fabric", "Faults", "Membership", "NodeRuntime", "Messaging", "SharedMemory", "Workers"],
+            dependencies: [
+                "Fabric", "Faults", "Membership", "Mutants", "NodeRuntime", "Messaging", "SharedMemory", "Workers",
+            ],
             swiftSettings: house),
-        // L6: the fuzzer, the command line and the test harness.
+        // L6: the fuzzer, the simulator, the command line and the test harness.
         .target(
             name: "Fuzzing",
             dependencies: [
@@ -111,10 +117,18 @@ let package = Package(
                 "Messaging", "Workers", "SharedMemory", "StrictJSON", "Topology",
             ],
             swiftSettings: house),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Collectives", "Experts", "Fabric", "Faults", "Fuzzing", "Histories", "Messaging", "Oracle",
+                "SharedMemory", "Tensors", "Workers",
+            ],
+            swiftSettings: house),
         .executableTarget(
             name: "softpod",
             dependencies: [
-                "Fuzzing", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts", "Collectives",
+                "Fuzzing", "Simulation", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts",
+                "Collectives",
                 "Oracle", "Faults", "Histories", "Kernels", "Baselines", "Fabric", "Membership", "Messaging", "Workers",
                 "SharedMemory",
                 "Tensors", "Telemetry", "Topology", system,
@@ -188,6 +202,7 @@ let package = Package(
             name: "FuzzingTests",
             dependencies: ["Fuzzing", "Launching", "Messaging", "Model", "NodeRuntime", "SharedMemory"],
             swiftSettings: house),
+        .testTarget(name: "SimulationTests", dependencies: ["Fabric", "Simulation", "TestKit"], swiftSettings: house),
         .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),
     ]

@@ -9,6 +9,7 @@
 // does not see are not computed at all, so whatever they hold (NaN in unused slots) cannot reach a result.
 
 internal import Kernels
+internal import Mutants
 internal import Tensors
 
 /// Online softmax with a rescale policy.
@@ -99,7 +100,7 @@ public struct OnlineAttention<Policy: RescalePolicy>: AttentionVariant {
                 sumRounded: Policy.sumsRoundedWeights)
             state.sum = state.sum * step.sumFactor + sum
             rows[first + head] = state
-            guard step.rescale != .none else { continue }
+            guard step.rescale != .none, !Mutated.rescale else { continue }
             var accumulator = sums.slice((first + head) * latent..<(first + head + 1) * latent)
             kernels.rescale(&accumulator, step.rescale)
             rescaled += 1

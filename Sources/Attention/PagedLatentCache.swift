@@ -7,6 +7,7 @@
 // Rows never written hold NaN on purpose: a result that used one shows it at once.
 
 internal import Kernels
+internal import Mutants
 internal import Tensors
 
 /// A sequence's handle in a ``PagedLatentCache``; valid until it is released.
@@ -189,6 +190,6 @@ public struct PagedLatentCache: Sendable {
     }
 
     private func rowNumber(of token: Int, in pages: [Int32]) -> Int {
-        Int(pages[token / pageSize]) * pageSize + token % pageSize
+        Int(pages[Mutated.pageTable ? 0 : token / pageSize]) * pageSize + token % pageSize
     }
 }

@@ -52,7 +52,19 @@ static uint64_t nanoseconds(clockid_t clock) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-uint64_t softpod_monotonic_nanoseconds(void) { return nanoseconds(CLOCK_MONOTONIC); }
+static __thread const uint64_t *simulated_clock;
+static __thread void *simulated_arbiter;
+
+void softpod_simulate_thread(const uint64_t *clock, void *arbiter) {
+    simulated_clock = clock;
+    simulated_arbiter = arbiter;
+}
+
+void *softpod_thread_arbiter(void) { return simulated_arbiter; }
+
+uint64_t softpod_monotonic_nanoseconds(void) {
+    return __builtin_expect(simulated_clock != NULL, 0) ? *simulated_clock : nanoseconds(CLOCK_MONOTONIC);
+}
 uint64_t softpod_thread_cpu_nanoseconds(void) { return nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t softpod_process_cpu_nanoseconds(void) { return nanoseconds(CLOCK_PROCESS_CPUTIME_ID); }
 

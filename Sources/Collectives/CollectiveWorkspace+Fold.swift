@@ -1,5 +1,6 @@
 internal import Fabric
 internal import Kernels
+internal import Mutants
 internal import Tensors
 
 extension CollectiveWorkspace {
@@ -38,8 +39,9 @@ extension CollectiveWorkspace {
                 tile.loadAccumulators(
                     type, from: endpoint.bytes(at: carry + carried, byteCount: count / width * accumulator))
             }
-            for member in members {
-                let isFirst = carry == nil && member == members.lowerBound
+            for turn in members {
+                let isFirst = carry == nil && turn == members.lowerBound
+                let member = Mutated.foldOrder ? members.upperBound - 1 - (turn - members.lowerBound) : turn
                 let (rank, offset) = places[member]
                 if rank == endpoint.rank {
                     tile.absorb(call, endpoint.bytes(at: offset + start, byteCount: count), isFirst: isFirst)

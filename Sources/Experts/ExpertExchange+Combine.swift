@@ -1,6 +1,7 @@
 internal import Fabric
 internal import Faults
 internal import Kernels
+internal import Mutants
 
 extension ExpertExchange {
     /// Sends the experts' rows back to where their tokens came from, and sums what this rank's own tokens get back.
@@ -55,7 +56,7 @@ extension ExpertExchange {
             throw ExpertError(
                 .staleHandle, rank: endpoint.rank, "rank \(endpoint.rank): a handle of another exchange cannot combine")
         }
-        guard handle.sequence == sequence, isOpen else {
+        guard handle.sequence == sequence && isOpen || Mutated.staleHandle else {
             let state = isOpen ? "waits for its combine" : "needs no combine"
             throw ExpertError(
                 .staleHandle, rank: endpoint.rank,
@@ -65,7 +66,8 @@ extension ExpertExchange {
     }
 
     private func check(_ weights: Span<Float>) -> ExpertError? {
-        for entry in plan.chosen.indices where plan.chosen[entry] >= 0 && !weights[entry].isFinite {
+        for entry in plan.chosen.indices
+        where plan.chosen[entry] >= 0 && !weights[entry].isFinite && !Mutated.weightCheck {
             let token = entry / layout.choices
             return ExpertError(
                 .badWeight, rank: endpoint.rank, token: token,

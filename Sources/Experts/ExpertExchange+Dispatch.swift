@@ -1,6 +1,7 @@
 internal import Fabric
 internal import Faults
 internal import Kernels
+internal import Mutants
 
 extension ExpertExchange {
     /// Sends each token's row to the experts it chose, and returns what this rank's experts received.
@@ -76,7 +77,7 @@ extension ExpertExchange {
     private func send(_ rows: Span<Float>, tokens: Int) throws(FabricError) {
         let hidden = layout.hidden
         // Rows staged for the last dispatch or combine may still be leaving for other hosts: no flag of a peer says that they have come.
-        try endpoint.completeLocally()
+        if !Mutated.stagingReuse { try endpoint.completeLocally() }
         for token in 0..<tokens {
             stage(rows.extracting(token * hidden..<(token + 1) * hidden), token: token)
         }
@@ -86,7 +87,9 @@ extension ExpertExchange {
         for step in 0..<layout.rankCount {
             let rank = (team.rank + step) % layout.rankCount
             let peer = team[rank]
+            if Mutated.earlyFlag { try publish(.dispatch, to: rank, count: plan.rowCount(to: rank)) }
             for position in plan.starts[rank]..<plan.starts[rank + 1] {
+                if Mutated.droppedRow, position + 1 == plan.starts[rank + 1] { continue }
                 endpoint.pass(.dispatchRow, toward: peer)
                 try sendRow(Int(plan.order[position]), to: peer)
             }

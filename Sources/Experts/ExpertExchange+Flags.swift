@@ -1,5 +1,6 @@
 internal import Fabric
 internal import Histories
+internal import Mutants
 
 // How members tell each other that their rows are there, or that they refuse their own call.
 
@@ -91,7 +92,7 @@ extension ExpertExchange {
 
     /// Throws if a member has refused its own call.
     func requireNoRefusal(_ phase: Phase) throws(FabricError) {
-        guard hasRefused.contains(true) else { return }
+        guard hasRefused.contains(true), !Mutated.refusal else { return }
         let peers = hasRefused.indices.filter { hasRefused[$0] }.map { team[$0] }
         throw FabricError(
             .mismatch, scope: .operation, operation: phase.operation, rank: endpoint.rank, peers: peers,

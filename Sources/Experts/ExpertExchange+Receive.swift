@@ -1,5 +1,6 @@
 internal import Fabric
 internal import Kernels
+internal import Mutants
 
 // The receiving half of a dispatch. Everything a peer wrote is checked before it is used as a number of anything.
 
@@ -76,8 +77,9 @@ extension ExpertExchange {
         let sender = header[0]
         let token = header[1]
         let choice = header[2] & 0xFFFF
-        guard sender == UInt32(source), token < UInt32(layout.maximumTokens), Int(token) > lastToken,
-            choice < UInt32(layout.choices), header[2] >> 16 == stamp
+        guard sender == UInt32(source) || Mutated.senderCheck,
+            token < UInt32(layout.maximumTokens) || Mutated.tokenCheck, Int(token) > lastToken || Mutated.tokenOrder,
+            choice < UInt32(layout.choices), header[2] >> 16 == stamp || Mutated.stampCheck
         else {
             throw corrupt(
                 .dispatch, source,
@@ -86,7 +88,7 @@ extension ExpertExchange {
         }
         let bit = (source * layout.maximumTokens + Int(token)) * layout.choices + Int(choice)
         let mask: UInt64 = 1 << UInt64(bit & 63)
-        guard arrived[bit >> 6] & mask == 0 else {
+        guard arrived[bit >> 6] & mask == 0 || Mutated.arrivedTwice else {
             throw corrupt(.dispatch, source, "token \(token), choice \(choice) arrived twice")
         }
         arrived[bit >> 6] |= mask

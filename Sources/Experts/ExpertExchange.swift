@@ -1,5 +1,6 @@
 public import Fabric
 internal import Histories
+internal import Mutants
 
 /// Carries tokens to the experts they chose and the experts' answers back, between the members of a team.
 ///
@@ -107,7 +108,7 @@ public final class ExpertExchange {
     }
 
     /// Which half of the slots the current call uses.
-    var half: Int { Int(sequence & 1) }
+    var half: Int { Mutated.callParity ? 0 : Int(sequence & 1) }
 
     func requireWhole() throws(ExpertError) {
         guard !broken else {

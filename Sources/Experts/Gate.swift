@@ -1,4 +1,5 @@
 internal import Kernels
+internal import Mutants
 
 /// DeepSeek-V3's gate: which experts a token goes to, and with what weights.
 ///
@@ -63,7 +64,9 @@ public struct Gate: Sendable, Equatable {
         for slot in 0..<expertsPerToken {
             var best = -1
             for expert in 0..<expertCount where !taken[expert] {
-                if best < 0 || biased[expert] > biased[best] { best = expert }
+                if best < 0 || biased[expert] > biased[best] || Mutated.tieOrder && biased[expert] == biased[best] {
+                    best = expert
+                }
             }
             taken[best] = true
             experts[slot] = Int32(best)

@@ -1,3 +1,5 @@
+internal import Mutants
+
 /// What one call sends where: its routing checked, counted, and sorted by destination. Scratch that is kept between calls.
 ///
 /// Slots are counted at the sender in token order, so where a row goes is a function of the routing alone, and within a
@@ -60,7 +62,7 @@ struct RoutingPlan {
             guard expert >= 0, Int(expert) < layout.expertCount else {
                 return Fault(token: token, expert: expert, isDuplicate: false)
             }
-            guard seen[Int(expert)] != Int32(token + 1) else {
+            guard seen[Int(expert)] != Int32(token + 1) || Mutated.expertTwice else {
                 return Fault(token: token, expert: expert, isDuplicate: true)
             }
             seen[Int(expert)] = Int32(token + 1)

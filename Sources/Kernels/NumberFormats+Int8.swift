@@ -1,4 +1,5 @@
 internal import CKernels
+internal import Mutants
 
 extension NumberFormats {
     /// Writes `round(x * (127 / m))`, halves to even, where `m` is the row's largest magnitude; returns the scale `m / 127`.
@@ -16,8 +17,9 @@ extension NumberFormats {
         // SAFETY: the lengths were just compared, and any byte is an Int8.
         return unsafe row.withUnsafeBufferPointer { from in
             unsafe bytes.withUnsafeMutableBytes { to in
-                unsafe instructions.rows.to_int8(
+                let scale = unsafe instructions.rows.to_int8(
                     from.baseAddress, to.assumingMemoryBound(to: Int8.self).baseAddress, from.count)
+                return Mutated.wireScale ? scale * 127 / 128 : scale
             }
         }
     }
@@ -53,8 +55,9 @@ extension NumberFormats {
             unsafe codes.withUnsafeMutableBufferPointer { c in
                 guard let x = x.baseAddress, let c = c.baseAddress else { return }
                 for row in 0..<inputRows.count {
-                    scales[row] = unsafe instructions.rows.to_int8(
+                    let scale = unsafe instructions.rows.to_int8(
                         x + inputRows.offset + row * inputRows.stride, c + row * width, width)
+                    scales[row] = Mutated.productScale ? scale.nextUp : scale
                 }
             }
         }

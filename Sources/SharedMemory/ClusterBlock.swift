@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Mutants
 internal import Synchronization
 
 /// What all dies of a host watch: the epoch, and why it moved.
@@ -16,7 +17,7 @@ public struct ClusterBlock: @unchecked Sendable, BitwiseCopyable {
 
     /// Claims, writes and publishes the verdict. False if another process did before.
     func publish(_ verdict: Verdict) -> Bool {
-        guard claim(expected: 0) || succeed() else { return false }
+        guard Mutated.firstVerdict || claim(expected: 0) || succeed() else { return false }
         field(Verdict.codeOffset).storeRelaxed(verdict.code.rawValue)
         field(Verdict.rankOffset).storeRelaxed(UInt64(bitPattern: Int64(verdict.rank ?? -1)))
         field(Verdict.detailOffset).storeRelaxed(UInt64(bitPattern: Int64(verdict.detail)))

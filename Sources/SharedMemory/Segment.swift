@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Mutants
 internal import Synchronization
 
 /// What a segment is to hold.
@@ -310,7 +311,7 @@ public final class Segment: @unchecked Sendable {
         func field(_ offset: Int) -> UInt64 { unsafe Word(base + offset).loadAcquiring() }
         func expect(_ name: String, _ offset: Int, _ wanted: UInt64) throws(SharedMemoryError) {
             let found = field(offset)
-            guard found == wanted else {
+            guard found == wanted || Mutated.layoutDigest else {
                 throw SharedMemoryError(
                     .refused, "the segment's \(name) is \(found), this process needs \(wanted): mixed builds or runs")
             }

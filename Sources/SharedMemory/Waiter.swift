@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Mutants
 internal import Synchronization
 
 /// How a waiting die behaves, decided once by census.
@@ -112,6 +113,13 @@ public struct Waiter: Sendable {
             let value = word.loadAcquiring()
             if comparison.holds(value, target) { return .satisfied(value) }
         }
+        if let simulation = ThreadSimulation.current {
+            return simulation.arbiter.wait(
+                SimulatedWait(
+                    word: word, wordOffset: wordOffset, comparison: comparison, target: target, epoch: epoch,
+                    deadline: (deadline ?? Deadline(after: timeout)).nanoseconds, operation: operation, peer: peer,
+                    crowd: crowd, control: control, cluster: cluster))
+        }
         let since = Monotonic.now()
         var span = WaitSpan((deadline ?? Deadline(after: timeout)).remaining(at: since), at: since)
         slowWaits.storeRelaxed(slowWaits.loadRelaxed() &+ 1)
@@ -120,7 +128,9 @@ public struct Waiter: Sendable {
         while true {
             let value = word.loadAcquiring()
             if comparison.holds(value, target) { return .satisfied(value) }
-            if cluster.epoch.loadAcquiring() != epoch { return .epochMoved(Monotonic.now() - since) }
+            if cluster.epoch.loadAcquiring() != epoch, !Mutated.epochWatch {
+                return .epochMoved(Monotonic.now() - since)
+            }
             let now = Monotonic.now()
             let left = span.remaining(now)
             if left == 0 {

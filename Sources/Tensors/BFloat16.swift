@@ -1,3 +1,5 @@
+public import Mutants
+
 /// The upper half of a Float: 8 exponent bits, 7 fraction bits.
 ///
 /// Conversion from `Float` rounds half to even; NaN stays NaN (quiet), infinities and signs survive.
@@ -19,7 +21,8 @@ public struct BFloat16: Sendable, BitwiseCopyable, Equatable, CustomStringConver
         if value.isNaN {
             bitPattern = UInt16(truncatingIfNeeded: bits >> 16) | 0x0040
         } else {
-            bitPattern = UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ ((bits >> 16) & 1)) >> 16)
+            bitPattern = UInt16(
+                truncatingIfNeeded: (bits &+ (Mutated.rounding ? 0x8000 : 0x7FFF) &+ ((bits >> 16) & 1)) >> 16)
         }
     }
 

@@ -30,6 +30,17 @@ struct TransportConformanceTests {
         return outcome.values.compactMap { $0 }
     }
 
+    /// What a rank puts: no two ranks the same.
+    static func bytes(_ length: Int, of rank: Int) -> [UInt8] {
+        (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ rank &* 7 &+ length) }
+    }
+
+    /// At how many places from 64 to 127 bytes are found; any number for none at all.
+    static func count(of bytes: [UInt8], in span: Span<UInt8>) -> Int {
+        if bytes.isEmpty { return 1 }
+        return (64..<128).count { shift in bytes.indices.allSatisfy { span[shift + $0] == bytes[$0] } }
+    }
+
     @Test("A put of any length and alignment arrives whole, and touches nothing beside it", arguments: cases)
     func put(route: String, dies: Int) throws {
         let seed = UInt64.random(in: .min ... .max)
@@ -38,7 +49,7 @@ struct TransportConformanceTests {
             let area = try world.allocate(byteCount: dies * 8192)
             var wrong = 0
             for length in [0, 1, 3, 7, 8, 9, 63, 64, 65, 1000, 4096, 5001] {
-                let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ world.rank &* 7 &+ length) }
+                let bytes = Self.bytes(length, of: world.rank)
                 let shift = 64 + Int.random(in: 0..<64, using: &random)
                 for peer in 0..<dies {
                     let place = area.offset + world.rank * 8192
@@ -47,7 +58,13 @@ struct TransportConformanceTests {
                     try world.endpoint.put(bytes.span, to: Rank(peer), at: place + shift)
                 }
                 try world.barrier()
+                let endpoint = world.endpoint
                 for peer in 0..<dies {
+                    // What each other rank put lies in this one's window, which it reads without the transport.
+                    let arrived = endpoint.values(UInt8.self, at: area.offset + peer * 8192, count: 8192)
+                    if arrived[0] != 0xEE || Self.count(of: Self.bytes(length, of: peer), in: arrived) != 1 {
+                        wrong += 1
+                    }
                     var copy = [UInt8](repeating: 0, count: 8192)
                     var span = copy.mutableSpan
                     try world.endpoint.get(from: Rank(peer), at: area.offset + world.rank * 8192, into: &span)

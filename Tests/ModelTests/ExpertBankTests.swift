@@ -35,12 +35,11 @@ private struct SplitExchange: RoutedExperts {
             bank.forward(expert: expert, hidden: row, into: &answerSpan)
             return answer
         }
-        var codes = [Int8](repeating: 0, count: row.count)
-        var scales: [Float] = [0]
-        var codeSpan = codes.mutableSpan
-        var scaleSpan = scales.mutableSpan
-        NumberFormats.quantiseInt8(
-            row, Rows(count: 1, stride: row.count), width: row.count, codes: &codeSpan, scales: &scaleSpan)
+        // The sender's rule as it is published, and not the code that the receiver runs.
+        let numbers = row.indices.map { row[$0] }
+        let largest = numbers.map(\.magnitude).max() ?? 0
+        let codes = numbers.map { Int8(($0 * (127 / largest)).rounded(.toNearestOrEven)) }
+        let scales: [Float] = [largest / 127]
         bank.forward(expert: expert, codes: codes.span, scales: scales.span, into: &answerSpan)
         return answer
     }

@@ -5,25 +5,32 @@ import Testing
 struct LayerTests {
     /// Target, its layer, and what it may import of the project.
     static let table: [String: (layer: Int, may: Set<String>)] = [
-        "CZeroMQ": (0, []), "CYAML": (0, []), "CLinux": (0, []), "CKernels": (0, []),
-        "Topology": (1, []), "Tensors": (1, []), "Telemetry": (1, ["Topology"]),
-        "StrictJSON": (1, []), "Faults": (1, []), "Histories": (1, []),
-        "SharedMemory": (2, ["CLinux"]), "Workers": (2, ["CLinux", "SharedMemory"]),
-        "Messaging": (2, ["CLinux", "CZeroMQ", "Workers"]), "YAML": (2, ["CYAML"]),
+        "CZeroMQ": (0, []), "CYAML": (0, []), "CLinux": (0, []), "CKernels": (0, []), "Mutants": (0, []),
+        "Topology": (1, []), "Tensors": (1, ["Mutants"]), "Telemetry": (1, ["Topology"]),
+        "StrictJSON": (1, []), "Faults": (1, []), "Histories": (1, ["Mutants"]),
+        "SharedMemory": (2, ["CLinux", "Mutants"]), "Workers": (2, ["CLinux", "SharedMemory"]),
+        "Messaging": (2, ["CLinux", "CZeroMQ", "Mutants", "Workers"]),
+        "YAML": (2, ["CYAML"]),
         "Fabric": (
             3,
             [
-                "CKernels", "CLinux", "Faults", "Histories", "Topology", "Telemetry", "SharedMemory", "Workers",
-                "Messaging",
+                "CKernels", "CLinux", "Faults", "Histories", "Mutants", "Topology", "Telemetry", "SharedMemory",
+                "Workers", "Messaging",
             ]
         ),
         "Membership": (3, ["Fabric", "Faults", "Histories", "SharedMemory"]),
-        "Kernels": (4, ["CKernels", "Tensors"]),
-        "Collectives": (4, ["Fabric", "Kernels", "Tensors", "Topology", "Telemetry"]),
+        "Kernels": (4, ["CKernels", "Mutants", "Tensors"]),
+        "Collectives": (4, ["Fabric", "Kernels", "Mutants", "Tensors", "Topology", "Telemetry"]),
         "Experts": (
-            4, ["Collectives", "Fabric", "Faults", "Histories", "Kernels", "Tensors", "Topology", "Telemetry"]
+            4,
+            [
+                "Collectives", "Fabric", "Faults", "Histories", "Kernels", "Mutants", "Tensors", "Topology",
+                "Telemetry",
+            ]
         ),
-        "Attention": (4, ["Collectives", "Fabric", "Faults", "Kernels", "Tensors", "Topology", "Telemetry"]),
+        "Attention": (
+            4, ["Collectives", "Fabric", "Faults", "Kernels", "Mutants", "Tensors", "Topology", "Telemetry"]
+        ),
         "Oracle": (4, ["Tensors"]), "Baselines": (4, ["CKernels", "CLinux", "Fabric", "SharedMemory"]),
         "Model": (
             5,
@@ -43,8 +50,10 @@ struct LayerTests {
         "Launching": (
             5,
             [
-                "CLinux", "Faults", "Membership", "NodeRuntime", "Fabric", "Messaging", "SharedMemory", "Workers",
-                "Topology", "Telemetry",
+                "CLinux", "Faults", "Membership", "Mutants", "NodeRuntime", "Fabric", "Messaging", "SharedMemory",
+                "Workers",
+                "Topology",
+                "Telemetry",
             ]
         ),
         "Fuzzing": (
@@ -52,6 +61,13 @@ struct LayerTests {
             [
                 "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Faults", "Histories",
                 "Messaging", "Workers", "SharedMemory", "StrictJSON", "Topology",
+            ]
+        ),
+        "Simulation": (
+            6,
+            [
+                "Collectives", "Experts", "Fabric", "Faults", "Fuzzing", "Histories", "Messaging", "Oracle",
+                "SharedMemory", "Tensors", "Workers",
             ]
         ),
         "softpod": (6, ["*"]), "TestKit": (6, ["*"]),
@@ -117,6 +133,6 @@ struct LayerTests {
     @Test("Only the oracle's users import it, and it shares no kernel with what it judges")
     func oracle() {
         let users = Set(SourceTree.swift.filter { Self.imports($0).contains { $0.module == "Oracle" } }.map(\.target))
-        #expect(users.subtracting(["softpod", "TestKit"]) == [])
+        #expect(users.subtracting(["Simulation", "softpod", "TestKit"]) == [])
     }
 }

@@ -30,8 +30,14 @@ int softpod_poll_readable(const int32_t *descriptors, int count, int64_t timeout
 /// Wakes at most count sleepers on word; returns how many, or a negative errno.
 int softpod_futex_wake(const void *word, int count);
 
-/// CLOCK_MONOTONIC in nanoseconds.
+/// CLOCK_MONOTONIC in nanoseconds; for a thread of a simulation, what its clock says.
 uint64_t softpod_monotonic_nanoseconds(void);
+
+/// Makes the calling thread one of a simulation: the clock it reads from now on, and what decides when its waits end. NULL for neither.
+void softpod_simulate_thread(const uint64_t *clock, void *arbiter);
+
+/// What decides when the calling thread's waits end; NULL outside simulations.
+void *softpod_thread_arbiter(void);
 
 /// CPU time used by the calling thread, and by the whole process, in nanoseconds.
 uint64_t softpod_thread_cpu_nanoseconds(void);

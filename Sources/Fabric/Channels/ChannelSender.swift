@@ -1,3 +1,4 @@
+internal import Mutants
 public import SharedMemory
 
 /// The producer's end of a channel: sends messages to one consumer, in order.
@@ -117,7 +118,7 @@ public final class ChannelSender: ChannelEnd {
 
     /// Makes sure that the slot of `next` is free.
     private func claim(_ deadline: Deadline?) throws(FabricError) {
-        guard next - released >= UInt64(plan.slotCount) else { return }
+        guard next - released >= UInt64(plan.slotCount), !Mutated.slotRelease else { return }
         // The consumer cannot release what it has not been told of.
         try publish()
         try awaitRelease(next - UInt64(plan.slotCount) + 1, deadline)

@@ -17,6 +17,7 @@ internal import SharedMemory
 /// 128  arrived     u64   this member's own meetings: tells a late member apart from the others
 ///      working     u64   not zero while this member has taken a piece of work and not finished it
 ///      finished    u64   the last meeting of whose work this member has done a part
+///      waits       u64   the last meeting at which this member was not the last to arrive
 /// 192  exchange    4 x u64   this member's contribution to a split or an allocation check; teams as for release
 /// 256  gate        u64   leader: 2 m - 1: meeting m is open; 2 m: it is over; all ones: a member has given up, see fault
 ///                        (compare-exchange by the last arriver, then by the member that completes; any member stores all ones)
@@ -47,6 +48,7 @@ enum WindowLayout {
     static let arrivalsOffset = 0
     static let releaseOffset = 64
     static let arrivedOffset = 128
+    static let waitsOffset = 152
     static let exchangeOffset = 192
     static let gateOffset = 256
     static let sleepersOffset = 320

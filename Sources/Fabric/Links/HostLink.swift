@@ -1,4 +1,5 @@
 internal import Messaging
+internal import Mutants
 internal import SharedMemory
 
 /// One host's end of the link to another: numbered messages, acknowledged, sent again, never seen twice or out of order.
@@ -181,6 +182,7 @@ final class HostLink {
         unacknowledged[index].wasRepeated = true
         if let borrowed = unacknowledged[index].attachment { solidify(index, borrowed) }
         statistics.retransmissions += 1
+        if Mutated.retransmission { return }
         transmit(unacknowledged[index].head, unacknowledged[index].attachment)
     }
 

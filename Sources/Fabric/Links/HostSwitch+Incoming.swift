@@ -1,4 +1,5 @@
 package import Messaging
+internal import Mutants
 internal import SharedMemory
 
 // From the links into this host's windows. Everything is checked before it is used; what breaks the protocol ends the link.
@@ -47,9 +48,9 @@ extension HostSwitch {
             link.owesAcknowledgement = true
         }
         // 3. Seen before: only acknowledged. Too early: dropped, and the gap is told of. Else it is carried out.
-        if header.sequence < link.expected {
+        if header.sequence < link.expected, !Mutated.linkDuplicates {
             link.statistics.duplicates += 1
-        } else if header.sequence > link.expected {
+        } else if header.sequence > link.expected, !Mutated.linkOrder {
             link.statistics.gaps += 1
             link.sawGap = true
         } else {
@@ -73,10 +74,10 @@ extension HostSwitch {
                 } else {
                     unsafe LinkHeader.checksum(head: bytes, attachment: nil)
                 }
-            return sum == header.checksum ? header : nil
+            return sum == header.checksum || Mutated.linkChecksum ? header : nil
         }
         guard let header else { return nil }
-        guard header.digest == link.digest else {
+        guard header.digest == link.digest || Mutated.linkDigest else {
             link.refusal = "its messages are of another run, build, topology or plan"
             return nil
         }
@@ -151,7 +152,9 @@ extension HostSwitch {
         case .valueReply: return try valueReply(record)
         default: break
         }
-        if let fault = record.fault(windowByteCount: segment.plan.windowByteCount) { throw LinkBreach(fault) }
+        if !Mutated.recordBounds, let fault = record.fault(windowByteCount: segment.plan.windowByteCount) {
+            throw LinkBreach(fault)
+        }
         switch operation {
         case .put: try unsafe put(record, payload, place)
         case .putStrided: try unsafe putStrided(record, payload)

@@ -124,14 +124,11 @@ public final class HostSwitch: @unchecked Sendable {
             if asked == Stage.stopping { break }
             if clock.hasJumped() { for link in links { link?.resume(clock.now()) } }
             // Outwards: descriptors of this host's dies into the batch of their link, and batches onto the wire.
-            var worked = drainRings()
-            for link in links { if let link, link.state != .lost { link.flushUnlessBusy() } }
+            var worked = sendPosted()
             // Inwards: what has come is carried out, in the order of its numbers.
             if receiveAll() { worked = true }
             // Back: answers and acknowledgements; then what each link's clock asks for.
-            let now = clock.now()
-            for link in links.indices { serve(link, now) }
-            tellVerdict()
+            serveAll()
             if worked { continue }
             if asked == Stage.draining, links.allSatisfy({ $0?.isIdle ?? true }) {
                 advance(from: Stage.draining, to: Stage.drained)
@@ -187,6 +184,18 @@ public final class HostSwitch: @unchecked Sendable {
     /// What the switch has done. Read it when the switch has stopped.
     public var statistics: LinkStatistics { otherStatistics }
 
+    private func sendPosted() -> Bool {
+        let worked = drainRings()
+        for link in links { if let link, link.state != .lost { link.flushUnlessBusy() } }
+        return worked
+    }
+
+    private func serveAll() {
+        let now = clock.now()
+        for link in links.indices { serve(link, now) }
+        tellVerdict()
+    }
+
     private func receiveAll() -> Bool {
         var worked = false
         for socket in sockets {
@@ -235,6 +244,31 @@ struct RingProgress {
     var isRuined = false
     /// Requests that have not been answered.
     var asked = 0
+}
+
+// For simulations, in which a switch has no thread and no messages by its sockets: its wire keeps what it sends, and what it
+// receives is handed to it.
+
+extension HostSwitch {
+    /// One turn without sockets: what dies have posted leaves, and links send what they owe and what their clocks ask for.
+    package func takeTurn() {
+        _ = sendPosted()  // Whether there was any is asked by `isBusy`.
+        serveAll()
+        acknowledgeDeferred()
+    }
+
+    /// Whether a turn now would do something.
+    package var isBusy: Bool {
+        let now = clock.now()
+        return hasPosted
+            || links.contains { link in
+                guard let link, link.state != .lost else { return false }
+                return link.owesAcknowledgement || link.deferredAcknowledgements > 0 || now >= link.nextTick
+            }
+    }
+
+    /// When the clock of a link asks for a turn next.
+    package var nextMoment: UInt64 { links.reduce(UInt64.max) { min($0, $1?.nextTick ?? .max) } }
 }
 
 // What a switch does when there is nothing to do: it looks for a moment, giving way to others; then it sleeps.

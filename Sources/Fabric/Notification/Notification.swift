@@ -1,3 +1,4 @@
+public import Mutants
 public import SharedMemory
 
 // One writer tells one waiter how far it has come. All of the fabric's waits for another rank's progress are waits for such a word, or
@@ -29,7 +30,8 @@ public enum Notification {
     @inlinable @inline(__always)
     public static func word(_ sequence: UInt64, epoch: UInt64, value: UInt64 = 0) -> UInt64 {
         // The top bits of a product with the epoch there are the epoch's own: no two of 65,536 have the same seal.
-        Sealed.seal(number(sequence, epoch)) ^ ((value &+ epoch << 48) &* 0xD6E8_FEB8_6659_FD93) >> 48
+        let known = (Mutated.countSeal ? 0 : value) &+ (Mutated.epochMatch ? 0 : epoch << 48)
+        return Sealed.seal(number(sequence, epoch)) ^ (known &* 0xD6E8_FEB8_6659_FD93) >> 48
     }
 
     /// The least word that says so, whatever its seal.
@@ -38,7 +40,7 @@ public enum Notification {
 
     @inlinable @inline(__always)
     static func number(_ sequence: UInt64, _ epoch: UInt64) -> UInt64 {
-        (epoch << 40 &+ sequence) & numberMask
+        ((Mutated.epochMatch ? 0 : epoch << 40) &+ sequence) & numberMask
     }
 
     /// What a word means to a rank that waits for `sequence`.
@@ -58,7 +60,9 @@ public enum Notification {
         if word == givenUp { return .givenUp }
         let ahead = (word >> 16 &- number(sequence, epoch)) & numberMask
         let found = sequence &+ ahead
-        guard ahead > 0, ahead < window, self.word(found, epoch: epoch) == word else { return .impossible(word) }
+        guard ahead > 0, ahead < window, self.word(found, epoch: epoch) == word || Mutated.sequenceSeal else {
+            return .impossible(word)
+        }
         return .reached(found)
     }
 }

@@ -1,3 +1,4 @@
+internal import Mutants
 internal import SharedMemory
 
 // What members make of words of the team that cannot be: an error that tells whose word it was, and never a trap. All of this is
@@ -20,8 +21,10 @@ extension Team {
     @inline(__always)
     func isLast(_ arrivals: UInt64, of count: Int, in rank: Rank) throws(FabricError) -> Bool {
         let left = generation &* UInt64(count) &- arrivals
-        guard left < UInt64(count) else { throw corrupt(.barrier, in: rank, "counter of arrivals", arrivals) }
-        return left == 0
+        guard left < UInt64(count) || Mutated.arrivalCheck else {
+            throw corrupt(.barrier, in: rank, "counter of arrivals", arrivals)
+        }
+        return left == (Mutated.lastArrival && count > 1 ? 1 : 0)
     }
 
     /// What the member that gave up first said.
@@ -64,6 +67,7 @@ extension Team {
             if hadArrived(member) { return }
             throw givenUp(operation, by: member)
         case .reached(let round): throw impossibleFlag(endpoint.notification(round), of: member, operation)
+        case .impossible where Mutated.flagCheck: return
         case .impossible(let flag): throw impossibleFlag(flag, of: member, operation)
         }
     }
@@ -83,7 +87,7 @@ extension Team {
         let first = UInt64(WindowLayout.boardsOffset)
         let record = UInt64(WindowLayout.recordByteCount)
         let room = UInt64(WindowLayout.recordCount(dies: endpoint.rankCount) - size) * record
-        guard word >= first, word - first <= room, (word - first) % record == 0 else {
+        guard Mutated.boardCheck || word >= first && word - first <= room && (word - first) % record == 0 else {
             throw FabricError(
                 .corrupt, scope: .operation, operation: .split, rank: endpoint.rank, peers: [leader],
                 epoch: endpoint.epoch, phase: endpoint.phase,

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Mutants
 public import SharedMemory
 
 // Small teams whose members have a core each: each writes its record into every member's window, flag and words in one line, so
@@ -20,7 +21,7 @@ extension Team {
     /// Where a member's record of the current round lies in every window.
     func flagRecord(_ member: MemberIndex) -> Int {
         offset(WindowLayout.flagsOffset) + member * WindowLayout.recordByteCount
-            + (flagRound & 1 == 0 ? 0 : WindowLayout.recordByteCount / 2)
+            + (flagRound & 1 == 0 || Mutated.flagParity ? 0 : WindowLayout.recordByteCount / 2)
     }
 
     /// One round without words: the shortest way from flag to flag; what takes longer is left to the waiter.

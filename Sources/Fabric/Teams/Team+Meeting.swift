@@ -1,3 +1,4 @@
+internal import Mutants
 public import SharedMemory
 internal import Synchronization
 
@@ -41,7 +42,7 @@ extension Team {
     private func record(_ member: MemberIndex) -> Int {
         if meetsByFlags { return flagRecord(member) }
         return board + member * WindowLayout.recordByteCount
-            + (generation & 1 == 0 ? 0 : WindowLayout.recordByteCount / 2)
+            + (generation & 1 == 0 || Mutated.boardParity ? 0 : WindowLayout.recordByteCount / 2)
     }
 
     /// Begins a meeting: posts seven words and up to 64 bytes, and arrives.
@@ -76,8 +77,15 @@ extension Team {
         generation &+= 1
     }
 
-    /// Counts this member in, by its group where many cores would contend for one line. Whether it was the last.
+    /// Counts this member in. Whether it was the last; if not, it says that it waits, so that a last arriver that dies stands out.
     private func countIn() throws(FabricError) -> Bool {
+        if try countArrival() { return true }
+        endpoint.word(at: offset(WindowLayout.waitsOffset)).storeRelaxed(generation)
+        return false
+    }
+
+    /// Counts this member in, by its group where many cores would contend for one line. Whether it was the last.
+    private func countArrival() throws(FabricError) -> Bool {
         isMeeting = true
         endpoint.word(at: offset(WindowLayout.arrivedOffset)).storeReleasing(generation)
         if size > Self.flatSize, endpoint.hasManyCores {
@@ -239,7 +247,8 @@ extension Team {
         return gate
     }
 
-    /// Which members are missing: those that have not arrived; if all have, one that took a piece and does not finish it.
+    /// Which members are missing: those that have not arrived; if all have, the last to arrive, which has not gone on, or one that took a piece and
+    /// does not finish it.
     private func overdue(_ operation: FabricOperation, _ elapsed: UInt64) -> FabricError {
         let error = FabricError(
             .timedOut, scope: .peer, operation: operation, rank: endpoint.rank,
@@ -247,6 +256,9 @@ extension Team {
             phase: endpoint.phase)
         let missing = notArrived()
         if !missing.isEmpty { return blame(error, missing) }
+        // All have arrived, and the last has neither opened the work nor ended the meeting.
+        let last = gateWord.loadAcquiring() < generation &* 2 &- 1 ? notWaiting() : []
+        if !last.isEmpty { return blame(error, last) }
         let working = offset(WindowLayout.arrivedOffset) + 8
         let busy = (0..<size).filter { $0 != rank && endpoint.peerWord(self[$0], at: working).loadRelaxed() != 0 }
         if !busy.isEmpty { return blame(error, busy) }
@@ -271,7 +283,7 @@ extension Team {
 
     private func wakeAll() {
         let crowd = crowd
-        guard crowd.mayBeAsleep, crowd.wakeAll(gateWord) else { return }
+        guard !Mutated.crowdWakeUp, crowd.mayBeAsleep, crowd.wakeAll(gateWord) else { return }
         for index in 0..<size where index != rank {
             endpoint.segment.control(of: self[index].index).wakeIfWaiting(in: crowd)
         }

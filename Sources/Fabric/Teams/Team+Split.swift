@@ -1,3 +1,4 @@
+internal import Mutants
 internal import SharedMemory
 
 // New teams out of old ones. Every member of the parent makes the same call; a team is usable at once.
@@ -102,7 +103,7 @@ extension Team {
         }
         // 4. The second barrier: all slots are clear before use, and no member changes its words while another still reads.
         try sync(operation: .split)
-        if let odd {
+        if let odd, !Mutated.splitComparison {
             throw FabricError(
                 .mismatch, scope: .operation, operation: .split, rank: endpoint.rank, peers: [odd],
                 context: "rank \(odd) asked for another split")

@@ -27,12 +27,16 @@ extension Team {
             for step in 1..<size { try endpoint.notify(generation, at: self[(rank + step) % size], release) }
             return
         }
+        endpoint.word(at: offset(WindowLayout.waitsOffset)).storeReleasing(generation)
         let reading: Notification.Reading
         do {
             reading = try endpoint.awaitNotification(
                 generation, at: release, from: nil, deadline: deadline, operation: operation)
         } catch {
-            throw error.code == .timedOut ? blame(error, notArrived()) : error
+            guard error.code == .timedOut else { throw error }
+            let missing = notArrived()
+            // If all have arrived, the last has not told of it.
+            throw blame(error, missing.isEmpty ? notWaiting() : missing)
         }
         // The next is signalled only after this member has arrived there.
         guard reading == .reached(generation) else {
@@ -46,6 +50,15 @@ extension Team {
         (0..<size).filter { index in
             let arrived = try? endpoint.fetch(at: self[index], offset(WindowLayout.arrivedOffset))  // it is suspect
             return arrived.map { $0 < generation } ?? true
+        }
+    }
+
+    /// Other members that do not say that they wait for the end of this member's current meeting: if all have arrived, the last to do so.
+    func notWaiting() -> [Int] {
+        (0..<size).filter { index in
+            guard index != rank else { return false }
+            let waits = try? endpoint.fetch(at: self[index], offset(WindowLayout.waitsOffset))  // it is suspect
+            return waits.map { $0 < generation } ?? true
         }
     }
 

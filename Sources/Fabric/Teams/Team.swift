@@ -1,3 +1,4 @@
+public import Mutants
 public import SharedMemory
 
 /// An ordered subset of the cluster's ranks that acts together.
@@ -77,7 +78,7 @@ public final class Team {
     public subscript(member: MemberIndex) -> Rank {
         precondition(member >= 0 && member < size, "no such member")
         if _slowPath(stride == 0) { return list[member] }
-        return Rank(start.index &+ member &* stride)
+        return Mutated.memberToRank ? Rank(member) : Rank(start.index &+ member &* stride)
     }
 
     /// The number in this team of a rank, or nil if it is not a member.

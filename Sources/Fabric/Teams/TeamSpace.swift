@@ -1,3 +1,4 @@
+internal import Mutants
 internal import SharedMemory
 
 /// What of a die's window its teams and allocations have taken: slots of sync words, boards of the teams it leads, the symmetric heap.
@@ -49,7 +50,7 @@ struct TeamSpace {
     /// Takes back the slots and boards of teams that all members have left, by the count of leavers at each offset.
     mutating func reclaim(_ leavers: (Int) -> UInt64) {
         // More than there are members were never counted: such a slot is not used again.
-        for team in leftTeams where leavers(team.leavers) == UInt64(team.size) {
+        for team in leftTeams where leavers(team.leavers) == UInt64(team.size) || Mutated.leaverCount {
             giveBack(slot: team.slot)
             boards.giveBack(team.board)
         }

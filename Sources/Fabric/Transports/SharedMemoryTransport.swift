@@ -1,4 +1,5 @@
 internal import CLinux
+public import Mutants
 public import SharedMemory
 public import Synchronization
 
@@ -34,7 +35,7 @@ public final class SharedMemoryTransport: Transport {
 
     @inlinable @inline(__always)
     func address(_ peer: Rank, _ offset: Int) -> UnsafeMutableRawPointer {
-        unsafe windows + (peer.index &* stride &+ offset)
+        unsafe windows + ((Mutated.peerWindow ? segment.plan.firstRank : peer.index) &* stride &+ offset)
     }
 
     /// A word of a mapped window, for those who answer a die through it.
@@ -165,6 +166,7 @@ public final class SharedMemoryTransport: Transport {
         case .set: unsafe cell.pointee.store(value, ordering: .sequentiallyConsistent)
         case .add: unsafe cell.pointee.wrappingAdd(value, ordering: .sequentiallyConsistent)
         }
+        if Mutated.wakeUp { return }
         wake(peer, offset)
     }
 

@@ -1,4 +1,5 @@
 internal import Fabric
+internal import Mutants
 package import NodeRuntime
 package import SharedMemory
 
@@ -147,7 +148,8 @@ package enum HostMessage: Sendable, Equatable {
     package init?(decoding frame: [UInt8]) {
         var reader = ByteReader(frame)
         guard reader.read(UInt32.self) == Self.magic, let version = reader.read(UInt8.self),
-            let kind = reader.read(UInt8.self), version == Self.version || kind == Self.refusedKind,
+            let kind = reader.read(UInt8.self),
+            version == Self.version || kind == Self.refusedKind || Mutated.protocolVersion,
             let message = Self.body(kind, &reader), reader.isAtEnd
         else { return nil }
         self = message

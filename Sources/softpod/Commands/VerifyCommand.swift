@@ -19,6 +19,11 @@ struct VerifyCommand: ParsableCommand {
             files, environments, shared memory). A line a second says how far it is; --seed and --first replay. Exit code 1 if \
             anything is wrong.
 
+            With --schedules: so many random schedules of the protocols in simulation: which rank runs next, which put or \
+            signal arrives next and which rank dies at which step are drawn from --seed. Results are judged bit for bit; a \
+            rank's death must end in typed failures that name it; none may hang or lose a wake-up. What breaks is made as \
+            small as it can be, and printed as a --schedule, which replays it. Exit code 1 if anything is wrong.
+
             With --model: reads a text in windows (teacher forcing) and prints perplexity, top1 (the share of tokens that \
             were the likeliest) and agreementWithFloat32 (the share of positions where the likeliest token is float32's). \
             The text is --text, or the held-out text of golden.json beside the model.
@@ -35,7 +40,11 @@ struct VerifyCommand: ParsableCommand {
     var soak: Double?
     @Option(help: ArgumentHelp("Feed this many hostile inputs to all readers instead.", valueName: "count"))
     var fuzz: UInt64?
-    @Option(help: ArgumentHelp("Number of each target's first input, with --fuzz.", valueName: "number"))
+    @Option(help: ArgumentHelp("Run this many simulated schedules instead.", valueName: "count")) var schedules: Int?
+    @Option(help: ArgumentHelp("Replay one simulated schedule, as --schedules printed it.", valueName: "text"))
+    var schedule: String?
+    @Option(
+        help: ArgumentHelp("Number of the first input or schedule, with --fuzz or --schedules.", valueName: "number"))
     var first: UInt64 = 0
     @Option(help: ArgumentHelp("Bytes of the largest block of --soak.", valueName: "bytes"))
     var largest = ByteCount(16 << 10)
@@ -51,17 +60,25 @@ struct VerifyCommand: ParsableCommand {
         if let fuzz, !(1...1_000_000_000_000).contains(fuzz) || first > 1_000_000_000_000 {
             throw ValidationError("--fuzz and --first must be at most 1000000000000, and --fuzz at least 1.")
         }
-        if fuzz == nil, first != 0 { throw ValidationError("--first goes with --fuzz.") }
-        if fuzz != nil, soak != nil || model != nil {
-            throw ValidationError("--fuzz goes with neither --soak nor --model.")
+        if fuzz == nil, schedules == nil, first != 0 {
+            throw ValidationError("--first goes with --fuzz or --schedules.")
         }
-        if soak != nil, model != nil { throw ValidationError("--soak and --model are two different things to do.") }
+        if let schedules, !(1...100_000_000).contains(schedules) || first > 1_000_000_000_000 {
+            throw ValidationError("--schedules must be 1 to 100000000.")
+        }
+        let asked = [
+            ("--fuzz", fuzz != nil), ("--soak", soak != nil), ("--model", model != nil),
+            ("--schedules", schedules != nil), ("--schedule", schedule != nil),
+        ].filter(\.1).map(\.0)
+        if asked.count > 1 { throw ValidationError("\(asked[0]) and \(asked[1]) are two different things to do.") }
     }
 
     func run() throws {
         try Failure.guarded(cluster) {
             if let fuzz { return try FuzzSoak(command: self, count: fuzz).run() }
             if let model { return try ModelScore(command: self, folder: model).run() }
+            if let schedules { return try ScheduleCheck(command: self).run(schedules) }
+            if let schedule { return try ScheduleCheck(command: self).replay(schedule) }
             if let soak { return try SoakRun(command: self, seconds: soak).run() }
             try judgeCatalogs()
         }

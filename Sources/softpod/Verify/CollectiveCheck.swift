@@ -1,6 +1,6 @@
 internal import Collectives
 internal import Fabric
-internal import Oracle
+internal import Simulation
 internal import Tensors
 
 /// One collective by one algorithm: made-up trials of several lengths, types and reductions, bit for bit against the oracle.
@@ -45,7 +45,7 @@ struct CollectiveCheck: Check {
                 let got = try bench.world.endpoint.get(
                     UInt8.self, count: destination.byteCount, from: bench.world[me], at: destination.offset)
                 // A member that gets nothing has nothing to compare.
-                guard let expected = Self.expected(trial)[me] else { return }
+                guard let expected = CollectiveJudge.expected(trial)[me] else { return }
                 finding.digest.add(got)
                 finding.compare(got == expected, "rank \(me): \(trial)")
             }
@@ -79,35 +79,6 @@ struct CollectiveCheck: Check {
         let executed = "\(bench.collective.workspace.executedAlgorithm)"
         if executed != named.name {
             finding.compare(false, "rank \(bench.world.rank): the code of \(executed) ran, not \(named.name)")
-        }
-    }
-
-    /// What one member must end with; nil where it gets nothing.
-    static func expected(_ trial: CollectiveTrial, for member: Int) -> [UInt8]? { expected(trial)[member] }
-
-    /// What each member must end with; nil where it gets nothing.
-    private static func expected(_ trial: CollectiveTrial) -> [[UInt8]?] {
-        let inputs = (0..<trial.size).map(trial.input)
-        switch trial.operation {
-        case .barrier: return inputs.map { _ in nil }
-        case .broadcast: return OracleCollectives.broadcast(inputs, root: trial.root)
-        case .allGather, .allGatherV: return OracleCollectives.allGather(inputs)
-        case .reduceScatter:
-            return OracleCollectives.reduceScatter(inputs, type: trial.type, reduction: trial.reduction)
-        case .allReduce: return OracleCollectives.allReduce(inputs, type: trial.type, reduction: trial.reduction)
-        case .allToAll, .allToAllV:
-            let counts = (0..<trial.size).map { from in
-                (0..<trial.size).map { to in
-                    trial.operation == .allToAllV ? trial.byteCount(from: from, to: to) : trial.blockByteCount
-                }
-            }
-            return OracleCollectives.allToAll(inputs, byteCounts: counts)
-        case .reduce:
-            return OracleCollectives.reduce(
-                inputs, root: trial.root, type: trial.type, reduction: trial.reduction)
-        case .gather: return OracleCollectives.gather(inputs, root: trial.root)
-        case .scatter: return OracleCollectives.scatter(inputs, root: trial.root)
-        case .sendReceive: return OracleCollectives.sendReceive(inputs, shift: trial.shift)
         }
     }
 }

@@ -3,6 +3,7 @@ internal import Fabric
 internal import FoundationEssentials
 internal import NodeRuntime
 internal import SharedMemory
+internal import Simulation
 internal import Tensors
 internal import Workers
 
@@ -121,7 +122,7 @@ struct SoakWorkload: Workload {
         } else {
             try collective.run(call)
         }
-        guard let right = CollectiveCheck.expected(trial, for: me) else { return }
+        guard let right = CollectiveJudge.expected(trial)[me] else { return }
         let got = try team.endpoint.get(
             UInt8.self, count: destination.byteCount, from: team.endpoint.rank, at: destination.offset)
         finding.comparisons += 1
