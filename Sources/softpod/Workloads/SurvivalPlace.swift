@@ -3,6 +3,7 @@ internal import Experts
 internal import Fabric
 internal import Oracle
 internal import SharedMemory
+internal import Simulation
 internal import Tensors
 
 /// Where a die of ``SurviveWorkload`` works in one epoch: the world, and what was made in it.
@@ -86,7 +87,7 @@ struct SurvivalPlace {
         let (source, destination) = trial.regions(of: me, in: area.slice(0, trial.areaByteCount))
         try trial.fill(me, team.endpoint, at: source)
         try trial.run(on: collective, source: source, destination: destination, algorithm: entry.algorithm)
-        guard let right = CollectiveCheck.expected(trial, for: me) else { return Result() }
+        guard let right = CollectiveJudge.expected(trial)[me] else { return Result() }
         let got = try team.endpoint.get(
             UInt8.self, count: destination.byteCount, from: team[me], at: destination.offset)
         let wrong = "operation \(number), rank \(team.endpoint.rank): \(entry.name), \(trial)"
