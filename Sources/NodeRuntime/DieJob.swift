@@ -22,6 +22,7 @@ struct DieJob: Sendable {
             return fail(ExitStatus.mismatch, status: .mismatch, text: "this build has no workload named \(name)")
         }
         let endpoint = Endpoint(segment: segment, rank: Rank(die), timeout: timeout, route: route)
+        endpoint.isProtected = instruments.integrity
         let history: HistoryWriter?
         do { history = try attach(to: endpoint) } catch {
             fail(error, status: .inputOutput)

@@ -131,7 +131,7 @@ struct ChaosRun {
             let plan = OperationsWorkload.Plan(seed: seed, checks: checks, rounds: command.rounds)
             configuration = try cluster.configuration(
                 workload: OperationsWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
-                windowByteCount: CheckBench.windowByteCount(dies: cluster.dies))
+                windowByteCount: CheckBench.windowByteCount(cluster))
         case .generate:
             guard let text else { throw UsageError("--workload generate needs --model") }
             configuration = try text.configuration(cluster)
