@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -52,7 +53,13 @@ static uint64_t nanoseconds(clockid_t clock) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-uint64_t softpod_monotonic_nanoseconds(void) { return nanoseconds(CLOCK_MONOTONIC); }
+// By how much a fault plan has moved this process's clock. Relaxed: each reading is as good before as after.
+static _Atomic uint64_t clock_lead;
+
+uint64_t softpod_monotonic_nanoseconds(void) { return nanoseconds(CLOCK_MONOTONIC) + atomic_load_explicit(&clock_lead, memory_order_relaxed);
+}
+void softpod_move_clock(uint64_t nanoseconds) {
+    atomic_fetch_add_explicit(&clock_lead, nanoseconds, memory_order_relaxed); }
 uint64_t softpod_thread_cpu_nanoseconds(void) { return nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t softpod_process_cpu_nanoseconds(void) { return nanoseconds(CLOCK_PROCESS_CPUTIME_ID); }
 

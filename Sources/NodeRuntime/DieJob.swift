@@ -31,6 +31,7 @@ struct DieJob: Sendable {
         let die = die
         let outbox = outbox
         let context = DieContext(endpoint: endpoint) { outbox.post(.event(die: die, bytes: $0)) }
+        if inject(.misreport(.early)) { outbox.post(.result(die: die, bytes: [])) }
         do {
             let result = try workload.init(payload: payload).run(on: context)
             context.setPhase("done")
@@ -70,11 +71,19 @@ struct DieJob: Sendable {
 
     /// Says how the die ended, unless a fault keeps it from that.
     private func say(_ message: ControlMessage) {
-        if let fault = instruments.faults.first(where: { $0.rank == die && $0.action == .mute }) {
-            let note = RunNote(.injected, at: Monotonic.now(), fault: fault.number, text: fault.description)
-            return outbox.post(.note(die: die, note))
-        }
+        if inject(.mute) { return }
+        if inject(.misreport(.twice)) { outbox.post(message) }
         outbox.post(message)
+    }
+
+    /// Notes that a fault of the die's reports is injected, if there is such a one.
+    private func inject(_ action: FaultAction) -> Bool {
+        guard let fault = instruments.faults.first(where: { $0.rank == die && $0.action == action }) else {
+            return false
+        }
+        let note = RunNote(.injected, at: Monotonic.now(), fault: fault.number, text: fault.description)
+        outbox.post(.note(die: die, note))
+        return true
     }
 
     /// Reports an error that is not the fabric's.

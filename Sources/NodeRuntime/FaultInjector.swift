@@ -114,7 +114,12 @@ final class FaultInjector: AccessObserver {
         case .stop, .slow: hold(fault, Self.stopPatience)
         case .store(.flag, _): armed.append(fault)
         case .store(let place, let value): overwrite(place, value, fault, at: point)
-        case .mute, .wire: break  // Set off by the die's end; done by the host's switch.
+        case .killAgent: hold(fault, Self.killPatience)
+        case .truncate: hold(fault, Self.stopPatience)
+        case .jump(let nanoseconds):
+            say(fault, "now")
+            Monotonic.jump(by: nanoseconds)  // Set off by the die's end; done by the host's switch; of the start.
+        case .mute, .misreport, .wire, .shortage, .falsify, .stale: break
         }
     }
 

@@ -32,6 +32,8 @@ int softpod_futex_wake(const void *word, int count);
 
 /// CLOCK_MONOTONIC in nanoseconds.
 uint64_t softpod_monotonic_nanoseconds(void);
+/// Moves the monotonic clock of this process ahead.
+void softpod_move_clock(uint64_t nanoseconds);
 
 /// CPU time used by the calling thread, and by the whole process, in nanoseconds.
 uint64_t softpod_thread_cpu_nanoseconds(void);
