@@ -138,7 +138,7 @@ let package = Package(
         .plugin(name: "StampCommit", capability: .buildTool()),
         .target(
             name: "TestKit",
-            dependencies: ["Launching", "NodeRuntime", "Fabric", "Messaging", "Workers", "SharedMemory"],
+            dependencies: ["Launching", "NodeRuntime", "Fabric", "Faults", "Messaging", "Workers", "SharedMemory"],
             swiftSettings: house),
         // Tests: one folder a target, and those that cross targets.
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
@@ -173,12 +173,14 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "ExpertsTests",
-            dependencies: ["Experts", "Collectives", "Fabric", "Kernels", "Launching", "Oracle", "Tensors", "TestKit"],
+            dependencies: [
+                "Experts", "Collectives", "Fabric", "Faults", "Kernels", "Launching", "Oracle", "Tensors", "TestKit",
+            ],
             swiftSettings: house),
         .testTarget(
             name: "AttentionTests",
             dependencies: [
-                "Attention", "Collectives", "Fabric", "Kernels", "Launching", "Oracle", "Tensors", "TestKit",
+                "Attention", "Collectives", "Fabric", "Faults", "Kernels", "Launching", "Oracle", "Tensors", "TestKit",
             ],
             swiftSettings: house),
         .testTarget(

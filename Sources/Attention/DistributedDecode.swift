@@ -20,6 +20,11 @@
 // Bytes a member puts in a step, R rows, D latent columns, n members, s splits of its own:
 //     by keys    4 s R (D + 4) (n - 1) / n  states,  plus 4 (R / n) (D + 1) (n - 1)  outputs
 //     by heads   4 (R / n) (D + 1) (n - 1)  outputs
+//
+// Where integrity is asked for, the region also holds a `CheckWord` for each split's states of this member's rows, written by the split's
+// owner, and one for each row of outputs and its log-sum-exp, written by the row's:
+//
+//     [ split 0 | split 1 | ... ]  [ check 0 | check 1 | ... ]   [ outputs | log-sum-exps | a check a row ]  and the second place alike
 
 public import Fabric
 internal import Faults
@@ -43,9 +48,11 @@ public final class DistributedDecode {
     public private(set) var putByteCount = 0
 
     let variant: any AttentionVariant
+    /// Whether check words lie beside states and outputs.
+    let isProtected: Bool
     private let region: Region
     private let sizes: Sizes
-    private var step = 0
+    var step = 0
     private var workspace = AttentionWorkspace()
     // Scratch; moved out of the object while it is lent out as spans.
     private var partial: [Float] = []
@@ -55,17 +62,17 @@ public final class DistributedDecode {
 
     /// Bytes of symmetric memory a decode needs in each window.
     ///
-    /// The states of a member's rows for every split, and two times all outputs.
+    /// The states of a member's rows for every split, and two times all outputs; with their check words where integrity is asked for.
     public static func byteCount(
-        memberCount: Int, rowCapacity: Int, latentWidth: Int, splitCapacity: Int
+        memberCount: Int, rowCapacity: Int, latentWidth: Int, splitCapacity: Int, isProtected: Bool = false
     ) -> Int {
-        Sizes(memberCount, rowCapacity, latentWidth, splitCapacity).byteCount
+        Sizes(memberCount, rowCapacity, latentWidth, splitCapacity, isProtected).byteCount
     }
 
     /// Sets up on a region of the symmetric heap, the same on all members.
     ///
     /// - Parameters:
-    ///   - region: at least ``byteCount(memberCount:rowCapacity:latentWidth:splitCapacity:)`` bytes, used for nothing else.
+    ///   - region: at least ``byteCount(memberCount:rowCapacity:latentWidth:splitCapacity:isProtected:)`` bytes, used for nothing else.
     ///   - rowCapacity: the most rows (queries times heads) of a plan.
     ///   - splitCapacity: the most splits of a sequence.
     public init(
@@ -73,7 +80,8 @@ public final class DistributedDecode {
         splitCapacity: Int
     ) {
         precondition(rowCapacity > 0 && latentWidth > 0 && splitCapacity > 0, "A decode has rows, columns and splits.")
-        sizes = Sizes(team.size, rowCapacity, latentWidth, splitCapacity)
+        isProtected = team.endpoint.isProtected
+        sizes = Sizes(team.size, rowCapacity, latentWidth, splitCapacity, isProtected)
         precondition(region.byteCount >= sizes.byteCount, "The region is smaller than the decode needs.")
         self.team = team
         self.region = region
@@ -92,7 +100,8 @@ public final class DistributedDecode {
     ///   - output: `[queryCount, plan.heads.count, latentWidth]`.
     ///   - logSumExp: `[queryCount, plan.heads.count]`.
     /// - Throws: ``FabricError`` `.outOfMemory` on all members if rows or splits exceed the capacities, `.timedOut` or
-    ///   `.membershipChanged` if a member is lost.
+    ///   `.membershipChanged` if a member is lost; `.damaged` with the owner of states or rows that changed on their way, where
+    ///   integrity is asked for.
     public func decodeByKeys(
         _ sequence: CachedSequence, in cache: PagedLatentCache, tokenCount: Int, queries: Span<Float>,
         plan: DecodePlan, output: inout MutableSpan<Float>, logSumExp: inout MutableSpan<Float>
@@ -121,7 +130,7 @@ public final class DistributedDecode {
         try team.barrier()
         team.endpoint.pass(.decodeMerge)
         try mergeAndPublish(splitCount: count, plan)
-        try collect(plan, into: &output, &logSumExp)
+        try collect(plan, byKeys: true, into: &output, &logSumExp)
     }
 
     /// Decodes with the heads dealt out; every member holds all keys.
@@ -136,7 +145,7 @@ public final class DistributedDecode {
         check(output, logSumExp, plan)
         step += 1
         try decodeAndPublish(sequence, in: cache, queries: queries, plan: plan)
-        try collect(plan, into: &output, &logSumExp)
+        try collect(plan, byKeys: false, into: &output, &logSumExp)
     }
 
     // MARK: - Where things are
@@ -147,20 +156,39 @@ public final class DistributedDecode {
         let states: Int
         let outputs: Int
         let sums: Int
-        var byteCount: Int { states + 2 * (outputs + sums) }
+        /// Check words of the states, and of the rows of one place of outputs; 0 where there are none.
+        let stateChecks: Int
+        let rowChecks: Int
+        var place: Int { outputs + sums + rowChecks }
+        var byteCount: Int { states + stateChecks + 2 * place }
 
-        init(_ memberCount: Int, _ rowCapacity: Int, _ latentWidth: Int, _ splitCapacity: Int) {
+        init(
+            _ memberCount: Int, _ rowCapacity: Int, _ latentWidth: Int, _ splitCapacity: Int, _ isProtected: Bool
+        ) {
             func whole(_ floats: Int) -> Int { (4 * floats + 63) / 64 * 64 }
             rowsPerMember = (rowCapacity + memberCount - 1) / memberCount
             let layout = PartialLayout(rowCount: rowsPerMember, latentWidth: latentWidth)
             states = whole(splitCapacity * layout.floatCount)
             outputs = whole(rowCapacity * latentWidth)
             sums = whole(rowCapacity)
+            stateChecks = isProtected ? whole(2 * splitCapacity) : 0
+            rowChecks = isProtected ? whole(2 * rowCapacity) : 0
         }
     }
 
     /// Offset of the outputs of this step, and behind them of their log-sum-exps.
-    private var outputOffset: Int { region.offset + sizes.states + step % 2 * (sizes.outputs + sizes.sums) }
+    private var outputOffset: Int { region.offset + sizes.states + sizes.stateChecks + step % 2 * sizes.place }
+
+    /// Offset of a row of this step's outputs, of its log-sum-exp, and of its check word.
+    func outputOffset(row: Int) -> Int { outputOffset + 4 * row * latentWidth }
+    func sumOffset(row: Int) -> Int { outputOffset + sizes.outputs + 4 * row }
+    func checkOffset(row: Int) -> Int { outputOffset + sizes.outputs + sizes.sums + CheckWord.byteCount * row }
+
+    /// Offset of the check word of a split's states.
+    func checkOffset(split: Int) -> Int { region.offset + sizes.states + CheckWord.byteCount * split }
+
+    /// Where something lies from the start of the region: the same number at all members.
+    func place(_ offset: Int) -> Int { offset - region.offset }
 
     /// Offset of a split's states of a member's rows.
     private func stateOffset(split: Int, _ stride: Int) -> Int {
@@ -168,7 +196,7 @@ public final class DistributedDecode {
     }
 
     /// The part of `count` rows or heads that a member gets: sizes differ by at most one.
-    private func share(of member: Int, _ count: Int) -> Range<Int> {
+    func share(of member: Int, _ count: Int) -> Range<Int> {
         member * count / team.size..<(member + 1) * count / team.size
     }
 
@@ -202,6 +230,7 @@ public final class DistributedDecode {
             let floats = rows.lowerBound * layout.stride..<rows.upperBound * layout.stride
             team.endpoint.pass(.decodePut, toward: team[member])
             try team.endpoint.put(states.extracting(floats), to: team[member], at: offset)
+            if isProtected { try putCheck(ofStates: states.extracting(floats), split, to: member, at: offset) }
             if distance > 0 { putByteCount += 4 * floats.count }
         }
     }
@@ -224,6 +253,9 @@ public final class DistributedDecode {
         held.update(repeating: 0)
         let endpoint = team.endpoint
         for split in 0..<splitCount {
+            if isProtected {
+                try requireWholeStates(of: split, at: stateOffset(split: split, layout.stride), layout.byteCount)
+            }
             let next = endpoint.values(
                 Float.self, at: stateOffset(split: split, layout.stride), count: layout.floatCount)
             variant.combine(next, into: &held, layout: layout, kernels: plan.kernels)
@@ -264,21 +296,23 @@ public final class DistributedDecode {
     private func publish(_ values: Span<Float>, _ sums: Span<Float>, firstRow: Int) throws(FabricError) {
         for distance in 0..<team.size {
             let member = team[(team.rank + distance) % team.size]
-            try team.endpoint.put(values, to: member, at: outputOffset + 4 * firstRow * latentWidth)
-            try team.endpoint.put(sums, to: member, at: outputOffset + sizes.outputs + 4 * firstRow)
+            try team.endpoint.put(values, to: member, at: outputOffset(row: firstRow))
+            try team.endpoint.put(sums, to: member, at: sumOffset(row: firstRow))
+            if isProtected { try putChecks(ofRows: values, sums, firstRow, to: member) }
             if distance > 0 { putByteCount += 4 * (values.count + sums.count) }
         }
     }
 
     /// Waits for all members' rows and copies them out of the window.
     private func collect(
-        _ plan: DecodePlan, into output: inout MutableSpan<Float>, _ logSumExp: inout MutableSpan<Float>
+        _ plan: DecodePlan, byKeys: Bool, into output: inout MutableSpan<Float>, _ logSumExp: inout MutableSpan<Float>
     ) throws(FabricError) {
         team.endpoint.pass(.decodeRead)
         try team.barrier()
+        if isProtected { try requireWholeRows(plan, byKeys: byKeys) }
         let own = team[team.rank]
-        try team.endpoint.get(from: own, at: outputOffset, into: &output)
-        try team.endpoint.get(from: own, at: outputOffset + sizes.outputs, into: &logSumExp)
+        try team.endpoint.get(from: own, at: outputOffset(row: 0), into: &output)
+        try team.endpoint.get(from: own, at: sumOffset(row: 0), into: &logSumExp)
     }
 
     private func lend(_ output: inout [Float], _ logSumExp: inout [Float], rowCount: Int) {

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -62,9 +63,18 @@ void softpod_simulate_thread(const uint64_t *clock, void *arbiter) {
 
 void *softpod_thread_arbiter(void) { return simulated_arbiter; }
 
+// By how much a fault plan has moved this process's clock. Relaxed: each reading is as good before as after.
+static _Atomic uint64_t clock_lead;
+
 uint64_t softpod_monotonic_nanoseconds(void) {
-    return __builtin_expect(simulated_clock != NULL, 0) ? *simulated_clock : nanoseconds(CLOCK_MONOTONIC);
+    if (__builtin_expect(simulated_clock != NULL, 0)) return *simulated_clock;
+    return nanoseconds(CLOCK_MONOTONIC) + atomic_load_explicit(&clock_lead, memory_order_relaxed);
 }
+
+void softpod_move_clock(uint64_t nanoseconds) {
+    atomic_fetch_add_explicit(&clock_lead, nanoseconds, memory_order_relaxed);
+}
+
 uint64_t softpod_thread_cpu_nanoseconds(void) { return nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t softpod_process_cpu_nanoseconds(void) { return nanoseconds(CLOCK_PROCESS_CPUTIME_ID); }
 

@@ -10,7 +10,8 @@ internal import Tensors
 /// - A region that is too small, too large, misaligned or overlaps the other in a way that is not allowed is a programmer
 ///   error and stops the process. What *other* members do differently is thrown as `.mismatch`.
 /// - Counts of zero, teams of one and sizes that divide nothing are fine.
-/// - Every operation throws `.timedOut` naming the member that did not come, or `.membershipChanged`.
+/// - Every operation throws `.timedOut` naming the member that did not come, or `.membershipChanged`; where integrity is asked for
+///   (``Endpoint/isProtected``), `.damaged` naming the member whose bytes changed on their way.
 ///
 /// How an operation is carried out is its `algorithm`; by default a tuning table says, or ``CostModel`` from the rates of the machine. Costs of each are in `docs/collectives.md`.
 public struct Collective {
@@ -37,7 +38,10 @@ public struct Collective {
         let flight = beginFlight(call)
         try workspace.perform(call.operation, team, flight: flight) { () throws(FabricError) in
             if workspace.comparesCalls { try compareCalls(call) }
+            guard workspace.isProtected else { return try implementation.run(call, on: self) }
+            let checks = try exchangeChecks(call)
             try implementation.run(call, on: self)
+            try requireWhole(checks)
         }
         let isSameForAll = call.operation == .allGather || call.operation == .allReduce
         endpoint.endFlight(flight, inSuccess: true, result: isSameForAll ? call.destination : nil)

@@ -10,7 +10,8 @@ public import Fabric
 /// those computes undisturbed. A start at the head of the stream says at once that this member has come. Where all windows are mapped
 /// the last to come can then do the work of all, and a test does at most one piece. Over several hosts, and by schedules, a test
 /// goes as far as others have come. What publishes its table of lengths is carried out as one piece, waiting where it must, by the first
-/// test or wait: an all-to-all of differing lengths on a team whose windows are mapped, or by way of others.
+/// test or wait: an all-to-all of differing lengths on a team whose windows are mapped, or by way of others; and every operation where
+/// integrity is asked for.
 ///
 /// Operations that are not cooperative, as over several hosts, share the workspace's streams of events and its slots. Those that a die has
 /// started are therefore carried out in the order of their starts, of whichever team, and a blocking one comes after them; members
@@ -40,7 +41,7 @@ public final class CollectiveRequest {
     }
 
     /// Whether it can be moved on without waiting.
-    var canBeLeft: Bool { execution.canBeLeft }
+    var canBeLeft: Bool { !collective.workspace.isProtected && execution.canBeLeft }
 
     /// Takes part for a moment, and says whether the operation has ended. Does not wait.
     ///
@@ -66,8 +67,13 @@ public final class CollectiveRequest {
                 isCompared = true
                 try collective.compareCalls(call)
             }
-            if execution.canBeLeft {
+            if canBeLeft {
                 isOver = try execution.advance(waits: waits)
+            } else if collective.workspace.isProtected {
+                let checks = try collective.exchangeChecks(call)
+                try execution.run()
+                try collective.requireWhole(checks)
+                isOver = true
             } else {
                 try execution.run()
                 isOver = true

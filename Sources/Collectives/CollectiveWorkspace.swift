@@ -20,9 +20,14 @@ internal import Kernels
 ///   48   barrier       2 x u64   the mark of p's last barrier event of an even and of an odd number
 ///   64   answer        2 x u64   mark and answer of a small reduction; its numbers, and a small broadcast, go with the digest
 ///   80   failure       u64   code, milliseconds, and 1 + the rank to blame
+///   104  check         2 x u64   mark and check word of what p sends to this die alone, where integrity is asked for
 /// 128 x ranks     one row of 32 bytes for each rank, written by this die: offset and length of what it sends to a member and of
 ///                 what it takes from it, for an all-to-all of differing lengths that all may carry out
 /// 160 x ranks     256 bytes in which this die says what it calls, where calls are compared
+/// ...             where integrity is asked for, 24 bytes for each rank p, written by p:
+///   0     source check  u64   of p's bytes that this die gets, or folds
+///   8     source        u64   where those bytes lie in p's window
+///   16    result check  u64   of what p has folded
 /// ...             slots: what others push for a reduction until this die folds it in; a team of n cuts them into n
 /// ```
 ///
@@ -65,6 +70,10 @@ public final class CollectiveWorkspace {
 
     /// Where this die says what it calls, in every window.
     let comparison: Region
+    /// Where members say the check words of their bytes, in every window; empty where integrity is not asked for.
+    let checks: Region
+    /// Whether every operation proves its bytes; see `Collective+Integrity.swift`.
+    let isProtected: Bool
     let slots: Region
     let tile: ReductionTile
     /// Events sent to, and expected from, each rank of the cluster.
@@ -97,9 +106,11 @@ public final class CollectiveWorkspace {
         precondition(byteCount >= 0, "a workspace has no negative size")
         self.endpoint = world.endpoint
         self.tuning = tuning
+        isProtected = endpoint.isProtected
         let ranks = endpoint.rankCount
-        let lineBytes =
-            (ranks * (Self.lineByteCount + Self.rowByteCount) + Collective.recordByteCount + 511) / 512 * 512
+        let wordBytes = ranks * (Self.lineByteCount + Self.rowByteCount) + Collective.recordByteCount
+        let checkBytes = isProtected ? Self.checkByteCount(ranks: ranks) : 0
+        let lineBytes = (wordBytes + checkBytes + 511) / 512 * 512
         let slotBytes = max(byteCount, ranks * TransferDirection.granularity)
         region = try world.allocate(
             byteCount: slotBytes > Int.max - lineBytes ? Int.max : lineBytes + slotBytes, alignment: 512)
@@ -107,6 +118,7 @@ public final class CollectiveWorkspace {
         comparison = Region(
             offset: region.offset + ranks * (Self.lineByteCount + Self.rowByteCount),
             byteCount: Collective.recordByteCount)
+        checks = Region(offset: region.offset + wordBytes, byteCount: checkBytes)
         tile = ReductionTile()
         sent = Array(repeating: 0, count: ranks)
         seen = Array(repeating: 0, count: ranks)
@@ -157,12 +169,16 @@ public final class CollectiveWorkspace {
         ranks * (lineByteCount + rowByteCount) + max(byteCount, ranks * TransferDirection.granularity) + 2048
     }
 
+    /// Bytes of it more where integrity is asked for.
+    public static func checkByteCount(ranks: Int) -> Int { 3 * CheckWord.byteCount * ranks }
+
     static let lineByteCount = 128
     static let rowByteCount = 32
     static let metadataOffset = 8
     static let barrierOffset = 48
     static let answerOffset = 64
     static let failureOffset = 80
+    static let checkOffset = 104
 
     /// The line written by a rank, in every window.
     func line(_ rank: Rank) -> Int { region.offset + rank.index * Self.lineByteCount }

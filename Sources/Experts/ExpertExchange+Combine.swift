@@ -45,10 +45,17 @@ extension ExpertExchange {
             throw ExpertError(error)
         }
         endpoint.pass(.combineRead)
+        if layout.isProtected {
+            do { try requireWholeAnswers() } catch {
+                broken = true
+                noteFailure(.combine, error)
+                throw ExpertError(error)
+            }
+        }
         sum(weights, into: &output)
         noteCombined(output.span)
         statistics.combines += 1
-        statistics.combineBytes += UInt64(openRows * layout.combineRowByteCount)
+        statistics.combineBytes += UInt64(openRows * layout.combinePutByteCount)
     }
 
     private func require(_ handle: DispatchHandle) throws(ExpertError) {
@@ -102,31 +109,40 @@ extension ExpertExchange {
         }
     }
 
-    /// Sends one row in the combine format: encoded in place where the peer's window is mapped, else beside and then put without waiting.
+    /// Sends one row in the combine format: encoded in place where the peer's window is mapped, else, and where it has a check word, beside and
+    /// then put without waiting.
     ///
     /// A row that needs no encoding lies in the caller's span: the fabric copies it into its own staging, and waits for room there at most.
     /// - Parameter staged: places of this rank's staging that have been used since they were all free.
     private func put(_ row: Span<Float>, to peer: Rank, at slot: Int, _ staged: inout Int) throws(FabricError) {
         let endpoint = endpoint
-        switch layout.combineFormat {
-        case .float32: try endpoint.put(row, to: peer, at: slot)
-        case .bfloat16, .int8:
-            let byteCount = layout.combineRowByteCount
+        let byteCount = layout.combineRowByteCount
+        if !layout.isProtected {
+            if layout.combineFormat == .float32 { return try endpoint.put(row, to: peer, at: slot) }
             if var bytes = endpoint.peerMutableBytes(peer, at: slot, byteCount: byteCount) {
-                NumberFormats.encodeBFloat16(row, into: &bytes)
-            } else {
-                if staged == layout.maximumTokens {
-                    // All have left, so their places are free.
-                    try endpoint.completeLocally()
-                    staged = 0
-                }
-                let place = region.offset + layout.staging(staged)
-                staged += 1
-                var bytes = endpoint.mutableBytes(at: place, byteCount: byteCount)
-                NumberFormats.encodeBFloat16(row, into: &bytes)
-                try endpoint.putNonBlocking(from: place, byteCount: byteCount, to: peer, at: slot)
+                return NumberFormats.encodeBFloat16(row, into: &bytes)
             }
         }
+        let place = try freeStaging(&staged)
+        var bytes = endpoint.mutableBytes(at: place, byteCount: byteCount)
+        switch layout.combineFormat {
+        case .float32: NumberFormats.encodeFloat32(row, into: &bytes)
+        case .bfloat16, .int8: NumberFormats.encodeBFloat16(row, into: &bytes)
+        }
+        // The check word is of the bytes here, so that it also finds what changes on their way into the slot.
+        if layout.isProtected { protectAnswer(at: place, for: slot) }
+        try endpoint.putNonBlocking(from: place, byteCount: layout.combinePutByteCount, to: peer, at: slot)
+    }
+
+    /// The next place of staging that nothing is leaving from.
+    private func freeStaging(_ staged: inout Int) throws(FabricError) -> Int {
+        if staged == layout.maximumTokens {
+            // All have left, so their places are free.
+            try endpoint.completeLocally()
+            staged = 0
+        }
+        staged += 1
+        return region.offset + layout.staging(staged - 1)
     }
 
     private func sum(_ weights: Span<Float>, into output: inout MutableSpan<Float>) {

@@ -15,7 +15,7 @@ extension ExpertExchange {
     /// - Returns: rows in (local expert, source rank, index) order with their metadata.
     /// - Throws: `.tooManyTokens` or `.badRouting` with the token, before anything is sent; `.fabric` with `.mismatch` if
     ///   another member refused its call, `.timedOut` naming the members that did not come, `.corrupt` naming the one that
-    ///   sent what cannot be, `.membershipChanged`.
+    ///   sent what cannot be, `.damaged` where integrity is asked for and something changed on its way, `.membershipChanged`.
     public func dispatch(rows: Span<Float>, experts: Span<Int32>) throws(ExpertError) -> DispatchResult {
         let tokens = experts.count / layout.choices
         precondition(experts.count == tokens * layout.choices, "each token has its choices")
@@ -82,8 +82,6 @@ extension ExpertExchange {
             stage(rows.extracting(token * hidden..<(token + 1) * hidden), token: token)
         }
         noteDispatch(tokens: tokens)
-        let local = layout.localExpertCount
-        let counts = plan.counts
         for step in 0..<layout.rankCount {
             let rank = (team.rank + step) % layout.rankCount
             let peer = team[rank]
@@ -94,12 +92,21 @@ extension ExpertExchange {
                 try sendRow(Int(plan.order[position]), to: peer)
             }
             endpoint.pass(.dispatchCounts, toward: peer)
-            try endpoint.put(
-                counts.span.extracting(rank * local..<(rank + 1) * local), to: peer,
-                at: flagOffset(.dispatch, writer: team.rank) + ExpertLayout.countsOffset)
+            try sendCounts(to: rank)
             endpoint.pass(.dispatchFlag, toward: peer)
             try publish(.dispatch, to: rank, count: plan.rowCount(to: rank))
         }
+    }
+
+    /// Puts the counts of a member's rows beside the flag that will tell of them, with their check word where there is one.
+    private func sendCounts(to member: Int) throws(FabricError) {
+        let local = layout.localExpertCount
+        let counts = plan.counts
+        let own = counts.span.extracting(member * local..<(member + 1) * local)
+        let place = flagOffset(.dispatch, writer: team.rank) + ExpertLayout.countsOffset
+        guard layout.isProtected else { return try endpoint.put(own, to: team[member], at: place) }
+        let row = countsWithCheck(own, at: place)
+        try endpoint.put(row.span, to: team[member], at: place)
     }
 
     /// Encodes a row beside its header in this rank's own window.
@@ -107,7 +114,7 @@ extension ExpertExchange {
         let endpoint = endpoint
         let place = region.offset + layout.staging(token)
         var payload = endpoint.mutableBytes(
-            at: place + ExpertLayout.headerByteCount, byteCount: layout.dispatchRowByteCount)
+            at: place + layout.headerByteCount, byteCount: layout.dispatchRowByteCount)
         var scale: Float = 0
         switch layout.dispatchFormat {
         case .float32: NumberFormats.encodeFloat32(row, into: &payload)
@@ -118,6 +125,7 @@ extension ExpertExchange {
         header[0] = UInt32(team.rank)
         header[1] = UInt32(token)
         header[3] = scale.bitPattern
+        if layout.isProtected { noteChecksum(ofRow: token) }
     }
 
     /// Sends a staged row to the expert of `entry`, which is token * choices + choice.
@@ -131,7 +139,8 @@ extension ExpertExchange {
         header[2] = UInt32(choice) | stamp << 16
         let slot = layout.dispatchSlot(
             half: half, expert: expert % layout.localExpertCount, source: team.rank, index: plan.place(expert: expert))
-        let headerByteCount = ExpertLayout.headerByteCount
+        if layout.isProtected { protectHeader(ofRow: token, for: slot) }
+        let headerByteCount = layout.headerByteCount
         let rowByteCount = layout.dispatchRowByteCount
         guard rowByteCount > Self.copiedByteCount, !endpoint.isNear(peer) else {
             // Complete, or copied out of the window, on return.
@@ -157,7 +166,8 @@ extension ExpertExchange {
         statistics.rowsSent += UInt64(plan.rowCount)
         statistics.rowsReceived += UInt64(result.rowCount)
         statistics.dispatchBytes += UInt64(
-            plan.rowCount * (ExpertLayout.headerByteCount + layout.dispatchRowByteCount) + 4 * layout.expertCount)
+            plan.rowCount * (layout.headerByteCount + layout.dispatchRowByteCount)
+                + layout.countsByteCount * layout.rankCount)
         for expert in statistics.expertLoad.indices {
             statistics.expertLoad[expert] += UInt64(result.rowCount(expert: expert))
         }

@@ -101,12 +101,15 @@ extension ExpertExchange {
         history.record(entry)
     }
 
-    /// Of a row as it lies in staging or in a slot: scale and payload.
+    /// Of a row as it lies in staging or in a slot: scale and payload, and not what is put beside them.
     private func digest(at offset: Int) -> Int {
         let endpoint = endpoint
-        let bytes = endpoint.values(UInt8.self, at: offset + 12, count: 4 + layout.dispatchRowByteCount)
         var digest = HistoryDigest()
-        for index in bytes.indices { digest.add(byte: bytes[index]) }
+        let scale = endpoint.values(UInt8.self, at: offset + 12, count: 4)
+        for index in scale.indices { digest.add(byte: scale[index]) }
+        let payload = endpoint.values(
+            UInt8.self, at: offset + layout.headerByteCount, count: layout.dispatchRowByteCount)
+        for index in payload.indices { digest.add(byte: payload[index]) }
         return digest.word
     }
 }

@@ -14,6 +14,7 @@ extension ExpertExchange {
         for source in 0..<sources {
             let counts = endpoint.values(
                 UInt32.self, at: flagOffset(.dispatch, writer: source) + ExpertLayout.countsOffset, count: local)
+            if layout.isProtected { try requireWholeCounts(counts, of: source) }
             var sum = 0
             for expert in 0..<local {
                 let count = Int(counts[expert])
@@ -54,10 +55,11 @@ extension ExpertExchange {
                     let slot =
                         region.offset
                         + layout.dispatchSlot(half: half, expert: expert, source: source, index: row - first)
+                    if layout.isProtected { try requireWholeRow(at: slot, expert, source, row - first) }
                     let (origin, scale) = try takeHeader(at: slot, source: source, after: lastToken)
                     lastToken = Int(origin.token)
                     target.origins[row] = origin
-                    decode(at: slot + ExpertLayout.headerByteCount, scale: scale, into: &target.rows, row: row)
+                    decode(at: slot + layout.headerByteCount, scale: scale, into: &target.rows, row: row)
                 }
             }
         }

@@ -52,6 +52,8 @@ public final class ExpertExchange {
     var hasRefused: [Bool]
     /// Where each (local expert, source) segment of received rows starts.
     var segments: [Int]
+    /// Checksums of this member's encoded rows, where rows have check words.
+    var payloadSums: [UInt32]
     /// One bit for each (source, token, choice) that has arrived in this call.
     var arrived: [UInt64]
 
@@ -64,6 +66,8 @@ public final class ExpertExchange {
     /// - Throws: `.fabric` if the heap is full, dies disagree, or one does not come.
     public init(world: Team, team: Team, layout: ExpertLayout) throws(ExpertError) {
         precondition(layout.rankCount == team.size, "a layout is made for the size of its team")
+        precondition(
+            layout.isProtected || !team.endpoint.isProtected, "where integrity is asked for, a layout has check words")
         self.team = team
         self.layout = layout
         endpoint = team.endpoint
@@ -74,6 +78,7 @@ public final class ExpertExchange {
         hasRefused = Array(repeating: false, count: layout.rankCount)
         segments = Array(repeating: 0, count: layout.localExpertCount * layout.rankCount + 1)
         arrived = Array(repeating: 0, count: (layout.rankCount * layout.maximumTokens * layout.choices + 63) / 64)
+        payloadSums = Array(repeating: 0, count: layout.isProtected ? layout.maximumTokens : 0)
         // The memory may have served others. Flags must be zero before a member signals the first.
         for half in 0..<2 {
             for peer in 0..<layout.rankCount {

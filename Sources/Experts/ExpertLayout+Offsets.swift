@@ -23,6 +23,15 @@ extension ExpertLayout {
         combineSlotsOffset + half * combineHalf + (token * choices + choice) * combineSlotByteCount
     }
 
+    /// Bytes of a dispatch slot before its payload.
+    package var headerByteCount: Int { Self.headerByteCount(isProtected: isProtected) }
+
+    /// Bytes that a member puts of its counts, their check word included.
+    var countsByteCount: Int { Self.withCheck(4 * localExpertCount, isProtected) }
+
+    /// Bytes that are put of a row that returns, its check word included.
+    var combinePutByteCount: Int { Self.withCheck(combineRowByteCount, isProtected) }
+
     /// Bytes of a row in the dispatch format, without its header.
     var dispatchRowByteCount: Int { dispatchFormat.elementByteCount * hidden }
 

@@ -26,9 +26,21 @@
 //
 // A combine slot is H numbers in the combine format, rounded up to `slotAlignment`; where it lies says what it is.
 //
+// Where integrity is asked for (`isProtected`), a `CheckWord` lies beside everything that is put, in lines that would not be there otherwise:
+//
+//     status row      counts, rounded up to 8 bytes, then check u64: of the counts
+//     dispatch slot   16   check     u64    of payload and the header's first 16 bytes
+//                     24   sequence  u64    the whole number of the call
+//                     32   payload
+//     combine slot    numbers, rounded up to 8 bytes, then check u64: of the numbers
+//
+// The flag needs none: its reader knows the whole word beforehand, so any bit of it that changes is found.
+//
 // Two parities are enough. A member writes slots and words of call n + 2 (the parity of n) only after it has the flags of
 // call n + 1 of all members, and a member publishes that flag only after it has read all of call n. So a member that is
 // ahead by one call writes into the other half, and none can be ahead by two.
+
+internal import Fabric
 
 /// The sizes and offsets of an expert-parallel exchange. A value, the same on all members.
 ///
@@ -60,6 +72,8 @@ public struct ExpertLayout: Sendable, Equatable {
     public let dispatchSlotByteCount: Int
     /// Bytes from one combine slot to the next.
     public let combineSlotByteCount: Int
+    /// Whether check words lie beside rows and counts.
+    public let isProtected: Bool
     /// Bytes the exchange needs in every window.
     public let byteCount: Int
 
@@ -73,7 +87,9 @@ public struct ExpertLayout: Sendable, Equatable {
     let dispatchHalf: Int
     let combineHalf: Int
 
-    package static let headerByteCount = 16
+    /// Bytes of a dispatch slot before its payload: the metadata, and the check word and its sequence where there are some.
+    package static func headerByteCount(isProtected: Bool) -> Int { isProtected ? 32 : metadataByteCount }
+    package static let metadataByteCount = 16
     package static let countsOffset = 8
     /// What the flag of a member that refused its own call is sealed with.
     package static let refusal = UInt64.max
@@ -90,10 +106,11 @@ public struct ExpertLayout: Sendable, Equatable {
     ///   - hidden: H.
     ///   - choices: K, at most E.
     ///   - slotAlignment: a power of two, at least 64; 512 gives the published sizes.
+    ///   - isProtected: whether check words lie beside rows and counts; the same at all members.
     /// - Throws: ``ExpertError/Code/badLayout`` with the numbers, also where a product passes 64 bits.
     public init(
         experts: Int, ranks: Int, maximumTokens: Int, hidden: Int, choices: Int, dispatch: WireFormat,
-        combine: WireFormat, slotAlignment: Int = 64
+        combine: WireFormat, slotAlignment: Int = 64, isProtected: Bool = false
     ) throws(ExpertError) {
         try Self.check(
             experts: experts, ranks: ranks, maximumTokens: maximumTokens, hidden: hidden, choices: choices,
@@ -107,11 +124,14 @@ public struct ExpertLayout: Sendable, Equatable {
         dispatchFormat = dispatch
         combineFormat = combine
         self.slotAlignment = slotAlignment
+        self.isProtected = isProtected
         // Bounded by `check`: experts and hidden below 2^24, so none of these three overflows.
-        statusStride = Self.roundUp(Self.countsOffset + 4 * (experts / ranks), to: Self.lineByteCount)
+        let countsByteCount = Self.withCheck(4 * (experts / ranks), isProtected)
+        statusStride = Self.roundUp(Self.countsOffset + countsByteCount, to: Self.lineByteCount)
         dispatchSlotByteCount = Self.roundUp(
-            Self.headerByteCount + dispatch.elementByteCount * hidden, to: slotAlignment)
-        combineSlotByteCount = Self.roundUp(combine.elementByteCount * hidden, to: slotAlignment)
+            Self.headerByteCount(isProtected: isProtected) + dispatch.elementByteCount * hidden, to: slotAlignment)
+        combineSlotByteCount = Self.roundUp(
+            Self.withCheck(combine.elementByteCount * hidden, isProtected), to: slotAlignment)
         stagingStride = max(dispatchSlotByteCount, combineSlotByteCount)
         var place = CheckedPlace()
         place.take(2, ranks, statusStride)
@@ -170,6 +190,11 @@ public struct ExpertLayout: Sendable, Equatable {
     /// The member that holds an expert.
     @inlinable
     public func rank(ofExpert expert: Int) -> Int { expert / localExpertCount }
+
+    /// Bytes that so many take with their check word behind them.
+    static func withCheck(_ byteCount: Int, _ isProtected: Bool) -> Int {
+        isProtected ? roundUp(byteCount, to: CheckWord.byteCount) + CheckWord.byteCount : byteCount
+    }
 
     static func roundUp(_ value: Int, to alignment: Int) -> Int { (value + alignment - 1) & ~(alignment - 1) }
 }

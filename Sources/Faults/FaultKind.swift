@@ -16,6 +16,32 @@ public enum FaultAction: Sendable, Codable, Equatable {
     /// The rank computes for itself from there on, and never comes back.
     case hang
 
+    /// The rank hands in its result twice, or an empty one before it has begun.
+    case misreport(FaultReport)
+    /// The agent of the rank's host is killed; only where it is one of several.
+    case killAgent
+    /// The clock of the rank's process is so many nanoseconds further on from a moment to the next.
+    case jump(nanoseconds: UInt64)
+    /// The agent cuts off the second half of the host's segment.
+    case truncate
+    /// A call that takes something from the system fails, the n-th of its kind: the agent's, or for threads the rank's.
+    case shortage(FaultCall, entry: Int)
+    /// The agent writes another number into the header of the segment before its ranks come.
+    case falsify(FaultField)
+    /// The agent finds the run folder of an agent that is gone.
+    case stale
+
+    /// Whether it hits all ranks of the rank's host: none of them is asked for anything.
+    public var disablesHost: Bool { self == .killAgent || self == .truncate }
+
+    /// Whether it is there before ranks run, so that a run may be refused for it.
+    public var isOfStart: Bool {
+        switch self {
+        case .shortage, .falsify, .stale: true
+        default: false
+        }
+    }
+
     /// Whether the rank's process is not itself afterwards, so that nothing is asked of it.
     public var disables: Bool {
         switch self {
@@ -25,15 +51,51 @@ public enum FaultAction: Sendable, Codable, Equatable {
     }
 }
 
-/// Damage to the messages of a link.
+/// Damage to the messages of a link. Amounts are per cent of its messages, unless it says otherwise.
 public enum FaultWire: String, Sendable, CaseIterable, Codable {
-    case lose, duplicate, reorder, corrupt, cut
+    case lose, duplicate, reorder, corrupt
+    /// Nothing arrives after so many messages.
+    case cut
+    /// By turns so many messages arrive, and so many do not.
+    case flap
+    /// A share of messages is followed by one of the link's first eight once more.
+    case replay
+    /// Messages beyond so many KiB a second are lost.
+    case throttle
+    /// A bit of the n-th byte is inverted, or nothing arrives from that byte on.
+    case corruptAt, cutAt
+
+    /// What an amount counts, as the timeline says it.
+    public func text(_ amount: Int) -> String {
+        switch self {
+        case .lose, .duplicate, .reorder, .corrupt, .replay: "\(amount) % of its messages"
+        case .cut: "after \(amount) messages"
+        case .flap: "\(amount) messages by turns"
+        case .throttle: "\(amount) KiB a second"
+        case .corruptAt, .cutAt: "at byte \(amount) of each link"
+        }
+    }
+}
+
+/// How a die hands in its result, where it does not do it once and at its end.
+public enum FaultReport: String, Sendable, CaseIterable, Codable {
+    case twice, early
+}
+
+/// Calls that take something from the system, each made in one place of the program.
+public enum FaultCall: String, Sendable, CaseIterable, Codable {
+    case truncate, reserve, fork, thread
+}
+
+/// Numbers of a segment's header.
+public enum FaultField: String, Sendable, CaseIterable, Codable {
+    case magic, version, abi, size, dies, nonce
 }
 
 /// What a plan may say of a fault besides its kind, rank and time.
 public enum FaultKey: String, Sendable, CaseIterable {
     case duration = "for"
-    case share, word, value, bit, messages
+    case share, word, value, bit, messages, bytes, rate, call, entry, field
 }
 
 /// The values of those keys.
@@ -48,6 +110,16 @@ public struct FaultArguments: Sendable {
     public var value: FaultValue?
     /// `messages`.
     public var messages: Int?
+    /// `bytes`: the number of a byte on a link, from 0.
+    public var bytes: Int?
+    /// `rate`, in KiB a second.
+    public var rate: Int?
+    /// `entry`, from 1.
+    public var entry: Int?
+    /// `call`.
+    public var call: FaultCall?
+    /// `field`.
+    public var field: FaultField?
 
     /// The values.
     public init(nanoseconds: UInt64? = nil, percent: Int? = nil, place: FaultPlace? = nil, value: FaultValue? = nil) {
@@ -133,8 +205,66 @@ public enum FaultCatalog {
         FaultKind("cut", "it sends nothing more after so many", needs: [.messages], time: .none) {
             .wire(.cut, amount: $0.messages ?? 0, seed: 0)
         },
+        FaultKind(
+            "flap", "by turns so many of its messages arrive, and so many do not", needs: [.messages],
+            time: .none
+        ) {
+            .wire(.flap, amount: max(1, $0.messages ?? 1), seed: 0)
+        },
+        FaultKind(
+            "replay", "it sends one of its first messages again after a share of the others",
+            needs: [.share], time: .none
+        ) {
+            .wire(.replay, amount: $0.percent ?? 1, seed: 0)
+        },
+        FaultKind(
+            "throttle", "what it sends beyond so many KiB a second is lost", needs: [.rate], time: .none
+        ) {
+            .wire(.throttle, amount: $0.rate ?? 1, seed: 0)
+        },
+        FaultKind(
+            "corrupt-at", "it inverts a bit of one byte of each link", needs: [.bytes], time: .none
+        ) {
+            .wire(.corruptAt, amount: $0.bytes ?? 0, seed: 0)
+        },
+        FaultKind(
+            "cut-at", "it sends nothing more from one byte of each link on", needs: [.bytes], time: .none
+        ) {
+            .wire(.cutAt, amount: $0.bytes ?? 0, seed: 0)
+        },
         FaultKind("mute", "the rank ends and reports nothing", time: .none) { _ in .mute },
         FaultKind("hang", "the rank computes for itself and never comes back", time: .deed) { _ in .hang },
+        FaultKind("twice", "the rank hands in its result twice", time: .none) { _ in .misreport(.twice)
+        },
+        FaultKind("early", "the rank hands in an empty result before it begins", time: .none) { _ in
+            .misreport(.early)
+        },
+        FaultKind("kill-agent", "the agent of the rank's host is killed; it must be one of several") {
+            _ in .killAgent
+        },
+        FaultKind(
+            "jump", "the clock of the rank's process jumps ahead", needs: [.duration], time: .deed
+        ) {
+            .jump(nanoseconds: $0.nanoseconds ?? 0)
+        },
+        FaultKind("truncate", "the agent cuts off the second half of the host's segment") { _ in
+            .truncate
+        },
+        FaultKind(
+            "shortage", "the n-th call of a kind fails: truncate, reserve, fork, or the rank's thread",
+            needs: [.call], takes: [.entry], time: .none
+        ) {
+            .shortage($0.call ?? .truncate, entry: $0.entry ?? 1)
+        },
+        FaultKind(
+            "falsify", "the agent writes another number into the segment's header before its ranks come",
+            needs: [.field], time: .none
+        ) {
+            .falsify($0.field ?? .version)
+        },
+        FaultKind("stale", "the agent finds the run folder of one that is gone", time: .none) { _ in
+            .stale
+        },
     ]
 
     /// The kind of a name.

@@ -98,8 +98,10 @@ public struct ScheduledFault: Sendable, Codable, Equatable {
         switch action {
         case .stop(let time?): what += " for \(time / 1_000_000) ms"
         case .slow(let percent, let time): what += " to \(percent) % for \(time / 1_000_000) ms"
-        case .wire(.cut, let amount, _): what += "'s host after \(amount) messages"
-        case .wire(_, let amount, _): what += "'s host, \(amount) % of its messages"
+        case .wire(let damage, let amount, _): what += "'s host, \(damage.text(amount)),"
+        case .jump(let time): what += " by \(time / 1_000_000) ms"
+        case .shortage(let call, let entry): what += "'s host, \(call.rawValue) \(entry)"
+        case .falsify(let field): what += "'s host, \(field.rawValue)"
         case .store(let place, let value): what += ", \(place.rawValue), \(value.description)"
         default: break
         }

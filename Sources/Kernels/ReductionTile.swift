@@ -90,6 +90,12 @@ public final class ReductionTile {
         }
     }
 
+    /// The same for bytes of one's own.
+    public func store(_ type: ElementType, into destination: inout MutableSpan<UInt8>) {
+        var bytes = unsafe destination.mutableBytes
+        store(type, into: &bytes)
+    }
+
     /// Writes the accumulators as they are, not rounded, for ``loadAccumulators(_:from:)``.
     public func storeAccumulators(_ type: ElementType, into destination: inout MutableRawSpan) {
         precondition(

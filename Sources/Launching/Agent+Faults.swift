@@ -10,7 +10,7 @@ internal import Workers
 
 /// What is to be done to a process, and when.
 struct FaultSteps {
-    enum Deed { case kill, stop, resume }
+    enum Deed { case kill, stop, resume, killAgent, truncate }
 
     struct Step {
         var due: UInt64
@@ -38,7 +38,10 @@ struct FaultSteps {
             if let time { insert(Step(due: moment + time, deed: .resume, fault: fault)) }
         case .slow(_, let time):
             insert(Step(due: moment, deed: .stop, fault: fault, isFirst: true, until: moment + time))
-        case .store, .mute, .hang, .wire: break  // The rank's own; the switch's.
+        case .killAgent: insert(Step(due: moment, deed: .killAgent, fault: fault, isFirst: true))
+        case .truncate: insert(Step(due: moment, deed: .truncate, fault: fault, isFirst: true))
+        // The rank's own; the switch's; of the start.
+        case .store, .mute, .hang, .misreport, .jump, .wire, .shortage, .falsify, .stale: break
         }
     }
 
@@ -86,6 +89,11 @@ extension LinkFaults {
             case .reorder: delay = amount * 10
             case .corrupt: corrupt = amount * 10
             case .cut: cutAfter = amount
+            case .flap: flap = amount
+            case .replay: replay = amount * 10
+            case .throttle: bytesPerSecond = amount << 10
+            case .corruptAt: corruptAt = amount
+            case .cutAt: cutAt = amount
             }
         }
         if !isAny { return nil }
@@ -93,6 +101,32 @@ extension LinkFaults {
 }
 
 extension Agent {
+    private static let noteMilliseconds = 50
+
+    /// Does what is to be wrong before there is a segment, at the ranks of this host.
+    static func disturbStart(_ faults: [ScheduledFault], at ranks: Range<Int>) {
+        for fault in faults where ranks.contains(fault.rank) {
+            switch fault.action {
+            case .shortage(let call, let entry) where call != .thread:
+                Shortage.arm(Shortage.Call(call), at: entry)
+            case .stale: RunFolder.plantAbandoned()
+            default: break
+            }
+        }
+    }
+
+    /// Does what is to be wrong with the segment before ranks come, and notes what was done before there was anything to note it in.
+    func disturbSegment() {
+        for fault in configuration.instruments.faults where segment.plan.ranks.contains(fault.rank) {
+            switch fault.action {
+            case .falsify(let field):
+                segment.falsify(field.rawValue)
+                note(.injected, fault.rank, fault.description, fault: fault.number)
+            case .stale: note(.injected, fault.rank, fault.description, fault: fault.number)
+            default: break
+            }
+        }
+    }
     /// Hands the ranks the run's instruments, and notes when they begin.
     func instrument() {
         guard !configuration.instruments.isEmpty else { return }
@@ -101,6 +135,10 @@ extension Agent {
         for fault in configuration.instruments.faults where segment.plan.ranks.contains(fault.rank) {
             if case .after(let time) = fault.trigger { faults.add(fault, from: faults.runningSince + time) }
             // The switch has had it since it was made.
+            // A call that has failed, and the run began all the same: the program did without.
+            if case .shortage(let call, _) = fault.action, Shortage.hasStruck(Shortage.Call(call)) {
+                note(.injected, fault.rank, fault.description, fault: fault.number)
+            }
             if case .wire = fault.action, segment.plan.hasFarRanks {
                 note(.injected, fault.rank, fault.description, fault: fault.number)
             }
@@ -114,11 +152,18 @@ extension Agent {
             else { continue }
             // A second fault may come while the first one's verdict is told; into a run that ends well nothing is injected any more.
             guard step.deed == .resume || state == .running || verdict != nil else { continue }
+            // The agent of the only host is the process that judges.
+            guard step.deed != .killAgent || membership != nil else { continue }
             if step.isFirst { note(.injected, step.fault.rank, step.fault.description, fault: step.fault.number) }
             switch step.deed {
             case .kill: slots[index].child.kill()
             case .stop: slots[index].child.stop()
             case .resume: slots[index].child.resume()
+            case .truncate: segment.cutInHalf()
+            case .killAgent:
+                // The note is still to leave. There is nothing to read: it only takes the time.
+                _ = Descriptor.poll([], milliseconds: Self.noteMilliseconds)  // As said above.
+                ProcessControl.killSelf()
             }
         }
     }
@@ -158,5 +203,17 @@ extension Agent {
     /// What a verdict means, for the timeline.
     func decision(_ cause: Verdict) -> String {
         "the agent\(place) publishes epoch \(segment.plan.firstEpoch + 1): \(cause.text)"
+    }
+}
+
+extension Shortage.Call {
+    /// The call of a plan's word.
+    init(_ call: FaultCall) {
+        switch call {
+        case .truncate: self = .truncate
+        case .reserve: self = .reserve
+        case .fork: self = .fork
+        case .thread: self = .thread
+        }
     }
 }

@@ -82,6 +82,11 @@ public final class Agent {
         signals = try SignalQueue(withContinue: true, withChildren: configuration.survives)
         ProcessControl.raiseDescriptorLimit()
         try StartLimits.check(configuration)
+        if !configuration.instruments.faults.isEmpty {
+            Self.disturbStart(
+                configuration.instruments.faults,
+                at: membership?.segmentPlan.ranks ?? 0..<configuration.dieCount)
+        }
         segment = try Segment.create(
             membership?.segmentPlan
                 ?? SegmentPlan(
@@ -102,6 +107,7 @@ public final class Agent {
             folder.remove()
             throw error
         }
+        disturbSegment()
     }
 
     private func spawn() throws {

@@ -26,6 +26,16 @@ public struct ClusterOutcome: Sendable {
     public var totalNanoseconds: UInt64
 }
 
+extension ClusterOutcome {
+    /// The outcome of a run that could not begin, for a reason that was thrown.
+    public init(refusal: String) {
+        self.init(
+            status: .system, report: refusal, results: [], counts: [], flights: [], processCount: 0,
+            memory: "",
+            startNanoseconds: nil, stopNanoseconds: 0, totalNanoseconds: 0)
+    }
+}
+
 /// What happens while a cluster runs.
 public enum ClusterEvent: Sendable {
     /// Processes were started.

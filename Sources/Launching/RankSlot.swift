@@ -51,7 +51,25 @@ struct RankSlot {
             case "?": "is there"
             default: segment.control(of: rank).waiting == nil ? "sleeps" : "waits itself"
             }
-        return "rank \(rank) (pid \(slot.child.id)) \(state), in phase \(phase)"
+        let clause = waitGraph(slots, segment).clause(of: rank)
+        return "rank \(rank) (pid \(slot.child.id)) \(state), in phase \(phase)" + (clause.isEmpty ? "" : "; " + clause)
+    }
+
+    /// Who waits for whom among the ranks of this host now.
+    private static func waitGraph(_ slots: [RankSlot], _ segment: Segment) -> WaitGraph {
+        let now = Monotonic.now()
+        return WaitGraph(
+            slots.flatMap { slot in
+                let state = slot.end == nil ? ProcessControl.state(of: slot.child.id) : nil
+                return slot.dies.map { rank in
+                    let block = segment.control(of: rank)
+                    return WaitGraph.Node(
+                        rank: rank, life: WaitGraph.Life(state, block.state),
+                        wait: block.waiting.flatMap {
+                            WaitGraph.Wait($0, ranks: segment.plan.rankCount, now: now)
+                        }, phase: block.phase)
+                }
+            })
     }
 
     /// The first die of each process that is stopped.

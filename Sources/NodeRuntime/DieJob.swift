@@ -22,6 +22,7 @@ struct DieJob: Sendable {
             return fail(ExitStatus.mismatch, status: .mismatch, text: "this build has no workload named \(name)")
         }
         let endpoint = Endpoint(segment: segment, rank: Rank(die), timeout: timeout, route: route)
+        endpoint.isProtected = instruments.integrity
         let history: HistoryWriter?
         do { history = try attach(to: endpoint) } catch {
             fail(error, status: .inputOutput)
@@ -36,6 +37,7 @@ struct DieJob: Sendable {
         } tell: { note in
             if hasTimeline { outbox.post(.note(die: die, note)) }
         }
+        if inject(.misreport(.early)) { outbox.post(.result(die: die, bytes: [])) }
         do {
             let result = try workload.init(payload: payload).run(on: context)
             context.setPhase("done")
@@ -76,11 +78,19 @@ struct DieJob: Sendable {
 
     /// Says how the die ended, unless a fault keeps it from that.
     private func say(_ message: ControlMessage) {
-        if let fault = instruments.faults.first(where: { $0.rank == die && $0.action == .mute }) {
-            let note = RunNote(.injected, at: Monotonic.now(), fault: fault.number, text: fault.description)
-            return outbox.post(.note(die: die, note))
-        }
+        if inject(.mute) { return }
+        if inject(.misreport(.twice)) { outbox.post(message) }
         outbox.post(message)
+    }
+
+    /// Notes that a fault of the die's reports is injected, if there is such a one.
+    private func inject(_ action: FaultAction) -> Bool {
+        guard let fault = instruments.faults.first(where: { $0.rank == die && $0.action == action }) else {
+            return false
+        }
+        let note = RunNote(.injected, at: Monotonic.now(), fault: fault.number, text: fault.description)
+        outbox.post(.note(die: die, note))
+        return true
     }
 
     /// Reports an error that is not the fabric's.

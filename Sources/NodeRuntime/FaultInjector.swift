@@ -25,6 +25,8 @@ final class FaultInjector: AccessObserver {
     private let next: (any AccessObserver)?
     private let segment: Segment
     private let rank: Int
+    /// Bytes of a row before its payload.
+    private let headerByteCount: Int
     private let post: (RunNote) -> Void
     private var pending: [Pending]
     private var puts: [Put] = []
@@ -40,7 +42,6 @@ final class FaultInjector: AccessObserver {
     private static let mostPuts = 256
     /// From so many bytes on a put is a row and not counts.
     private static let leastRow = 32
-    private static let headerByteCount = 16
 
     /// For the faults of the endpoint's rank; `next` is shown everything too. Notes carry the clock's time.
     init(
@@ -49,6 +50,7 @@ final class FaultInjector: AccessObserver {
         pending = faults.filter(\.trigger.isDeed).map { Pending(fault: $0) }
         segment = endpoint.segment
         rank = endpoint.rank.index
+        headerByteCount = endpoint.isProtected ? 32 : 16
         self.next = next
         self.post = post
     }
@@ -115,7 +117,13 @@ final class FaultInjector: AccessObserver {
         case .hang:
             say(fault, "it neither waits nor goes on")
             while Monotonic.now() > 0 {}  // Until its agent ends it.
-        case .mute, .wire: break  // Set off by the die's end; done by the host's switch.
+        case .killAgent: hold(fault, Self.killPatience)
+        case .truncate: hold(fault, Self.stopPatience)
+        case .jump(let nanoseconds):
+            say(fault, "now")
+            Monotonic.jump(by: nanoseconds)
+        // Set off by the die's end; done by the host's switch; of the start.
+        case .mute, .misreport, .wire, .shortage, .falsify, .stale: break
         }
     }
 
@@ -136,8 +144,8 @@ final class FaultInjector: AccessObserver {
         case .payload:
             return row.map { row in
                 Put(
-                    peer: row.peer, offset: row.offset + Self.headerByteCount,
-                    byteCount: row.byteCount - Self.headerByteCount)
+                    peer: row.peer, offset: row.offset + headerByteCount,
+                    byteCount: row.byteCount - headerByteCount)
             }
         default: return nil
         }

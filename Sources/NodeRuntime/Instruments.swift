@@ -1,7 +1,7 @@
 public import Faults
 internal import FoundationEssentials
 
-/// What a run has besides its workload: faults to inject, and histories to write. It travels to agents and ranks before they begin.
+/// What a run has besides its workload: faults to inject, histories to write, and check words. It travels to agents and ranks before they begin.
 public struct Instruments: Sendable, Codable, Equatable {
     /// Faults, with everything drawn.
     public var faults: [ScheduledFault] = []
@@ -10,11 +10,14 @@ public struct Instruments: Sendable, Codable, Equatable {
     /// Bytes of an encoding that are read at most.
     package static let mostBytes = 1 << 20
 
+    /// Whether what dies send each other has check words.
+    public var integrity = false
+
     /// None.
     public init() {}
 
     /// Whether there are none, so that nothing is sent, attached or looked at.
-    public var isEmpty: Bool { faults.isEmpty && historyFolder == nil }
+    public var isEmpty: Bool { faults.isEmpty && historyFolder == nil && !integrity }
 
     /// As it travels; no bytes for none.
     package var encoded: [UInt8] {

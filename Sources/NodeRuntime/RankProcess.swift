@@ -1,4 +1,5 @@
 internal import Fabric
+internal import Faults
 internal import Messaging
 internal import SharedMemory
 internal import Workers
@@ -139,6 +140,13 @@ public struct RankProcess {
     private mutating func start(_ name: String, _ payload: [UInt8]) throws {
         started = true
         let workload = catalog.first { $0.name == name }
+        let shortage = instruments.faults.first { fault in
+            guard dies.contains(fault.rank), case .shortage(.thread, let entry) = fault.action else {
+                return false
+            }
+            Shortage.arm(.thread, at: entry)
+            return true
+        }
         for die in dies {
             let job = DieJob(
                 die: die, workload: workload, name: name, payload: payload, segment: segment, outbox: outbox,
@@ -146,6 +154,11 @@ public struct RankProcess {
             do {
                 workers.append(try Worker.start(name: "die \(die)", stackByteCount: 4 << 20) { job.run() })
             } catch {
+                if let shortage {
+                    let note = RunNote(
+                        .injected, at: Monotonic.now(), fault: shortage.number, text: shortage.description)
+                    outbox.post(.note(die: die, note))
+                }
                 job.fail(error, status: .system)
                 outbox.dieEnded()
             }

@@ -5,6 +5,8 @@ public enum Monotonic {
     /// Nanoseconds since some fixed moment of this boot; comparable between processes of one host.
     @inline(never)
     public static func now() -> UInt64 { softpod_monotonic_nanoseconds() }
+    /// Moves the clock of this process ahead: for fault plans. The processes of a host then differ by it.
+    public static func jump(by nanoseconds: UInt64) { softpod_move_clock(min(nanoseconds, 1 << 50)) }
     /// CPU nanoseconds the calling thread has used.
     public static func threadCPU() -> UInt64 { softpod_thread_cpu_nanoseconds() }
     /// CPU nanoseconds the process has used.

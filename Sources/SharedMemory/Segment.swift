@@ -305,7 +305,7 @@ public final class Segment: @unchecked Sendable {
         word(at: SegmentLayout.magicOffset).storeReleasing(SegmentLayout.magic)
     }
 
-    private static func readHeader(
+    static func readHeader(
         _ base: UnsafeMutableRawPointer, fileByteCount: Int
     ) throws(SharedMemoryError) -> SegmentPlan {
         func field(_ offset: Int) -> UInt64 { unsafe Word(base + offset).loadAcquiring() }

@@ -112,6 +112,7 @@ struct SegmentObject {
 
     private static func size(_ descriptor: Int32, _ byteCount: Int) throws(Obstacle) {
         var code: Int32 = EINTR
+        if Shortage.strikes(.truncate) { code = ENOSPC }
         while code == EINTR { code = ftruncate(descriptor, byteCount) == 0 ? 0 : errno }
         guard code == 0 else { throw .anywhere(failure("size", byteCount, code)) }
     }
@@ -120,6 +121,7 @@ struct SegmentObject {
     private static func reserve(_ descriptor: Int32, _ ranges: [Range<Int>], _ full: String) throws(Obstacle) {
         for range in ranges {
             var code: Int32 = EINTR
+            if Shortage.strikes(.reserve) { code = ENOSPC }
             while code == EINTR { code = posix_fallocate(descriptor, range.lowerBound, range.count) }
             switch code {
             case 0: continue

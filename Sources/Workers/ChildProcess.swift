@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SharedMemory
 
 /// A process this one started, watched through a descriptor.
 public final class ChildProcess: Sendable {
@@ -68,6 +69,7 @@ public final class ChildProcess: Sendable {
         unsafe strings.append(nil)
         defer { unsafe strings.forEach { unsafe free($0) } }
         var id: pid_t = 0
+        if Shortage.strikes(.fork) { throw cannotStart(path, EAGAIN) }
         let code = unsafe softpod_spawn(
             path, strings, descriptors.map(\.source), descriptors.map(\.target), Int32(descriptors.count), &id)
         guard code == 0 else { throw cannotStart(path, code) }

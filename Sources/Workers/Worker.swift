@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SharedMemory
 
 /// Why a thread could not be started.
 public struct WorkerError: Error, CustomStringConvertible, Sendable, Equatable {
@@ -39,6 +40,9 @@ public final class Worker: @unchecked Sendable {
     public static func start(
         name: String, stackByteCount: Int = 1 << 20, core: Int? = nil, _ body: @escaping @Sendable () -> Void
     ) throws(WorkerError) -> Worker {
+        if Shortage.strikes(.thread) {
+            throw WorkerError(errno: EAGAIN, description: "cannot start thread \(name): errno \(EAGAIN)")
+        }
         var attributes = pthread_attr_t()
         unsafe pthread_attr_init(&attributes)
         defer { unsafe pthread_attr_destroy(&attributes) }

@@ -37,7 +37,10 @@ extension Commands {
             ("flag-early", "O2", "impossible data from rank 1"), ("flag-zero", "O1", "flag, zero"),
             ("count", "O2", "impossible data from rank 1"), ("header", "O2", "impossible data from rank 1"),
             ("epoch", "O1 or O2", "epoch, one more"), ("mute", "O2", "mute of rank"),
-            ("gate-word", "O2", "team.gate"),
+            ("gate-word", "O2", "team.gate"), ("twice", "O1", "twice of rank"), ("early", "O1", "early of rank"),
+            ("jump", "O1", "by 10000 ms"), ("truncate", "O2", "was truncated from outside"),
+            ("shortage-reserve", "O1", "reserve 1"), ("shortage-thread", "O2", "cannot start thread"),
+            ("stale", "O1", "stale of rank"),
         ]
 
         @Test("A shipped plan comes to what it promises, and leaves nothing", arguments: outcomes)
@@ -51,7 +54,8 @@ extension Commands {
             #expect(last["seed"] as? Int == 7)
             let outcomes = try #require(last["outcomes"] as? [String])
             // A death at a drawn moment may come before the first operation.
-            #expect(!outcomes.isEmpty || plan == "kill-any-time" || plan == "kill-two", "\(end.output)")
+            let isEarly = ["kill-any-time", "kill-two", "shortage-thread"].contains(plan)
+            #expect(!outcomes.isEmpty || isEarly, "\(end.output)")
             #expect(Set(outcomes).isSubset(of: ["O1", "O2"]), "\(outcomes)")
             #expect(!injected(rows).isEmpty)
             #expect(rows.contains { ($0["text"] as? String)?.contains(word) == true }, "\(end.output)")
@@ -59,6 +63,24 @@ extension Commands {
                 let decided = rows.first { $0["event"] as? String == "decided" }
                 #expect((decided?["text"] as? String)?.contains("publishes epoch 1") == true, "\(end.output)")
             }
+        }
+
+        /// Plans that a start is refused for, and what the refusal says.
+        static let refusals: [(plan: String, text: String)] = [
+            ("shortage-truncate", "cannot size the segment's"), ("shortage-fork", "cannot start"),
+            ("falsify-version", "layout version is 6, this process needs 5"),
+            ("falsify-nonce", "of another build or run"),
+            ("falsify-dies", "dies on the host with the most"),
+        ]
+
+        @Test(
+            "What is wrong at the start is refused with a line that says what, and nothing is left", arguments: refusals
+        )
+        func starts(plan: String, text: String) throws {
+            let (end, _, last) = try chaos(plan)
+            #expect(end.code == 0 && end.leftovers == [], "\(end.messages)")
+            #expect(last["promises"] as? [String] == ["O4"] && last["violations"] as? [String] == [], "\(last)")
+            #expect(end.messages.contains { $0.contains(text) }, "\(end.messages)")
         }
 
         @Test(
@@ -92,7 +114,7 @@ extension Commands {
         func complete() throws {
             let names = try FileManager.default.contentsOfDirectory(atPath: Self.plans)
             let plans =
-                Self.outcomes.map(\.plan) + Self.linkPlans.map(\.plan) + ["payload-flip"]
+                Self.outcomes.map(\.plan) + Self.linkPlans.map(\.plan) + Self.refusals.map(\.plan) + ["payload-flip"]
                 + SurviveTests.plans.map(\.plan)
             #expect(Set(names) == Set(plans.map { $0 + ".yaml" }))
         }
@@ -100,7 +122,8 @@ extension Commands {
         /// Plans that damage what a host sends to others, and what they come to.
         static let linkPlans: [(plan: String, promise: String)] = [
             ("link-lose", "O1"), ("link-duplicate", "O1"), ("link-reorder", "O1"), ("link-corrupt", "O1"),
-            ("link-cut", "O2"),
+            ("link-cut", "O2"), ("link-flap", "O1"), ("link-replay", "O1"), ("link-throttle", "O1"),
+            ("link-corrupt-at", "O1"), ("link-cut-at", "O2"), ("kill-agent", "O2"),
         ]
 
         @Test("Damage on links heals, or both sides name it", arguments: linkPlans)
@@ -120,10 +143,57 @@ extension Commands {
             #expect(end.code == 1, "\(end.messages)")
             let violations = try #require(last["violations"] as? [String])
             #expect(violations.contains { $0.contains("a silent wrong answer") }, "\(violations)")
+            #expect(last["integrity"] as? String == "off")
             #expect((last["replay"] as? String)?.contains("--seed 7") == true)
             let check = try ClusterUnderTest(["check", history]).end()
             #expect(check.code == 1)
             #expect(check.messages.contains { $0.contains("is not what was sent to expert") }, "\(check.messages)")
+        }
+
+        @Test("With --integrity the same bit, and one of a KV partial, is a typed error that names sender and place")
+        func protected() throws {
+            let (end, rows, last) = try chaos("payload-flip", ["--dies", "4", "--integrity"])
+            #expect(end.code == 0 && end.leftovers == [], "\(end.messages)")
+            #expect(last["promises"] as? [String] == ["O2"] && last["integrity"] as? String == "crc32c", "\(last)")
+            let text = try #require(
+                rows.compactMap { $0["text"] as? String }.first {
+                    $0.contains("got damaged data from rank 1 in dispatch")
+                })
+            #expect(text.contains("for local expert 0 in call") && text.contains("at window byte"), "\(text)")
+            let folder = try TestFolder()
+            let plan = folder.path + "/plan.yaml"
+            try """
+            format: softpod-faults/1
+            name: partial
+            promise: [O2]
+            faults:
+              - {kind: flip, rank: 1, at: {point: decode.barrier, entry: 3}, bit: 21}
+
+            """.write(toFile: plan, atomically: true, encoding: .utf8)
+            for (more, code) in [([], Int32(1)), (["--integrity"], 0)] {
+                let end = try ClusterUnderTest(
+                    [
+                        "chaos", "--faults", plan, "--seed", "3", "--dies", "3", "--deadline", "1", "--rounds", "1",
+                        "--json",
+                        "--only", "attention.amla.float32",
+                    ] + more
+                ).end()
+                #expect(end.code == code && end.leftovers == [], "\(more): \(end.messages)")
+            }
+        }
+
+        @Test("Check words change no token, in either layout of attention")
+        func protectedText() throws {
+            for layout in ["data", "kv-shards"] {
+                let generate = [
+                    "generate", "--model", ClusterUnderTest.austen, "--dies", "4", "--max-tokens", "8", "--attention",
+                    layout, "--json",
+                ]
+                let plain = try ClusterUnderTest(generate).end()
+                let whole = try ClusterUnderTest(generate + ["--integrity"]).end()
+                #expect(plain.code == 0 && whole.code == 0, "\(whole.messages)")
+                #expect(try plain.generated().map(\.ids) == whole.generated().map(\.ids))
+            }
         }
 
         @Test("A seed replays: the same faults at the same places; another seed draws others")

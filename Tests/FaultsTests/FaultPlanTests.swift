@@ -142,6 +142,10 @@ struct FaultPlanTests {
             if kind.needs.contains(.duration) { keys += ", for: 1 ms" }
             if kind.needs.contains(.share) { keys += ", share: 50" }
             if kind.needs.contains(.messages) { keys += ", messages: 5" }
+            if kind.needs.contains(.bytes) { keys += ", bytes: 5" }
+            if kind.needs.contains(.rate) { keys += ", rate: 5" }
+            if kind.needs.contains(.call) { keys += ", call: fork, entry: 2" }
+            if kind.needs.contains(.field) { keys += ", field: nonce" }
             if kind.needs.contains(.word) { keys += ", word: epoch" }
             if kind.needs.contains(.value) { keys += ", value: zero" }
             let text = "format: softpod-faults/1\nname: one\nfaults:\n  - {\(keys)}\n"

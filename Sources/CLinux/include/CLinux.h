@@ -32,6 +32,8 @@ int softpod_futex_wake(const void *word, int count);
 
 /// CLOCK_MONOTONIC in nanoseconds; for a thread of a simulation, what its clock says.
 uint64_t softpod_monotonic_nanoseconds(void);
+/// Moves the monotonic clock of this process ahead.
+void softpod_move_clock(uint64_t nanoseconds);
 
 /// Makes the calling thread one of a simulation: the clock it reads from now on, and what decides when its waits end. NULL for neither.
 void softpod_simulate_thread(const uint64_t *clock, void *arbiter);

@@ -108,6 +108,11 @@ public enum FaultPlanFile {
         if fields.has("for") { arguments.nanoseconds = UInt64(try fields.quantity("for", .deadline)) * 1_000_000 }
         arguments.percent = try fields.optionalInteger("share", 1...99)
         if fields.has("word") { arguments.place = try fields.word("word", FaultPlace.self) }
+        arguments.bytes = try fields.optionalInteger("bytes", 0...mostEntries)
+        arguments.rate = try fields.optionalInteger("rate", 1...mostEntries)
+        arguments.entry = try fields.optionalInteger("entry", 1...mostEntries)
+        if fields.has("call") { arguments.call = try fields.word("call", FaultCall.self) }
+        if fields.has("field") { arguments.field = try fields.word("field", FaultField.self) }
         arguments.messages = try fields.optionalInteger("messages", 0...mostEntries)
         let bit = try fields.optionalInteger("bit", 0...63)
         guard fields.has("value") else {

@@ -186,6 +186,11 @@ public final class Endpoint {
     /// Where operations that are made of others note what they were asked and what came of it; nil for nowhere. For the die's own thread.
     public var history: (any HistoryRecorder)?
 
+    /// Whether what is made on this endpoint from now on keeps check words beside the bytes it sends, and proves what it receives by
+    /// them: rows and counts of dispatch and combine, blocks of collectives, partial states of attention. The same at every die, before
+    /// the first of them is made; it decides how they lie in the windows.
+    public var isProtected = false
+
     /// How far each rank's window is.
     let tiers: [Tier]
 

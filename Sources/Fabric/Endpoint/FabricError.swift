@@ -26,6 +26,9 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
         /// A word that a peer writes, or that all share, contradicts the protocol: a count, an index, a flag or a phase that cannot be. The
         /// context tells the word and its value; `peers` whose it is.
         case corrupt
+        /// Bytes do not go with the check word beside them: they, or the word, changed since `peers` sent them. Only where integrity is
+        /// asked for (``Endpoint/isProtected``); the context tells what the bytes are.
+        case damaged
     }
 
     /// The largest thing that must be rebuilt.
@@ -46,7 +49,7 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
     public var rank: Rank
     /// The ranks to blame, as far as they are known.
     public var peers: [Rank]
-    /// Offset of the word waited for, if it was a wait.
+    /// Offset of the word waited for, if it was a wait, or of the bytes that are damaged, in this rank's window.
     public var wordOffset: Int?
     /// Nanoseconds the operation had taken.
     public var elapsedNanoseconds: UInt64
@@ -100,6 +103,9 @@ public struct FabricError: Error, CustomStringConvertible, Sendable, Equatable {
         case .corrupt:
             return
                 "rank \(rank) got impossible data from \(peers.isEmpty ? "a peer" : whom) in \(operation)\(place)\(tail)"
+        case .damaged:
+            return
+                "rank \(rank) got damaged data from \(peers.isEmpty ? "a peer" : whom) in \(operation)\(place)\(tail)"
         }
     }
 

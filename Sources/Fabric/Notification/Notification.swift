@@ -113,6 +113,7 @@ extension Endpoint {
         case 1: code = .timedOut
         case 2: code = .mismatch
         case 3: code = .corrupt
+        case 4: code = .damaged
         default: return nil
         }
         let blamed = Rank(Int(word >> 32 & 0xFF_FFFF) - 1)
@@ -126,7 +127,7 @@ extension Endpoint {
 /// What a rank that gives up says in one word: why, on whom, and after how long. It lies beside the words that it poisons.
 ///
 /// ```
-/// 63 ... 56   why            1: timed out, 2: the calls do not fit, 3: impossible data
+/// 63 ... 56   why            1: timed out, 2: the calls do not fit, 3: impossible data, 4: damaged data
 /// 55 ... 32   whom           1 + the rank to blame
 /// 31 ...  0   milliseconds   that it had waited
 /// ```
@@ -137,6 +138,7 @@ public enum FailureWord {
             switch error.code {
             case .timedOut: 1
             case .mismatch: 2
+            case .damaged: 4
             default: 3
             }
         let blamed = UInt64(truncatingIfNeeded: (error.peers.first ?? rank).index &+ 1) & 0xFF_FFFF

@@ -37,6 +37,8 @@ public final class Team {
     public var isDestroyed: Bool { !alive }
     /// Why the team can no longer synchronise, if so.
     var failure: FabricError?
+    /// Operations of the team whose bytes were proved by check words; the same at all members.
+    package var protectedCalls: UInt64 = 0
 
     init(endpoint: Endpoint, members: TeamMembers, rank: MemberIndex, slot: Int, board: Int) {
         self.endpoint = endpoint

@@ -1,5 +1,6 @@
 package import Fabric
 internal import Messaging
+internal import SharedMemory
 
 /// Damage to messages between hosts, by seed: what a bad network does, for plans of faults and for tests. Rates are in parts of 1,000.
 public struct LinkFaults: Sendable, Equatable {
@@ -16,6 +17,17 @@ public struct LinkFaults: Sendable, Equatable {
     /// After this many messages none arrives any more.
     public var cutAfter: Int?
 
+    /// So many messages arrive, so many do not, and so on; 0 for all.
+    public var flap = 0
+    /// Messages that are followed by one of the link's first eight once more.
+    public var replay = 0
+    /// Bytes a second beyond which messages are lost; 0 for no limit.
+    public var bytesPerSecond = 0
+    /// The number of a byte of the link of which a bit is inverted.
+    public var corruptAt: Int?
+    /// The number of a byte from which on nothing arrives.
+    public var cutAt: Int?
+
     /// No damage yet.
     public init(seed: UInt64) { self.seed = seed }
 
@@ -31,6 +43,13 @@ private struct FaultyWire: LinkWire {
     private let faults: LinkFaults
     private var state: UInt64
     private var count = 0
+    /// Bytes that were to be sent before this message.
+    private var byteCount = 0
+    /// The first messages, to be sent again.
+    private var first: [(head: Packet, attachment: Packet?)] = []
+    /// What the limit still allows, and when that was last looked at.
+    private var allowance = 0
+    private var lookedAt: UInt64 = 0
     private var held: [(after: Int, head: Packet, attachment: Packet?)] = []
 
     init(_ faults: LinkFaults, link: Int) {
@@ -55,7 +74,17 @@ private struct FaultyWire: LinkWire {
     /// What is to be sent now instead of a message.
     mutating func pass(_ head: Packet, _ attachment: Packet?) -> [(head: Packet, attachment: Packet?)] {
         count += 1
+        let length = head.byteCount + (attachment?.byteCount ?? 0)
+        let begin = byteCount
+        byteCount += length
         if let cut = faults.cutAfter, count > cut { return [] }
+        if let cut = faults.cutAt, byteCount > cut { return [] }
+        if faults.flap > 0, (count - 1) / faults.flap % 2 == 1 { return [] }
+        if faults.bytesPerSecond > 0, !isAllowed(length) { return [] }
+        if let place = faults.corruptAt, (begin..<byteCount).contains(place) {
+            return [Self.flipped(head, attachment, place - begin)]
+        }
+        if faults.replay > 0, first.count < 8 { first.append((head, attachment)) }
         var out: [(head: Packet, attachment: Packet?)] = []
         if happens(faults.delay) {
             held.append((count + 1 + Int(next() % 8), head, attachment))
@@ -63,10 +92,34 @@ private struct FaultyWire: LinkWire {
             let message = happens(faults.corrupt) ? damaged(head, attachment) : (head, attachment)
             out.append(message)
             if happens(faults.duplicate) { out.append(message) }
+            if happens(faults.replay) { out.append(first[Int(next() % UInt64(first.count))]) }
         }
         for message in held where message.after <= count { out.append((message.head, message.attachment)) }
         held.removeAll { $0.after <= count }
         return out
+    }
+
+    /// Whether the limit lets so many bytes pass now: what was not used of it in the last tenth of a second may be used at once.
+    private mutating func isAllowed(_ length: Int) -> Bool {
+        let now = Monotonic.now()
+        let elapsed = lookedAt == 0 ? 100_000_000 : min(now - lookedAt, 100_000_000)
+        lookedAt = now
+        allowance = min(
+            allowance + Int(elapsed) / 1000 * faults.bytesPerSecond / 1_000_000,
+            max(faults.bytesPerSecond / 10, 1 << 16))
+        guard allowance > 0 else { return false }
+        allowance -= length
+        return true
+    }
+
+    /// A message with a bit of one of its bytes inverted.
+    private static func flipped(
+        _ head: Packet, _ attachment: Packet?, _ place: Int
+    ) -> (head: Packet, attachment: Packet?) {
+        guard place >= head.byteCount, let attachment else {
+            return (flipped(head, place, 0), attachment)
+        }
+        return (head, flipped(attachment, place - head.byteCount, 0))
     }
 
     private mutating func damaged(_ head: Packet, _ attachment: Packet?) -> (head: Packet, attachment: Packet?) {

@@ -34,6 +34,8 @@ public struct ModelPlacement: Sendable, Equatable {
     public var requestLimit: Int
     /// Which algorithms the collectives of the step use, before any that are chosen; the same at every die.
     public var tuning: TuningTable?
+    /// Whether check words lie beside what dies send each other; the same as the endpoints'.
+    public var isProtected = false
 
     /// Tokens of a split and of an attention block: part of the numerics, the same for every layout.
     public static let splitLength = 64
@@ -89,13 +91,14 @@ public struct ModelPlacement: Sendable, Equatable {
         return try ExpertLayout(
             experts: max(configuration.expertCount, expertParallel), ranks: expertParallel,
             maximumTokens: rowsPerExchange, hidden: configuration.hiddenWidth,
-            choices: max(1, configuration.expertsPerToken), dispatch: formats.dispatch, combine: formats.combine)
+            choices: max(1, configuration.expertsPerToken), dispatch: formats.dispatch, combine: formats.combine,
+            isProtected: isProtected)
     }
 
     func decodeByteCount(_ configuration: ModelConfiguration) -> Int {
         DistributedDecode.byteCount(
             memberCount: dieCount, rowCapacity: rowLimit * configuration.headCount,
-            latentWidth: configuration.latentRank, splitCapacity: splitCapacity)
+            latentWidth: configuration.latentRank, splitCapacity: splitCapacity, isProtected: isProtected)
     }
 
     /// Bytes of each die's window that a model placed like this needs.

@@ -129,6 +129,12 @@ struct ChaosCommand: ParsableCommand {
         return words
     }
 
+    private static let protected =
+        "integrity: rows, scales and counts, blocks of collectives and partial states have check words (CRC-32C)"
+    private static let unprotected =
+        "integrity: off: a bit that changes in a row, a block of a collective or a partial state is not noticed "
+        + "(--integrity); flags, counts, headers and messages between hosts are checked"
+
     /// What all runs came to, and the exit status.
     private func summarise(_ runs: [ChaosRun.Result], first: UInt64, shrunk: Set<Int>?) throws {
         let violations = runs.flatMap(\.violations)
@@ -144,6 +150,7 @@ struct ChaosCommand: ParsableCommand {
                     "seed": .integer(Int(truncatingIfNeeded: bad?.seed ?? first)), "runs": .integer(runs.count),
                     "outcomes": .texts(runs.flatMap { $0.outcomes.map(\.verdict) }),
                     "promises": .texts(runs.map(\.promise)), "violations": .texts(violations),
+                    "integrity": .text(cluster.integrity ? "crc32c" : "off"),
                     "shrunk": kept.map { .text($0) } ?? .absent, "replay": .text(replay),
                     "commit": .text(RunFacts.commit),
                 ]))
@@ -151,6 +158,7 @@ struct ChaosCommand: ParsableCommand {
             let ends = Dictionary(grouping: runs, by: \.promise).sorted { $0.key < $1.key }
                 .map { "\($0.value.count) x \($0.key)" }.joined(separator: ", ")
             report.line("verdict: \(ends); \(violations.count) violations")
+            report.line(cluster.integrity ? Self.protected : Self.unprotected)
             if let kept { report.line("shrunk: of its faults \(kept) are enough") }
             report.line("replay: \(replay)")
         }

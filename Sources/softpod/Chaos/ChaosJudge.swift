@@ -51,6 +51,9 @@ struct ChaosJudge {
     private func touched(_ numbers: Set<Int>, _ isSuch: (FaultAction) -> Bool) -> Set<Int> {
         Set(
             faults.filter { numbers.contains($0.number) && isSuch($0.action) }.flatMap { fault in
+                if fault.action.disablesHost {
+                    return Array(HostSession.hostRanks(of: fault.rank) ?? 0..<ranks)
+                }
                 let first = fault.rank / diesPerProcess * diesPerProcess
                 return Array(first..<min(first + diesPerProcess, ranks))
             })
@@ -60,7 +63,7 @@ struct ChaosJudge {
     ///
     /// - Parameter injected: numbers of the faults that were injected.
     func outcomes(injected: Set<Int>) -> [Outcome] {
-        let disabled = touched(injected) { $0.disables }.union(lost)
+        let disabled = touched(injected) { $0.disables || $0.disablesHost }.union(lost)
         let delayed = touched(injected) { action in
             switch action {
             case .stop, .slow: true

@@ -76,7 +76,7 @@ struct ChaosRun {
         var judge = ChaosJudge(faults: faults, configuration: configuration)
         var timeline = Timeline()
         var tokens = ChaosText.Tokens()
-        let outcome = try Failure.launch(configuration) { event in
+        let outcome = try launch(configuration, faults) { event in
             switch event {
             case .noted(let die, let note): timeline.add(die, note)
             case .said(let die, let bytes):
@@ -103,6 +103,20 @@ struct ChaosRun {
             promise: violations.isEmpty ? promise : "violation", violations: violations)
         if telling == .everything || telling == .violations && !violations.isEmpty { show(result, timeline, plan) }
         return result
+    }
+
+    /// Runs the cluster. A start that is refused for what was done to it is an outcome; any other one is an error.
+    private func launch(
+        _ configuration: ClusterConfiguration, _ faults: [ScheduledFault],
+        _ onEvent: @escaping (ClusterEvent) -> Void
+    ) throws -> ClusterOutcome {
+        do { return try Failure.launch(configuration, onEvent: onEvent) } catch let status as ExitStatus {
+            throw status
+        } catch {
+            guard faults.contains(where: \.action.isOfStart) else { throw error }
+            Report.remark("\(error)")
+            return ClusterOutcome(refusal: "\(error)")
+        }
     }
 
     private func show(_ result: Result, _ timeline: Timeline, _ plan: FaultPlan) {
@@ -139,7 +153,7 @@ struct ChaosRun {
             let plan = OperationsWorkload.Plan(seed: seed, checks: checks, rounds: command.rounds)
             configuration = try cluster.configuration(
                 workload: OperationsWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
-                windowByteCount: CheckBench.windowByteCount(dies: cluster.dies))
+                windowByteCount: CheckBench.windowByteCount(cluster))
         case .generate:
             guard let text else { throw UsageError("--workload generate needs --model") }
             configuration = try text.configuration(cluster)
@@ -190,6 +204,10 @@ struct ChaosRun {
 enum DrawnPlan {
     /// Bytes that no defence covers: what comes of them is only known where results are judged.
     private static let unprotected: Set<FaultPlace> = [.payload]
+    /// Kinds whose outcome is not to go on or to fail, or that need more than a seed.
+    private static let unusual: Set<String> = [
+        "flip", "kill-agent", "truncate", "shortage", "falsify", "stale",
+    ]
 
     static func plan(seed: UInt64, survives: Bool = false) -> FaultPlan {
         var random = CheckRandom(seed: seed, 1)
@@ -215,8 +233,11 @@ enum DrawnPlan {
     private static func rule(_ random: inout CheckRandom, _ survives: Bool) -> FaultRule {
         let kinds = FaultCatalog.all.filter { kind in
             // Links are only there over several hosts.
-            if case .wire = kind.action(FaultArguments()) { return HostSession.hasHosts }
-            return kind.name != "flip"
+            if case .wire(let damage, _, _) = kind.action(FaultArguments()) {
+                return HostSession.hasHosts
+                    && [.lose, .duplicate, .reorder, .corrupt, .cut].contains(damage)
+            }
+            return !unusual.contains(kind.name)
         }
         let kind = kinds[Int.random(in: 0..<kinds.count, using: &random)]
         let places = FaultPlace.allCases.filter { !unprotected.contains($0) }

@@ -29,7 +29,8 @@ struct ChaosText {
         let ids = Self.prompts.map { opened.tokenizer.encode($0) }
         let longest = (ids.map(\.count).max() ?? 0) + Self.tokens
         let placement = try place.place(
-            opened, dies: cluster.dies, rowLimit: Self.rows, textLimit: longest, requests: ids.count)
+            opened, dies: cluster.dies, rowLimit: Self.rows, textLimit: longest, requests: ids.count,
+            integrity: cluster.integrity)
         let plan = GenerateWorkload.Plan(
             model: try place.plan(opened, placement),
             requests: ids.map { GenerateWorkload.Plan.Request(prompt: $0, maximumTokens: Self.tokens) },

@@ -9,6 +9,7 @@ enum FaultTable {
         guard !report.json else { return }
         report.line("accesses (at: {access: NAME, peer: RANK, tier: NAME, entry: N}): " + names(FaultAccess.allCases))
         report.line("tiers: " + names(FaultTier.allCases))
+        report.line("calls: " + names(FaultCall.allCases) + "; fields: " + names(FaultField.allCases))
         report.line("values: " + FaultValue.names.joined(separator: " "))
     }
 

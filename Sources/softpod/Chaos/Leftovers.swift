@@ -30,11 +30,11 @@ struct Leftovers {
     private func now() -> Set<String> { Self.names().subtracting(before).union(processes()) }
 
     private static func names() -> Set<String> {
-        func list(_ folder: String) -> [String] {
+        func list(_ folder: String, _ prefix: String) -> [String] {
             ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])  // None, nothing left in it.
-                .filter { $0.hasPrefix("softpod-") && !$0.contains(".log") }.map { folder + "/" + $0 }
+                .filter { $0.hasPrefix(prefix) && !$0.contains(".log") }.map { folder + "/" + $0 }
         }
-        return Set(list("/dev/shm") + list(RunFolder.parent))
+        return Set(list("/dev/shm", "softpod-") + list(RunFolder.parent, RunFolder.prefix))
     }
 
     /// Living processes with the mark in their environment.

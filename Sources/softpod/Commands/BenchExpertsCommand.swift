@@ -56,7 +56,7 @@ struct BenchExpertsCommand: ParsableCommand {
             guard (1...experts).contains(plan.choices) else {
                 throw UsageError("--choices must be 1 to the number of experts, \(experts), not \(plan.choices)")
             }
-            let layout = try plan.layout(dies: cluster.dies)
+            let layout = try plan.layout(dies: cluster.dies, isProtected: cluster.integrity)
             let outcome = try Failure.launch(
                 try cluster.configuration(
                     workload: ExpertsWorkload.self, payload: Array(try JSONEncoder().encode(plan)),

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ClusterFiles
+internal import Collectives
 internal import Fabric
 internal import FoundationEssentials
 internal import Launching
@@ -54,6 +55,12 @@ struct ClusterOptions: ParsableArguments {
             "Write each rank's last 24 collectives to this new file at the end, one JSON object a line.",
             valueName: "file"))
     var flightRecorder: String?
+
+    @Flag(
+        help:
+            "Prove by CRC-32C every row, scale and count that dies send each other, blocks of collectives, and partial states of attention: what changes on its way fails by name. Takes more time and memory."
+    )
+    var integrity = false
 
     @OptionGroup(title: "Options for several hosts") var hosts: HostOptions
 
@@ -113,11 +120,14 @@ struct ClusterOptions: ParsableArguments {
         let deadline =
             try givenDeadline ?? HostSession.file.map { Double($0.waitMilliseconds) / 1000 }
             ?? AscendVariable.executionSeconds(environment) ?? 60
+        let checks = integrity ? CollectiveWorkspace.checkByteCount(ranks: dies) + 4096 : 0
         var configuration = ClusterConfiguration(
-            dieCount: dies, diesPerProcess: diesPerProcess, windowByteCount: windowBytes?.value ?? windowByteCount,
+            dieCount: dies, diesPerProcess: diesPerProcess,
+            windowByteCount: windowBytes?.value ?? windowByteCount + checks,
             deadline: .milliseconds(Int64(deadline * 1000)), startDeadline: try startDeadline(),
             workload: workload.name, payload: payload)
         configuration.flightFile = flightRecorder
+        configuration.instruments.integrity = integrity
         if let machine = try HostSession.machine(hosts) {
             let shape = machine.shape
             guard dies <= shape.dieCount else {

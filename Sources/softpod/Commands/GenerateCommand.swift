@@ -65,7 +65,8 @@ struct GenerateCommand: ParsableCommand {
         let longest = (ids.map(\.count).max() ?? 0) + maxTokens
         let each = place.attention == .data ? (ids.count + cluster.dies - 1) / cluster.dies : ids.count
         let placement = try place.place(
-            opened, dies: cluster.dies, rowLimit: batchRows, textLimit: longest, requests: min(each, batchRows))
+            opened, dies: cluster.dies, rowLimit: batchRows, textLimit: longest, requests: min(each, batchRows),
+            integrity: cluster.integrity)
         let plan = GenerateWorkload.Plan(
             model: try place.plan(opened, placement),
             requests: ids.map { GenerateWorkload.Plan.Request(prompt: $0, maximumTokens: maxTokens) },

@@ -48,6 +48,11 @@ enum HostSession {
     /// What the cluster file says, where one is given.
     static var file: ClusterFile? { choice?.file }
 
+    /// The ranks of a rank's host, where hosts are listed.
+    static func hostRanks(of rank: Int) -> Range<Int>? {
+        choice?.plan.flatMap { plan in plan.hostIndex(ofRank: rank).map { plan.hosts[$0].ranks } }
+    }
+
     /// Whether the run may take more than one host.
     static var hasHosts: Bool { choice?.hasHosts ?? false }
 

@@ -19,7 +19,8 @@ struct InfoCommand: ParsableCommand {
         discussion: """
             Without a flag: the machine and the catalogs. --topology [FILE] draws a machine, --npus [FILE] lists its NPUs and dies \
             with the host and the processes that play them, --environment shows what a launcher's and Ascend's variables say, and \
-            what PMIx does. --faults lists what softpod chaos can inject: kinds, words and bytes by name, points, accesses, tiers.
+            what PMIx does. --live [AGENT] looks at the clusters of this user that run now: what each rank does and waits for, since when, and the \
+            rank that holds up the others, or the circle they wait in. --faults lists what softpod chaos can inject: kinds, words and bytes by name, points, accesses, tiers.
             """)
 
     @Flag(help: "One JSON object (a row) instead of a table.") var json = false
@@ -29,6 +30,7 @@ struct InfoCommand: ParsableCommand {
         false
     @Flag(help: "List the kinds of faults, the places they overwrite, and the points that set them off.")
     var faults = false
+    @Flag(help: "Show running clusters of this user: who waits for whom, and who is to blame.") var live = false
     @Flag(help: "With --environment: meet the other tasks of the launcher as a run would.") var meet = false
     @Option(
         help: ArgumentHelp(
@@ -40,16 +42,20 @@ struct InfoCommand: ParsableCommand {
     var cluster: String?
     @Option(help: ArgumentHelp("With --npus: a hostfile; a slot is a die.", valueName: "file")) var hostfile: String?
     @OptionGroup var tuning: TuningOptions
-    @Argument(help: "A topology file (YAML), with --topology or --npus.") var file: String?
+    @Argument(
+        help: "A topology file (YAML), with --topology or --npus; the process id of an agent, with --live.") var file:
+        String?
 
     func validate() throws {
-        let modes = [topology, npus, environment, faults].filter { $0 }.count
+        let modes = [topology, npus, environment, faults, live].filter { $0 }.count
         guard modes <= 1 else {
-            throw ValidationError("--topology, --npus, --environment and --faults are four questions: ask one.")
+            throw ValidationError("--topology, --npus, --environment, --faults and --live are five questions: ask one.")
         }
         guard (1...86_400).contains(deadline) else { throw ValidationError("--deadline must be 1 to 86400 seconds.") }
         guard environment || !meet else { throw ValidationError("--meet goes with --environment.") }
-        guard file == nil || topology || npus else { throw ValidationError("a file goes with --topology or --npus.") }
+        guard file == nil || topology || npus || live else {
+            throw ValidationError("a file goes with --topology or --npus, an agent with --live.")
+        }
         guard npus || (cluster == nil && hostfile == nil) else {
             throw ValidationError("--cluster and --hostfile go with --npus.")
         }
@@ -63,6 +69,7 @@ struct InfoCommand: ParsableCommand {
             if topology { return try showTopology() }
             if npus { return try showNPUs() }
             if environment { return try showEnvironment() }
+            if live { return try LiveReport.show(file, Report(json: json)) }
             if faults { return FaultTable.show(Report(json: json)) }
             try showMachine()
         }

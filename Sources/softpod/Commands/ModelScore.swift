@@ -30,7 +30,8 @@ struct ModelScore {
         guard tokens.count >= 2 else { throw UsageError("a text of \(tokens.count) tokens predicts nothing") }
         let window = min(command.score.window, opened.configuration.maximumPositions)
         let placement = try command.place.place(
-            opened, dies: command.cluster.dies, rowLimit: window, textLimit: window, requests: 1)
+            opened, dies: command.cluster.dies, rowLimit: window, textLimit: window, requests: 1,
+            integrity: command.cluster.integrity)
         let plan = ScoreWorkload.Plan(
             model: try command.place.plan(opened, placement), tokens: tokens, window: window)
         // Two models are placed, one in float32; the larger need counts twice.

@@ -52,13 +52,14 @@ struct PlacementOptions: ParsableArguments {
 
     /// The placement these flags ask for, refused if it does not fit the model.
     func place(
-        _ opened: OpenedModel, dies: Int, rowLimit: Int, textLimit: Int, requests: Int
+        _ opened: OpenedModel, dies: Int, rowLimit: Int, textLimit: Int, requests: Int, integrity: Bool
     ) throws -> ModelPlacement {
-        let placement = ModelPlacement(
+        var placement = ModelPlacement(
             dieCount: dies,
             expertParallel: ep
                 ?? ModelPlacement.defaultExpertParallel(dies: dies, experts: opened.configuration.expertCount),
             attention: attention, rowLimit: rowLimit, textLimit: textLimit, requestLimit: requests)
+        placement.isProtected = integrity
         if let misfit = placement.misfit(opened.configuration) { throw UsageError(misfit) }
         return placement
     }

@@ -94,7 +94,7 @@ struct VerifyCommand: ParsableCommand {
             let plan = VerifyWorkload.Plan(seed: seed, checks: checks.map(\.name))
             var configuration = try cluster.configuration(
                 workload: VerifyWorkload.self, payload: Array(try JSONEncoder().encode(plan)),
-                windowByteCount: CheckBench.windowByteCount(dies: cluster.dies))
+                windowByteCount: CheckBench.windowByteCount(cluster))
             configuration.route = route.name
             let progress = Progress(total: checks.count, what: route.name)
             let outcome = try Failure.launch(configuration) { event in

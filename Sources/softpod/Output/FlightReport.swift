@@ -57,7 +57,7 @@ struct FlightReport {
         }
     }
 
-    private static func operation(_ record: FlightRecord) -> String {
+    static func operation(_ record: FlightRecord) -> String {
         CollectiveOperation(rawValue: record.operation)?.description ?? "operation \(record.operation)"
     }
 

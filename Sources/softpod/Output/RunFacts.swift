@@ -9,6 +9,7 @@ struct RunFacts {
     init(cluster: ClusterOptions, outcome: ClusterOutcome) {
         // A host that gave no last report has not said how many it had.
         self.init(cluster: cluster, processes: outcome.counts.contains(nil) ? nil : outcome.processCount)
+        if cluster.integrity { row.append("integrity", "crc32c") }
         row.append("memory", outcome.memory.isEmpty ? .absent : .text(outcome.memory))
     }
 

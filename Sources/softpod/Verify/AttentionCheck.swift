@@ -27,13 +27,15 @@ struct AttentionCheck: Check {
     private static let split = 32
     private static let queries = 2
 
-    func heapByteCount(dies: Int) -> Int {
+    func heapByteCount(dies: Int, isProtected: Bool) -> Int {
         DistributedDecode.byteCount(
-            memberCount: dies, rowCapacity: Self.queries * Self.heads, latentWidth: Self.latent, splitCapacity: 8)
+            memberCount: dies, rowCapacity: Self.queries * Self.heads, latentWidth: Self.latent, splitCapacity: 8,
+            isProtected: isProtected)
     }
 
     func run(on bench: CheckBench, seed: UInt64) throws -> Finding {
-        try bench.withMemory(heapByteCount(dies: bench.world.size)) { region in
+        try bench.withMemory(heapByteCount(dies: bench.world.size, isProtected: bench.world.endpoint.isProtected)) {
+            region in
             let decoder = DistributedDecode(
                 team: bench.world, region: region, variant: variant, rowCapacity: Self.queries * Self.heads,
                 latentWidth: Self.latent, splitCapacity: 8)

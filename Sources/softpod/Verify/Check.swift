@@ -6,8 +6,8 @@ protocol Check {
     var name: String { get }
     /// What was compared with what, in a few words.
     var judge: String { get }
-    /// Bytes of symmetric memory it allocates on a cluster of this size.
-    func heapByteCount(dies: Int) -> Int
+    /// Bytes of symmetric memory it allocates on a cluster of this size, with or without check words.
+    func heapByteCount(dies: Int, isProtected: Bool) -> Int
     /// Runs the trials of a seed, which is this check's own: the run's seed mixed with the check's name. Collective.
     func run(on bench: CheckBench, seed: UInt64) throws -> Finding
 }

@@ -13,9 +13,11 @@ struct CheckBench {
         collective = Collective(world, try CollectiveWorkspace(world, byteCount: Self.workspaceByteCount))
     }
 
-    /// Bytes of each window for all checks on a cluster of this size.
-    static func windowByteCount(dies: Int) -> Int {
-        let checks = CheckCatalog.all.map { $0.heapByteCount(dies: dies) }.max() ?? 0
+    /// Bytes of each window for all checks on a cluster of this size, with check words where they are asked for.
+    static func windowByteCount(_ cluster: ClusterOptions) -> Int {
+        let dies = cluster.dies
+        let checks =
+            CheckCatalog.all.map { $0.heapByteCount(dies: dies, isProtected: cluster.integrity) }.max() ?? 0
         return Endpoint.reservedByteCount(dies: dies) + max(workspaceByteCount, 512 * dies) + 64 * dies + checks
             + (1 << 16)
     }

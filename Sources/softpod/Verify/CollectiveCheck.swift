@@ -12,7 +12,7 @@ struct CollectiveCheck: Check {
 
     private static let counts = [0, 1, 7, 129, 1030]
 
-    func heapByteCount(dies: Int) -> Int {
+    func heapByteCount(dies: Int, isProtected: Bool) -> Int {
         max(64, trials(dies, nil).map(\.areaByteCount).max() ?? 0)
     }
 

@@ -19,20 +19,20 @@ struct ExchangeCheck: Check {
     private static let tokens = 3
     private static let hidden = 40
 
-    private func layout(_ dies: Int) throws(ExpertError) -> ExpertLayout {
+    private func layout(_ dies: Int, _ isProtected: Bool) throws(ExpertError) -> ExpertLayout {
         try ExpertLayout(
             experts: dies * 2, ranks: dies, maximumTokens: Self.tokens, hidden: Self.hidden, choices: min(4, dies * 2),
-            dispatch: dispatch, combine: combine)
+            dispatch: dispatch, combine: combine, isProtected: isProtected)
     }
 
-    func heapByteCount(dies: Int) -> Int {
+    func heapByteCount(dies: Int, isProtected: Bool) -> Int {
         // A layout that cannot be made has no bytes; running it then says why.
-        (try? layout(dies).byteCount) ?? 0
+        (try? layout(dies, isProtected).byteCount) ?? 0
     }
 
     func run(on bench: CheckBench, seed: UInt64) throws -> Finding {
         let world = bench.world
-        let layout = try layout(world.size)
+        let layout = try layout(world.size, world.endpoint.isProtected)
         let exchange = try ExpertExchange(world: world, team: world, layout: layout)
         var finding = Finding()
         for call in 0..<4 {

@@ -7,7 +7,7 @@ struct GateCheck: Check {
     let name = "experts.gate"
     let judge = "experts, but for ties within float32 rounding; weights <= 1e-5 of Float64"
 
-    func heapByteCount(dies: Int) -> Int { 0 }
+    func heapByteCount(dies: Int, isProtected: Bool) -> Int { 0 }
 
     func run(on bench: CheckBench, seed: UInt64) throws -> Finding {
         var random = CheckRandom(seed: seed, UInt64(bench.world.rank))

@@ -5,7 +5,7 @@ struct OneSidedCheck: Check {
     let name = "fabric.onesided"
     let judge = "bytes and sums, exact"
 
-    func heapByteCount(dies: Int) -> Int { (dies + 4) * 4096 }
+    func heapByteCount(dies: Int, isProtected: Bool) -> Int { (dies + 4) * 4096 }
 
     func run(on bench: CheckBench, seed: UInt64) throws -> Finding {
         let world = bench.world
@@ -77,7 +77,7 @@ struct TeamCheck: Check {
     let name = "fabric.teams"
     let judge = "members and order, exact"
 
-    func heapByteCount(dies: Int) -> Int { 4096 }
+    func heapByteCount(dies: Int, isProtected: Bool) -> Int { 4096 }
 
     func run(on bench: CheckBench, seed: UInt64) throws -> Finding {
         let world = bench.world

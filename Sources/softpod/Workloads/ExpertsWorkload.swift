@@ -26,13 +26,13 @@ struct ExpertsWorkload: Workload {
         var seed: UInt64
 
         /// The layout on a cluster of this size.
-        func layout(dies: Int) throws -> ExpertLayout {
+        func layout(dies: Int, isProtected: Bool) throws -> ExpertLayout {
             guard let dispatch = Self.format(dispatch), let combine = Self.format(combine) else {
                 throw UsageError("a wire format is none of \(WireFormat.allCases.map(\.description))")
             }
             return try ExpertLayout(
                 experts: expertsPerDie * dies, ranks: dies, maximumTokens: tokens, hidden: hidden, choices: choices,
-                dispatch: dispatch, combine: combine)
+                dispatch: dispatch, combine: combine, isProtected: isProtected)
         }
 
         /// The wire format of a name.
@@ -57,7 +57,8 @@ struct ExpertsWorkload: Workload {
     func run(on die: DieContext) throws -> [UInt8] {
         let world = Team.world(die.endpoint)
         die.setPhase("experts set-up")
-        let exchange = try ExpertExchange(world: world, team: world, layout: plan.layout(dies: world.size))
+        let exchange = try ExpertExchange(
+            world: world, team: world, layout: plan.layout(dies: world.size, isProtected: die.endpoint.isProtected))
         let batch = batch(rank: world.rank, experts: exchange.layout.expertCount)
         let rows = Array(batch.rows.joined())
         let experts = Array(batch.experts.joined())

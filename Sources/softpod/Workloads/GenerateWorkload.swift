@@ -51,7 +51,7 @@ struct GenerateWorkload: Workload {
 
     func run(on die: DieContext) throws -> [UInt8] {
         let begin = Monotonic.now()
-        let resolved = try plan.model.resolve()
+        let resolved = try plan.model.resolve(on: die)
         let configuration = try ModelConfiguration(file: plan.model.directory + "/config.json")
         let checkpoint = try Checkpoint(directory: plan.model.directory)
         let result = try ModelPlan.watching(checkpoint) {

@@ -1,5 +1,6 @@
 internal import Attention
 internal import Collectives
+internal import Fabric
 internal import FoundationEssentials
 internal import Model
 internal import NodeRuntime
@@ -19,7 +20,7 @@ struct ModelPlan: Codable, Sendable {
     var tuning: String?
 
     /// What the plan's words stand for; the command has checked them, so a failure is another build's payload.
-    func resolve() throws -> Resolved {
+    func resolve(on die: DieContext) throws -> Resolved {
         guard let precision = Precision(rawValue: precision),
             let layout = ModelPlacement.AttentionLayout(rawValue: attention),
             let variant = AttentionCatalog.variant(named: variant)
@@ -27,6 +28,7 @@ struct ModelPlan: Codable, Sendable {
         var placement = ModelPlacement(
             dieCount: dies, expertParallel: expertParallel, attention: layout, rowLimit: rowLimit,
             textLimit: textLimit, requestLimit: requestLimit)
+        placement.isProtected = die.endpoint.isProtected
         if let tuning { placement.tuning = try TuningTable(text: tuning) }
         return Resolved(precision: precision, placement: placement, variant: variant)
     }

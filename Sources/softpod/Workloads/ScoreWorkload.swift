@@ -35,7 +35,7 @@ struct ScoreWorkload: Workload {
     }
 
     func run(on die: DieContext) throws -> [UInt8] {
-        let resolved = try plan.model.resolve()
+        let resolved = try plan.model.resolve(on: die)
         let world = Team.world(die.endpoint)
         let shared = resolved.placement.attention == .kvShards
         let tokens =
