@@ -8,15 +8,15 @@
         case sequenceSeal  // NotificationTests
         case countSeal  // ExchangeFaultTests
         // The way to a window.
-        case wakeUp  // SimulationTests/exhaustive
+        case wakeUp  // SimulationTests/random
         case peerWindow  // TransportConformanceTests/put
         // Teams.
-        case crowdWakeUp  // SimulationTests/exhaustive
-        case boardParity  // SimulationTests
-        case flagParity  // SimulationTests
+        case crowdWakeUp  // SimulationTests/random
+        case boardParity  // SimulationTests/random
+        case flagParity  // SimulationTests/random
         case memberToRank  // TeamTests
         case arrivalCheck  // CorruptWordTests
-        case lastArrival  // SimulationTests/exhaustive
+        case lastArrival  // SimulationTests/random
         case boardCheck  // CorruptWordTests
         case flagCheck  // CorruptWordTests
         case leaverCount  // TeamTests
@@ -37,14 +37,14 @@
         case slotRelease  // ChannelTests
         case descriptorSequence  // ChannelTests|ChannelLossTests
         // Experts.
-        case callParity  // SimulationTests/random|SimulationTests/deaths
+        case callParity  // SimulationTests/random
         case senderCheck  // ExchangeFaultTests/corrupt
         case tokenCheck  // ExchangeFaultTests/corrupt
         case tokenOrder  // ExchangeFaultTests/corrupt
         case stampCheck  // ExchangeFaultTests/corrupt
         case arrivedTwice  // ExchangeFaultTests/corrupt
         case stagingReuse  // SimulationTests/random
-        case earlyFlag  // SimulationTests
+        case earlyFlag  // SimulationTests/random
         case droppedRow  // ExchangeTests
         case staleHandle  // ExchangeFaultTests
         case weightCheck  // ExchangeFaultTests

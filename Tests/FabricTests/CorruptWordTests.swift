@@ -84,6 +84,80 @@ struct CorruptWordTests {
         #expect(outcome.fabricErrors.count == outcome.errors.count, "\(outcome.errors)")
     }
 
+    @Test(
+        "A member that waits for a flag and finds one that no rank stores says so",
+        arguments: [1 << 60, .max - 1] as [UInt64])
+    func impossibleFlag(value: UInt64) throws {
+        let outcome = try ThreadCluster.run(
+            dies: 2, timeout: .seconds(20), policy: WaitPolicy(spinCount: 2000, yieldNanoseconds: 1_000_000),
+            split: .oneHost(dies: 2)
+        ) { world -> FabricError.Code? in
+            let endpoint = world.endpoint
+            let turns = try world.allocate(byteCount: 64)
+            if world.rank == 1 {
+                // Rank 0 has left the round of the allocation; then its half is overwritten instead of written, and the other one.
+                try endpoint.wait(at: turns.offset, until: .equal, 1, peer: 0)
+                let words = endpoint.segment.windowWords(.teamSlot)
+                for name in ["flag 2 of slot 0 of rank 0", "flag 3 of slot 0 of rank 0"] {
+                    let word = try #require(words.first { $0.name == name })
+                    endpoint.segment.word(at: word.offset).storeSequentially(value)
+                }
+                try endpoint.wait(at: turns.offset, until: .equal, 2, peer: 0)
+                return nil
+            }
+            try endpoint.signal(.set, 1, at: 1, turns.offset)
+            var code: FabricError.Code?
+            do throws(FabricError) { try world.barrier() } catch { code = error.code }
+            try endpoint.signal(.set, 2, at: 1, turns.offset)
+            return code
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+        #expect(outcome.values.first == .corrupt)
+    }
+
+    /// Stores a value over a word of a window just before its die reads it.
+    private final class Overwriter: AccessObserver {
+        let offset: Int
+        let word: Word
+        let value: UInt64
+
+        init(_ offset: Int, _ word: Word, _ value: UInt64) {
+            self.offset = offset
+            self.word = word
+            self.value = value
+        }
+
+        func willAccess(_ access: FabricAccess) {
+            if access.operation == .atomic, access.peer == 0, access.offset == offset { word.storeSequentially(value) }
+        }
+    }
+
+    @Test(
+        "A board that a leader cannot have is not looked for",
+        arguments: [1, 64, 131_072 + 8, 1 << 40, .max] as [UInt64])
+    func board(value: UInt64) throws {
+        let outcome = try ThreadCluster.run(
+            dies: 3, timeout: .seconds(20), policy: WaitPolicy(spinCount: 2, yieldNanoseconds: 1_000_000),
+            split: .oneHost(dies: 3)
+        ) { world -> FabricError? in
+            if world.rank == 1 {
+                let segment = world.endpoint.segment
+                let words = segment.windowWords(.teamSlot)
+                // The first word of a window is the arrivals of slot 0.
+                let start = try #require(words.first { $0.name == "arrivals of slot 0 of rank 0" }).offset
+                let place = try #require(words.first { $0.name == "board of slot 1 of rank 0" }).offset
+                world.endpoint.observer = Overwriter(place - start, segment.word(at: place), value)
+            }
+            do throws(FabricError) { _ = try world.split(start: 0, stride: 1, size: 2) } catch { return error }
+            return nil
+        }
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+        let codes = outcome.values.map { $0 ?? nil }
+        #expect(codes[1]?.code == .corrupt && codes[1]?.peers == [0])
+        // The leader reads its own word too, before or after that.
+        #expect((codes[0] == nil || codes[0]?.code == .corrupt) && codes[2] == nil)
+    }
+
     @Test("An epoch that moved without a verdict is a cause of its own", arguments: [1, 7, .max] as [UInt64])
     func epoch(value: UInt64) throws {
         let outcome = try ThreadCluster.run(dies: 3, timeout: .seconds(30), split: .oneHost(dies: 3)) { world in

@@ -66,6 +66,24 @@ struct LinkMessageTests {
         #expect(host.standing(of: 1).carriedOut == 1)
     }
 
+    @Test("A whole message of another run, build, plan, or of other hosts is refused")
+    func foreign() throws {
+        let (_, host) = try Self.makeSwitch()
+        let message = Self.message(host, 1, [1, 2, 3, 4], attached: true)
+        // The digest of all that both ends must share, and the two hosts.
+        let bits = Array(64..<128) + Array(320..<352)
+        for bit in bits {
+            var changed = message
+            changed.head[bit / 8] ^= 1 << UInt8(bit % 8)
+            changed.seal()
+            changed.deliver(to: host, from: 1)
+        }
+        let state = host.standing(of: 1)
+        #expect(state.carriedOut == 0 && state.refused == bits.count && !state.isLost)
+        message.deliver(to: host, from: 1)
+        #expect(host.standing(of: 1).carriedOut == 1)
+    }
+
     @Test("A hundred thousand hostile messages neither stop the switch nor touch anything but windows")
     func fuzz() throws {
         let seed = UInt64.random(in: .min ... .max)
