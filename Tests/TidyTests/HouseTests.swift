@@ -6,7 +6,9 @@ struct HouseTests {
     /// Targets whose business is raw memory, and the fabric's copy routines.
     static let unsafeTargets: Set<String> = ["SharedMemory", "Messaging", "Workers", "Kernels", "Fabric", "Baselines"]
     /// Files outside those targets that touch raw memory, each for a reason given in it.
-    static let unsafeFiles: Set<String> = []
+    static let unsafeFiles: Set<String> = [
+        "Sources/Mutants/Mutant.swift"  // reads one variable of the environment, in the build of mutants alone
+    ]
 
     @Test("Raw memory is touched only by its owners")
     func unsafeMemory() {
@@ -112,7 +114,7 @@ struct HouseTests {
             let code = file.code
             for (index, line) in file.lines.enumerated() {
                 let above = index > 0 ? file.lines[index - 1] : ""
-                if code[index].text.contains("try?"), !Self.givesReason(line, above) {
+                if code[index].text.contains(/\btry\?/), !Self.givesReason(line, above) {
                     broken.append("\(file.path):\(index + 1)")
                 }
             }
