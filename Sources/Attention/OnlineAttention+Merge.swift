@@ -1,5 +1,4 @@
 public import Kernels
-internal import Mutants
 internal import Tensors
 
 extension OnlineAttention {
@@ -12,7 +11,7 @@ extension OnlineAttention {
             let from = next.extracting(index * layout.stride..<(index + 1) * layout.stride)
             var to = held.slice(index * layout.stride..<(index + 1) * layout.stride)
             let nextHeader = PartialHeader(from), heldHeader = PartialHeader(to.span)
-            if nextHeader.divisor == 0, !Mutated.emptyPartial { continue }
+            if nextHeader.divisor == 0 { continue }
             if heldHeader.divisor == 0 {
                 for column in 0..<layout.stride { to[column] = from[column] }
                 continue

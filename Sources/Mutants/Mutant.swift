@@ -63,7 +63,6 @@
         case lentStaging  // SimulationTests/random
         // Attention.
         case rescale  // AttentionTests
-        case emptyPartial  // AttentionTests
         case pageTable  // PagedLatentCacheTests
         // The checker, and the keys that are let in.
         case checkedTwice  // HistoryCheckerTests

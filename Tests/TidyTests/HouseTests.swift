@@ -8,7 +8,9 @@ struct HouseTests {
         "SharedMemory", "Messaging", "Workers", "YAML", "Kernels", "Fabric", "Baselines",
     ]
     /// Files outside those targets that touch raw memory, each for a reason given in it.
-    static let unsafeFiles: Set<String> = []
+    static let unsafeFiles: Set<String> = [
+        "Sources/Mutants/Mutant.swift"  // reads one variable of the environment, in the build of mutants alone
+    ]
 
     @Test("Raw memory is touched only by its owners")
     func unsafeMemory() {
@@ -114,7 +116,7 @@ struct HouseTests {
             let code = file.code
             for (index, line) in file.lines.enumerated() {
                 let above = index > 0 ? file.lines[index - 1] : ""
-                if code[index].text.contains("try?"), !Self.givesReason(line, above) {
+                if code[index].text.contains(/\btry\?/), !Self.givesReason(line, above) {
                     broken.append("\(file.path):\(index + 1)")
                 }
             }

@@ -107,7 +107,8 @@ struct LayerTests {
                     let listed = row.may.contains("*") || row.may.contains(module)
                     if !listed || target.layer > row.layer { broken.append("\(file.path):\(line) imports \(module)") }
                 } else if let lowest = Self.outside[module] {
-                    if row.layer < lowest && file.target != "TestKit" {
+                    // The mutants' table reads one variable, in a build of its own.
+                    if row.layer < lowest, !["TestKit", "Mutants"].contains(file.target) {
                         broken.append("\(file.path):\(line) imports \(module), which starts at layer \(lowest)")
                     }
                 } else {
