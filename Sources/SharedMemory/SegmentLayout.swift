@@ -19,7 +19,7 @@ public enum SegmentLayout {
     /// "SOFTPOD1" read as a little-endian number.
     public static let magic: UInt64 = 0x3144_4F50_5446_4F53
     /// Raised whenever a byte of the layout changes its meaning.
-    public static let version: UInt32 = 6
+    public static let version: UInt32 = 7
     /// Bytes in a page.
     public static let pageByteCount = 4096
     /// Bytes in a cache line.
