@@ -67,7 +67,8 @@ private struct OpenValue {
             throw YAMLError("a key must be a text", line: value.line)
         }
         guard names.insert(name).inserted else {
-            throw YAMLError("the key \"\(name)\" is there twice", line: value.line)
+            // Without its name, which may be what the file keeps secret.
+            throw YAMLError("a key is there twice", line: value.line)
         }
         key = (name, value.line)
     }

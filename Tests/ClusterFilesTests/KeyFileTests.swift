@@ -106,7 +106,7 @@ struct KeyFileTests {
             (own, own + own, 1, "public: " + shape),
             ("'\(secret)'", "12", 2, "secret: " + shape), ("'\(secret)'", "", 2, "secret: is missing"),
             ("public:", "Public:", 1, "Public: is not a key of this mapping"),
-            ("allow:", "note: x\nallow:", 3, "note: is not a key"), ("allow:", "public: x\nallow:", 1, "twice"),
+            ("allow:", "note: x\nallow:", 3, "note: is not a key"), ("allow:", "public: x\nallow:", 3, "twice"),
             ("[\"\(further)\"]", "\"\(further)\"", 3, "must be a list"),
             ("[\"\(further)\"]", "[\"\(further)\", '\(further)']", 3, "allow[1]: is there twice"),
             ("[\"\(further)\"]", "[\"\(own)\"]", 3, "own public key"),

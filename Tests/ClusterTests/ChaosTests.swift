@@ -1,4 +1,5 @@
 import Foundation
+import SharedMemory
 import TestKit
 import Testing
 
@@ -68,7 +69,10 @@ extension Commands {
         /// Plans that a start is refused for, and what the refusal says.
         static let refusals: [(plan: String, text: String)] = [
             ("shortage-truncate", "cannot size the segment's"), ("shortage-fork", "cannot start"),
-            ("falsify-version", "layout version is 6, this process needs 5"),
+            (
+                "falsify-version",
+                "layout version is \(SegmentLayout.version + 1), this process needs \(SegmentLayout.version)"
+            ),
             ("falsify-nonce", "of another build or run"),
             ("falsify-dies", "dies on the host with the most"),
         ]

@@ -74,7 +74,7 @@ struct YAMLTreeTests {
             ("a: 1\n---\nb: 2", 2, "second document"), ("a: 1\nb: 2\na: 3", 3, "there twice"),
             ("? [a]\n: 1", 1, "a key must be a text"), ("a: &x 1", 1, "anchors"), ("- &x\n- *x", 1, "anchors"),
             ("a: 1\nb: *a", 2, "anchors"), ("a: !!str 1", 1, "tags"), ("a: !x [1]", 1, "tags"),
-            ("[[[[[1]]]]]", 1, "deeper than 4"), ("a:\n - b:\n    - c:\n       - d: 1", 4, "deeper than 4"),
+            ("[[[[[1]]]]]", 1, "deeper than 4"), ("a:\n - b:\n    - c:\n       - d: 1", 3, "deeper than 4"),
         ])
     func refused(text: String, line: Int, rule: String) {
         let error = #expect(throws: YAMLError.self) { try YAMLTree(reading: text, maximumDepth: 4) }
