@@ -205,7 +205,7 @@ let package = Package(
             dependencies: ["Fuzzing", "Launching", "Messaging", "Model", "NodeRuntime", "SharedMemory"],
             swiftSettings: house),
         .testTarget(name: "SimulationTests", dependencies: ["Fabric", "Simulation", "TestKit"], swiftSettings: house),
-        .testTarget(name: "ClusterTests", dependencies: ["TestKit"], swiftSettings: house),
+        .testTarget(name: "ClusterTests", dependencies: ["SharedMemory", "TestKit"], swiftSettings: house),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: house),
     ]
 )
