@@ -34,7 +34,7 @@ extension Commands {
             ("kill-in-combine", "O2", "was killed by signal 9"), ("kill-in-dispatch", "O2", "was killed by signal 9"),
             ("kill-between-counts", "O2", "was killed by signal 9"), ("kill-any-time", "O2", "was killed by signal 9"),
             ("kill-two", "O2", "was killed by signal 9"), ("kill-in-decode", "O2", "was killed by signal 9"),
-            ("pause", "O1", "pause of rank"), ("slow", "O1", "slow of rank"), ("stop", "O2", "waited 1"),
+            ("pause", "O1", "pause of rank"), ("slow", "O1", "slow of rank"), ("stop", "O2", "ms for rank 1 in"),
             ("flag-early", "O2", "impossible data from rank 1"), ("flag-zero", "O1", "flag, zero"),
             ("count", "O2", "impossible data from rank 1"), ("header", "O2", "impossible data from rank 1"),
             ("epoch", "O1 or O2", "epoch, one more"), ("mute", "O2", "mute of rank"),
