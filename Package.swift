@@ -48,14 +48,15 @@ let package = Package(
         .target(name: "Mutants", swiftSettings: house),
         .target(name: "CKernels", cSettings: strictC),
         // L1: values.
-        .target(name: "Topology", swiftSettings: house),
+        .target(name: "Hashing", swiftSettings: house),
+        .target(name: "Topology", dependencies: ["Hashing"], swiftSettings: house),
         .target(name: "Tensors", dependencies: ["Mutants"], swiftSettings: house),
         .target(name: "Telemetry", swiftSettings: house),
         .target(name: "StrictJSON", swiftSettings: house),
         .target(name: "Faults", swiftSettings: house),
         .target(name: "Histories", dependencies: ["Mutants"], swiftSettings: house),
         // L2: the owners of mappings, threads, sockets and parsers.
-        .target(name: "SharedMemory", dependencies: ["CLinux", "Mutants"], swiftSettings: house),
+        .target(name: "SharedMemory", dependencies: ["Hashing", "CLinux", "Mutants"], swiftSettings: house),
         .target(name: "Workers", dependencies: ["CLinux", "SharedMemory"], swiftSettings: house),
         .target(
             name: "Messaging", dependencies: ["CLinux", "CZeroMQ", "Mutants", "Workers"],
@@ -65,6 +66,7 @@ let package = Package(
         .target(
             name: "Fabric",
             dependencies: [
+                "Hashing",
                 "CKernels", "CLinux", "Faults", "Histories", "Messaging", "Mutants", "SharedMemory", "Workers",
             ],
             swiftSettings: house + (sanitized ? [.define("SOFTPOD_TSAN")] : [])),
@@ -73,13 +75,13 @@ let package = Package(
         // L4: algorithms.
         .target(name: "Kernels", dependencies: ["CKernels", "Mutants", "Tensors"], swiftSettings: house),
         .target(
-            name: "Collectives", dependencies: ["Fabric", "Kernels", "Mutants", "Tensors"],
+            name: "Collectives", dependencies: ["Hashing", "Fabric", "Kernels", "Mutants", "Tensors"],
             swiftSettings: house),
         .target(
             name: "Baselines", dependencies: ["CKernels", "CLinux", "Fabric", "SharedMemory"], swiftSettings: house),
         .target(
             name: "Experts",
-            dependencies: ["Faults", "Fabric", "Histories", "Kernels", "Mutants", "Tensors"],
+            dependencies: ["Hashing", "Faults", "Fabric", "Histories", "Kernels", "Mutants", "Tensors"],
             swiftSettings: house),
         .target(
             name: "Attention",
@@ -90,6 +92,7 @@ let package = Package(
         .target(
             name: "Model",
             dependencies: [
+                "Hashing",
                 "Attention", "Experts", "Collectives", "Fabric", "Kernels", "SharedMemory", "StrictJSON", "Tensors",
             ],
             swiftSettings: house),
@@ -106,6 +109,7 @@ let package = Package(
         .target(
             name: "Launching",
             dependencies: [
+                "Hashing",
                 "Fabric", "Faults", "Membership", "Mutants", "NodeRuntime", "Messaging", "SharedMemory", "Workers",
             ],
             swiftSettings: house),
@@ -113,6 +117,7 @@ let package = Package(
         .target(
             name: "Fuzzing",
             dependencies: [
+                "Hashing",
                 "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Faults", "Histories",
                 "Messaging", "Workers", "SharedMemory", "StrictJSON", "Topology",
             ],
@@ -120,6 +125,7 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
+                "Hashing",
                 "Collectives", "Experts", "Fabric", "Faults", "Fuzzing", "Histories", "Messaging", "Oracle",
                 "SharedMemory", "Tensors", "Workers",
             ],
@@ -127,6 +133,7 @@ let package = Package(
         .executableTarget(
             name: "softpod",
             dependencies: [
+                "Hashing",
                 "Fuzzing", "Simulation", "Launching", "NodeRuntime", "Model", "ClusterFiles", "Attention", "Experts",
                 "Collectives",
                 "Oracle", "Faults", "Histories", "Kernels", "Baselines", "Fabric", "Membership", "Messaging", "Workers",
@@ -138,10 +145,13 @@ let package = Package(
         .plugin(name: "StampCommit", capability: .buildTool()),
         .target(
             name: "TestKit",
-            dependencies: ["Launching", "NodeRuntime", "Fabric", "Faults", "Messaging", "Workers", "SharedMemory"],
+            dependencies: [
+                "Hashing", "Launching", "NodeRuntime", "Fabric", "Faults", "Messaging", "Workers", "SharedMemory",
+            ],
             swiftSettings: house),
         // Tests: one folder a target, and those that cross targets.
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: house),
+        .testTarget(name: "HashingTests", dependencies: ["Hashing"], swiftSettings: house),
         .testTarget(name: "YAMLTests", dependencies: ["TestKit", "YAML"], swiftSettings: house),
         .testTarget(
             name: "SharedMemoryTests", dependencies: ["SharedMemory", "Workers", "TestKit"], swiftSettings: house),

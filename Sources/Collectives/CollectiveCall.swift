@@ -1,4 +1,5 @@
 public import Fabric
+internal import Hashing
 public import Tensors
 
 /// One call of a collective at one member: the operation, its arguments, and how to carry it out.
@@ -68,13 +69,13 @@ public struct CollectiveCall: Sendable {
     /// What members compare to see that they make the same call: all that must be equal everywhere but lengths, which are compared
     /// as numbers.
     func digest(_ size: Int) -> UInt64 {
-        var digest = Digest()
-        digest.add(Int(operation.rawValue))
-        digest.add(algorithm.digest)
-        digest.add(size)
-        digest.add(root)
-        if operation.isReduction { digest.add(Int(type.rawValue) << 8 | Int(reduction.rawValue)) }
-        if operation == .allGatherV { for offset in receiveOffsets { digest.add(offset) } }
+        var digest = FNV1a()
+        digest.add(whole: Int(operation.rawValue))
+        digest.add(whole: algorithm.digest)
+        digest.add(whole: size)
+        digest.add(whole: root)
+        if operation.isReduction { digest.add(whole: Int(type.rawValue) << 8 | Int(reduction.rawValue)) }
+        if operation == .allGatherV { for offset in receiveOffsets { digest.add(whole: offset) } }
         return digest.value
     }
 
@@ -120,13 +121,4 @@ public struct CallSite: Sendable, CustomStringConvertible {
 
     /// File and line.
     public var description: String { "\(file):\(line)" }
-}
-
-/// FNV-1a over whole numbers: tells different calls apart.
-struct Digest {
-    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
-    mutating func add(_ number: Int) {
-        value = (value ^ UInt64(bitPattern: Int64(number))) &* 0x100_0000_01B3
-        value ^= value >> 29
-    }
 }

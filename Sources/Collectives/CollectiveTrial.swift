@@ -1,4 +1,5 @@
 public import Fabric
+internal import Hashing
 public import Tensors
 
 /// One call of one operation with made-up arguments and data, the same at every member: what tests, `softpod verify` and
@@ -143,9 +144,6 @@ public struct CollectiveTrial: Sendable, CustomStringConvertible {
 
     /// SplitMix64's finish over seed, stream and index.
     func mix(_ stream: UInt64, _ index: UInt64) -> UInt64 {
-        var z = seed &+ stream &* 0xD1B5_4A32_D192_ED03 &+ (index &+ 1) &* 0x9E37_79B9_7F4A_7C15
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
+        SplitMix64.finish(seed &+ stream &* 0xD1B5_4A32_D192_ED03 &+ (index &+ 1) &* SplitMix64.increment)
     }
 }

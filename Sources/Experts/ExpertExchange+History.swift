@@ -1,4 +1,5 @@
 internal import Fabric
+internal import Hashing
 internal import Histories
 
 // What an exchange notes in its die's history, if there is one: what it was asked, what it sent and saw, and what came of it.
@@ -72,9 +73,9 @@ extension ExpertExchange {
     func noteCombined(_ sums: Span<Float>) {
         guard let history = endpoint.history else { return }
         var entry = entry(.combined)
-        var digest = HistoryDigest()
+        var digest = FNV1a()
         for index in sums.indices { digest.add(UInt64(sums[index].bitPattern)) }
-        entry[.digest] = [digest.word]
+        entry[.digest] = [digest.signed]
         if sums.count <= Self.mostValues { entry[.sums] = sums.indices.map { Int(sums[$0].bitPattern) } }
         history.record(entry)
     }
@@ -104,12 +105,12 @@ extension ExpertExchange {
     /// Of a row as it lies in staging or in a slot: scale and payload, and not what is put beside them.
     private func digest(at offset: Int) -> Int {
         let endpoint = endpoint
-        var digest = HistoryDigest()
+        var digest = FNV1a()
         let scale = endpoint.values(UInt8.self, at: offset + 12, count: 4)
         for index in scale.indices { digest.add(byte: scale[index]) }
         let payload = endpoint.values(
             UInt8.self, at: offset + layout.headerByteCount, count: layout.dispatchRowByteCount)
         for index in payload.indices { digest.add(byte: payload[index]) }
-        return digest.word
+        return digest.signed
     }
 }

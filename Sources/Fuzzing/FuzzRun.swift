@@ -1,3 +1,4 @@
+internal import Hashing
 internal import SharedMemory
 internal import Synchronization
 internal import Workers
@@ -46,7 +47,7 @@ extension FuzzTarget {
     ) throws -> FuzzOutcome {
         let subject = try make()
         let inputs = FuzzInputs(examples: subject.examples, isText: subject.isText)
-        let ownSeed = name.utf8.reduce(seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        let ownSeed = SplitMix64.mixed(seed, FNV1a(name.utf8).value)
         var outcome = FuzzOutcome(name: name)
         let began = Monotonic.now()
         var last = began

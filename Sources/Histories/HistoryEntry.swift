@@ -111,22 +111,3 @@ public protocol HistoryRecorder: AnyObject {
     /// The next number of something that all members make in the same order; from 1.
     func nextNumber() -> Int
 }
-
-/// 64-bit FNV-1a: finds differences, not forgeries.
-public struct HistoryDigest: Sendable {
-    private var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    /// Of nothing.
-    public init() {}
-
-    /// Adds a byte.
-    public mutating func add(byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
-
-    /// Adds the eight bytes of a word, lowest first.
-    public mutating func add(_ word: UInt64) {
-        for shift in stride(from: 0, to: 64, by: 8) { add(byte: UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
-    }
-
-    /// The digest as an entry holds it.
-    public var word: Int { Int(bitPattern: UInt(value)) }
-}

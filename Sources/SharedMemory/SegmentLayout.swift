@@ -1,3 +1,5 @@
+internal import Hashing
+
 /// Where everything lies in a segment.
 ///
 /// One segment serves one host and one run. All numbers are little-endian, fixed-size integers; every group that has its own
@@ -104,12 +106,8 @@ public enum SegmentLayout {
             MemberBlock.entryByteCount, ControlBlock.agreementOffset, Verdict.byteCount, Int.bitWidth,
             MemoryLayout<Int>.alignment,
         ]
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for fact in facts {
-            for byte in 0..<8 {
-                hash = (hash ^ UInt64(truncatingIfNeeded: fact >> (8 * byte)) & 0xFF) &* 0x100_0000_01B3
-            }
-        }
-        return hash
+        var hash = FNV1a()
+        for fact in facts { hash.add(UInt64(truncatingIfNeeded: fact)) }
+        return hash.value
     }()
 }

@@ -1,5 +1,6 @@
 internal import Fabric
 internal import Faults
+internal import Hashing
 internal import Histories
 internal import SharedMemory
 internal import Synchronization
@@ -158,13 +159,13 @@ extension ScheduleRunner {
         for (rank, end) in ends.enumerated() { judge.hear(rank, end) }
         let files = histories.enumerated().map { HistoryFile(rank: $0, ranks: histories.count, entries: $1) }
         judge.check(files)
-        var digest = HistoryDigest()
+        var digest = FNV1a()
         for text in judge.outcomes + histories.joined().map(\.line) { for byte in text.utf8 { digest.add(byte: byte) } }
         digest.add(scheduler.clock.nanoseconds)
         return SimulatedRun(
             violation: judge.violation, plan: scheduler.source.taken, steps: scheduler.steps,
             stepsByRank: scheduler.ranks.map(\.steps), crashed: scheduler.crashed, outcomes: judge.outcomes,
-            digest: digest.word, points: scheduler.source.points)
+            digest: digest.signed, points: scheduler.source.points)
     }
 }
 

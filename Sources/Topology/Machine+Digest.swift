@@ -1,11 +1,12 @@
+internal import Hashing
+
 extension Machine {
     /// A digest of everything the description says, for the header of a segment: processes that were given different
     /// machines must not meet. It depends on the values, not on how a file writes them; it is never 0, which means "none".
     ///
     /// FNV-1a over a canonical text. It finds mistakes, not forgeries: who may connect is decided by keys, elsewhere.
     public var digest: UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in canonicalText.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+        let hash = FNV1a(canonicalText.utf8).value
         return hash == 0 ? 1 : hash
     }
 

@@ -6,24 +6,26 @@ struct LayerTests {
     /// Target, its layer, and what it may import of the project.
     static let table: [String: (layer: Int, may: Set<String>)] = [
         "CZeroMQ": (0, []), "CYAML": (0, []), "CLinux": (0, []), "CKernels": (0, []), "Mutants": (0, []),
-        "Topology": (1, []), "Tensors": (1, ["Mutants"]), "Telemetry": (1, ["Topology"]),
+        "Hashing": (1, []), "Topology": (1, ["Hashing"]), "Tensors": (1, ["Mutants"]), "Telemetry": (1, ["Topology"]),
         "StrictJSON": (1, []), "Faults": (1, []), "Histories": (1, ["Mutants"]),
-        "SharedMemory": (2, ["CLinux", "Mutants"]), "Workers": (2, ["CLinux", "SharedMemory"]),
+        "SharedMemory": (2, ["Hashing", "CLinux", "Mutants"]), "Workers": (2, ["CLinux", "SharedMemory"]),
         "Messaging": (2, ["CLinux", "CZeroMQ", "Mutants", "Workers"]),
         "YAML": (2, ["CYAML"]),
         "Fabric": (
             3,
             [
+                "Hashing",
                 "CKernels", "CLinux", "Faults", "Histories", "Mutants", "Topology", "Telemetry", "SharedMemory",
                 "Workers", "Messaging",
             ]
         ),
         "Membership": (3, ["Fabric", "Faults", "Histories", "SharedMemory"]),
         "Kernels": (4, ["CKernels", "Mutants", "Tensors"]),
-        "Collectives": (4, ["Fabric", "Kernels", "Mutants", "Tensors", "Topology", "Telemetry"]),
+        "Collectives": (4, ["Hashing", "Fabric", "Kernels", "Mutants", "Tensors", "Topology", "Telemetry"]),
         "Experts": (
             4,
             [
+                "Hashing",
                 "Collectives", "Fabric", "Faults", "Histories", "Kernels", "Mutants", "Tensors", "Topology",
                 "Telemetry",
             ]
@@ -35,6 +37,7 @@ struct LayerTests {
         "Model": (
             5,
             [
+                "Hashing",
                 "Attention", "Experts", "Collectives", "Fabric", "Kernels", "SharedMemory", "StrictJSON", "Tensors",
                 "Telemetry", "Topology",
             ]
@@ -50,6 +53,7 @@ struct LayerTests {
         "Launching": (
             5,
             [
+                "Hashing",
                 "CLinux", "Faults", "Membership", "Mutants", "NodeRuntime", "Fabric", "Messaging", "SharedMemory",
                 "Workers",
                 "Topology",
@@ -59,6 +63,7 @@ struct LayerTests {
         "Fuzzing": (
             6,
             [
+                "Hashing",
                 "Launching", "NodeRuntime", "Model", "ClusterFiles", "Collectives", "Fabric", "Faults", "Histories",
                 "Messaging", "Workers", "SharedMemory", "StrictJSON", "Topology",
             ]
@@ -66,6 +71,7 @@ struct LayerTests {
         "Simulation": (
             6,
             [
+                "Hashing",
                 "Collectives", "Experts", "Fabric", "Faults", "Fuzzing", "Histories", "Messaging", "Oracle",
                 "SharedMemory", "Tensors", "Workers",
             ]

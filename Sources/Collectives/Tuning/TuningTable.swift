@@ -1,3 +1,5 @@
+internal import Hashing
+
 /// Which algorithm carries out a call that does not name one: a list of rules, of which the first that fits decides. Where none fits,
 /// ``CostModel`` does.
 ///
@@ -81,13 +83,13 @@ public struct TuningTable: Sendable, Equatable {
 
     /// A number that tells tables apart; ranks compare it before the first collective.
     public var digest: UInt64 {
-        var digest = Digest()
+        var digest = FNV1a()
         for rule in rules {
-            digest.add(Int(rule.operation.rawValue))
-            digest.add(rule.byteCount)
-            digest.add(rule.members)
-            digest.add(rule.cores == .own ? 1 : rule.cores == .shared ? 2 : 3)
-            digest.add(rule.algorithm.digest)
+            digest.add(whole: Int(rule.operation.rawValue))
+            digest.add(whole: rule.byteCount)
+            digest.add(whole: rule.members)
+            digest.add(whole: rule.cores == .own ? 1 : rule.cores == .shared ? 2 : 3)
+            digest.add(whole: rule.algorithm.digest)
         }
         return digest.value
     }

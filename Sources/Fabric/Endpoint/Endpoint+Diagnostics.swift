@@ -1,5 +1,6 @@
 internal import Faults
 internal import Glibc
+internal import Hashing
 internal import Histories
 internal import SharedMemory
 
@@ -66,9 +67,9 @@ extension Endpoint {
         if inSuccess, let result, result.byteCount > 0 {
             let endpoint = self
             let bytes = endpoint.values(UInt8.self, at: result.offset, count: result.byteCount)
-            var digest = HistoryDigest()
+            var digest = FNV1a()
             for index in bytes.indices { digest.add(byte: bytes[index]) }
-            entry[.digest] = [digest.word]
+            entry[.digest] = [digest.signed]
         }
         history.record(entry)
     }

@@ -1,3 +1,4 @@
+internal import Hashing
 package import Messaging
 internal import SharedMemory
 
@@ -57,22 +58,19 @@ public struct LinkPlan: Sendable, Equatable {
 
     /// What two ends of a link must share: FNV-1a over run, layouts, topology, window and every host's ranks.
     func digest(_ plan: SegmentPlan) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        func add(_ value: UInt64) {
-            for byte in 0..<8 { hash = (hash ^ (value >> UInt64(8 * byte)) & 0xFF) &* 0x100_0000_01B3 }
-        }
-        add(Self.protocolVersion)
-        add(SegmentLayout.abiDigest)
-        add(plan.nonce.0)
-        add(plan.nonce.1)
-        add(plan.topologyDigest)
-        add(UInt64(plan.windowByteCount))
-        add(UInt64(plan.widestHostDieCount))
+        var hash = FNV1a()
+        hash.add(Self.protocolVersion)
+        hash.add(SegmentLayout.abiDigest)
+        hash.add(plan.nonce.0)
+        hash.add(plan.nonce.1)
+        hash.add(plan.topologyDigest)
+        hash.add(UInt64(plan.windowByteCount))
+        hash.add(UInt64(plan.widestHostDieCount))
         for host in hosts {
-            add(UInt64(host.ranks.lowerBound))
-            add(UInt64(host.ranks.count))
+            hash.add(UInt64(host.ranks.lowerBound))
+            hash.add(UInt64(host.ranks.count))
         }
-        return hash
+        return hash.value
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Hashing
 internal import Mutants
 internal import SharedMemory
 
@@ -150,9 +151,9 @@ extension Team {
     func exchange(_ index: Int) -> Int { offset(WindowLayout.exchangeOffset) + 8 * index }
 
     static func digest(_ values: [Int]) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for value in values { hash = (hash ^ UInt64(bitPattern: Int64(value))) &* 0x100_0000_01B3 }
-        return hash
+        var hash = FNV1a()
+        for value in values { hash.add(whole: value) }
+        return hash.value
     }
 }
 

@@ -1,4 +1,5 @@
 package import Fabric
+internal import Hashing
 internal import Messaging
 internal import SharedMemory
 
@@ -41,7 +42,7 @@ public struct LinkFaults: Sendable, Equatable {
 /// Stands between a switch and a socket and does the damage.
 private struct FaultyWire: LinkWire {
     private let faults: LinkFaults
-    private var state: UInt64
+    private var random: SplitMix64
     private var count = 0
     /// Bytes that were to be sent before this message.
     private var byteCount = 0
@@ -54,22 +55,10 @@ private struct FaultyWire: LinkWire {
 
     init(_ faults: LinkFaults, link: Int) {
         self.faults = faults
-        // Mixed, since the generator's own step is a sum: a link's damage would be that of the link before it, one message later.
-        state = faults.seed
-        state = next() ^ UInt64(link)
-        state = next()
+        random = SplitMix64(seed: SplitMix64.mixed(faults.seed, UInt64(link)))
     }
 
-    /// SplitMix64.
-    private mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    private mutating func happens(_ rate: Int) -> Bool { rate > 0 && next() % 1000 < UInt64(rate) }
+    private mutating func happens(_ rate: Int) -> Bool { rate > 0 && random.next() % 1000 < UInt64(rate) }
 
     /// What is to be sent now instead of a message.
     mutating func pass(_ head: Packet, _ attachment: Packet?) -> [(head: Packet, attachment: Packet?)] {
@@ -87,12 +76,12 @@ private struct FaultyWire: LinkWire {
         if faults.replay > 0, first.count < 8 { first.append((head, attachment)) }
         var out: [(head: Packet, attachment: Packet?)] = []
         if happens(faults.delay) {
-            held.append((count + 1 + Int(next() % 8), head, attachment))
+            held.append((count + 1 + Int(random.next() % 8), head, attachment))
         } else if !happens(faults.drop) {
             let message = happens(faults.corrupt) ? damaged(head, attachment) : (head, attachment)
             out.append(message)
             if happens(faults.duplicate) { out.append(message) }
-            if happens(faults.replay) { out.append(first[Int(next() % UInt64(first.count))]) }
+            if happens(faults.replay) { out.append(first[Int(random.next() % UInt64(first.count))]) }
         }
         for message in held where message.after <= count { out.append((message.head, message.attachment)) }
         held.removeAll { $0.after <= count }
@@ -123,7 +112,7 @@ private struct FaultyWire: LinkWire {
     }
 
     private mutating func damaged(_ head: Packet, _ attachment: Packet?) -> (head: Packet, attachment: Packet?) {
-        let place = next()
+        let place = random.next()
         if let attachment, attachment.byteCount > 0, place & 1 == 1 {
             return (head, Self.flipped(attachment, Int((place >> 8) % UInt64(attachment.byteCount)), place))
         }

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Hashing
 internal import NodeRuntime
 
 /// A file that ranks of several hosts read, and that must be the same on all of them.
@@ -19,16 +20,12 @@ public struct SharedFile: Sendable, Equatable {
         digest = try Self.digest(path)
     }
 
-    /// Digest of a file's bytes: 64-bit FNV-1a by words of eight bytes, with the length in front. It tells two files apart that were
+    /// Digest of a file's bytes by words of eight bytes, with the length in front. It tells two files apart that were
     /// mixed up; it does not resist an attacker that wants two to look alike, which the keys keep out.
     static func digest(_ path: String) throws -> UInt64 {
         let data = try Data(contentsOf: URL(filePath: path), options: .alwaysMapped)
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        func add(_ word: UInt64) {
-            hash = (hash ^ word) &* 0x100_0000_01B3
-            hash ^= hash >> 29
-        }
-        add(UInt64(data.count))
+        var hash = FNV1a()
+        hash.add(whole: UInt64(data.count))
         let bytes = data.span
         var place = 0
         while place < bytes.count {
@@ -36,10 +33,10 @@ public struct SharedFile: Sendable, Equatable {
             for index in place..<min(place + 8, bytes.count) {
                 word |= UInt64(bytes[index]) << UInt64(8 * (index - place))
             }
-            add(word)
+            hash.add(whole: word)
             place += 8
         }
-        return hash
+        return hash.value
     }
 
     func write(to writer: inout ByteWriter) {

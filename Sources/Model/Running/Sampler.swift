@@ -1,3 +1,4 @@
+internal import Hashing
 internal import Kernels
 
 /// Chooses the next token from logits: greedily, or at a temperature from the likeliest tokens.
@@ -69,15 +70,8 @@ public struct Sampler: Sendable, Equatable {
     static func uniform(_ seed: UInt64, _ request: Int, _ position: Int) -> Double {
         var state = seed
         for part in [UInt64(bitPattern: Int64(request)), UInt64(bitPattern: Int64(position))] {
-            state = mix(state &+ 0x9E37_79B9_7F4A_7C15 &* (part &+ 1))
+            state = SplitMix64.finish(state &+ SplitMix64.increment &* (part &+ 1))
         }
         return Double(state >> 11) * 0x1p-53
-    }
-
-    private static func mix(_ value: UInt64) -> UInt64 {
-        var z = value
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,5 +1,6 @@
 internal import ClusterFiles
 internal import FoundationEssentials
+internal import Hashing
 internal import Launching
 internal import Messaging
 internal import NodeRuntime
@@ -324,7 +325,10 @@ enum HostSession {
         var digest = try machine(options)?.digest ?? 0
         let environment = ProcessInfo.processInfo.environment
         if let path = environment["RANK_TABLE_FILE"], !path.isEmpty {
-            digest = digest &* 0x100_0000_01B3 ^ (try SharedFile(path: path)).digest
+            var both = FNV1a()
+            both.add(digest)
+            both.add((try SharedFile(path: path)).digest)
+            digest = both.value
         }
         return digest
     }

@@ -1,5 +1,6 @@
 internal import Collectives
 internal import FoundationEssentials
+internal import Hashing
 internal import Kernels
 internal import NodeRuntime
 internal import SharedMemory
@@ -49,10 +50,8 @@ struct RatesSource {
         func absolute(_ path: String?) -> String? { path.flatMap { $0.hasPrefix("/") ? $0 : nil } }
         let home = absolute(environment["HOME"]).map { $0 + "/.cache" }
         guard let folder = absolute(environment["XDG_CACHE_HOME"]) ?? home else { return nil }
-        var key: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in "\(ProcessControl.processorName)\n\(InstructionSet.best)\n\(MachineRates.heading)".utf8 {
-            key = (key ^ UInt64(byte)) &* 0x100_0000_01B3
-        }
+        let machine = "\(ProcessControl.processorName)\n\(InstructionSet.best)\n\(MachineRates.heading)"
+        let key = FNV1a(machine.utf8).value
         return "\(folder)/softpod/rates-\(WaitPolicy.usableCores)-\(String(key, radix: 16))"
     }
 

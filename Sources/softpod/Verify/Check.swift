@@ -1,4 +1,5 @@
 internal import Fabric
+internal import Hashing
 
 /// One entry of a catalog, judged on a live cluster. Every die runs it and counts what is wrong on its side.
 protocol Check {
@@ -46,35 +47,25 @@ struct Finding: Codable, Sendable, Equatable {
     }
 }
 
-/// SplitMix64: made-up data that a printed seed replays.
+/// Made-up data that a printed seed replays.
 struct CheckRandom: RandomNumberGenerator {
-    private var state: UInt64
+    private var generator: SplitMix64
 
     /// Starts at a seed, or at a stream of it: `CheckRandom(seed: seed, rank, call)`.
-    init(seed: UInt64, _ stream: UInt64...) { state = stream.reduce(seed, Self.mixed) }
+    init(seed: UInt64, _ stream: UInt64...) { generator = SplitMix64(seed: seed, stream) }
 
-    /// The seed of a stream. Neighbouring seeds, ranks and numbers give unrelated streams, where a sum would give the same data again one
-    /// rank or one seed further on.
-    static func mixed(_ seed: UInt64, _ stream: UInt64) -> UInt64 {
-        var generator = CheckRandom(seed: seed)
-        generator.state = generator.next() ^ stream
-        return generator.next()
-    }
+    /// The seed of a stream, unrelated to those of its neighbours.
+    static func mixed(_ seed: UInt64, _ stream: UInt64) -> UInt64 { SplitMix64.mixed(seed, stream) }
 
     /// The seed of what goes by a name, wherever that stands in a list.
     static func mixed(_ seed: UInt64, _ name: String) -> UInt64 {
-        var digest = ResultDigest()
-        digest.add(Array(name.utf8))
+        var digest = FNV1a()
+        digest.add(UInt64(name.utf8.count))
+        digest.add(name.utf8)
         return mixed(seed, digest.value)
     }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
+    mutating func next() -> UInt64 { generator.next() }
 
     /// Values in [-1, 1).
     mutating func floats(_ count: Int) -> [Float] { (0..<count).map { _ in Float.random(in: -1..<1, using: &self) } }
