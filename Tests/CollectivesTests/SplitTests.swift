@@ -86,7 +86,7 @@ struct SplitTests {
         arguments: CollectiveCatalog.all.filter { $0.operation != .allToAllV }.map(\.name))
     func pollingNear(name: String) throws {
         let entry = try #require(CollectiveCatalog.all.first { $0.name == name })
-        try Self.poll(entry.operation, entry.algorithm, split: nil)
+        try Self.poll(entry.operation, entry.algorithm, split: .oneHost(dies: 4))
     }
 
     private static func poll(

@@ -83,7 +83,9 @@ struct AccessObserverTests {
 
     @Test("Tiers are those of NPUs and servers, and of hosts where dies are dealt out")
     func tiers() throws {
-        let near = try ThreadCluster.run(dies: 20) { world in (0..<20).map { world.endpoint.tier(of: $0) } }
+        let near = try ThreadCluster.run(dies: 20, split: .oneHost(dies: 20)) { world in
+            (0..<20).map { world.endpoint.tier(of: $0) }
+        }
         let first = try #require(near.values[2])
         #expect(first[2] == .die && first[3] == .npu && first[0] == .server && first[15] == .server)
         #expect(first[16] == .supernode && first[19] == .supernode)
@@ -97,7 +99,7 @@ struct AccessObserverTests {
     @Test(
         "Barriers, meetings and collectives of a team pass the point with every word they touch", arguments: [2, 3, 9])
     func synchronisation(dies: Int) throws {
-        let outcome = try ThreadCluster.run(dies: dies) { world in
+        let outcome = try ThreadCluster.run(dies: dies, split: .oneHost(dies: dies)) { world in
             let history = History()
             world.endpoint.observer = history
             try world.barrier()
