@@ -10,7 +10,7 @@ public import SharedMemory
 // for the decision, which the member that speaks last makes; if that one is lost instead, the epoch moves, all wait no longer, look again, and
 // any of them decides. So:
 //
-//   - uniform: there is one compare-exchange for each number that succeeds, and all return what it stored, whoever dies before, in or after it;
+//   - uniform: there is one compare-exchange for each number that succeeds, and all return what it stored, whichever ranks die before, in or after it;
 //   - the flags are of the members of the decided epoch, all of which have spoken; a member that was lost counts not;
 //   - it ends as long as every member either speaks or is found to be lost, with one store and n loads a member, and one wait.
 //

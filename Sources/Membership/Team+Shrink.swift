@@ -11,7 +11,7 @@ extension Team {
     ///
     /// Collective over the members of the world that live, once each has been thrown out of what it did by ``FabricError/isSurvivable``. On return
     /// all members of the new team are in the new epoch; the old endpoint, teams, allocations, workspaces and exchanges are over, and using them
-    /// stops the process. Every notification of the new epoch carries its number, so no word of the old one is taken for one of it; whoever could
+    /// stops the process. Every notification of the new epoch carries its number, so no word of the old one is taken for one of it; a rank that could
     /// still store such words has either agreed to the new epoch or has ended, which its agent waits for before it publishes the epoch.
     ///
     /// Members that are lost meanwhile are not in the new team, whichever step they come to. If the epoch moves on after that, the new team's first
@@ -28,7 +28,7 @@ extension Team {
         // 2. Each clears its own words of the old world. None of the new world's members uses them before all have done so.
         old.pass(.shrinkClear)
         clearWorld()
-        // 3. All have. Whoever was lost meanwhile is not in the epoch that is decided now.
+        // 3. All have. A rank that was lost meanwhile is not in the epoch that is decided now.
         let members = try settle(.max, .shrink, deadline).agreement.members
         old.pass(.shrinkBuild)
         let next = old.successor(epoch: members.epoch)

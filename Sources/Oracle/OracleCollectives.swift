@@ -1,15 +1,15 @@
 public import Tensors
 
-/// What every collective must give, said as plainly as possible: everybody's bytes in, everybody's bytes out.
+/// What every collective must give, said as plainly as possible: the bytes of all members in, the bytes of all members out.
 ///
 /// Inputs are by member; so are results, nil for members that get nothing. Shares no code with what it judges.
 public enum OracleCollectives {
-    /// Everybody gets the root's input.
+    /// Every member gets the root's input.
     public static func broadcast(_ inputs: [[UInt8]], root: Int) -> [[UInt8]?] {
         inputs.map { _ in inputs[root] }
     }
 
-    /// Everybody gets all inputs, one behind the other; they may differ in length.
+    /// Every member gets all inputs, one behind the other; they may differ in length.
     public static func allGather(_ inputs: [[UInt8]]) -> [[UInt8]?] {
         let all = inputs.flatMap { $0 }
         return inputs.map { _ in all }
@@ -20,13 +20,13 @@ public enum OracleCollectives {
         inputs.indices.map { $0 == root ? inputs.flatMap { $0 } : nil }
     }
 
-    /// Everybody gets its share of the root's input.
+    /// Every member gets its share of the root's input.
     public static func scatter(_ inputs: [[UInt8]], root: Int) -> [[UInt8]?] {
         let block = inputs[root].count / inputs.count
         return inputs.indices.map { Array(inputs[root][$0 * block..<($0 + 1) * block]) }
     }
 
-    /// Member j gets block j of everybody; `byteCounts[i][j]` is the length of what i has for j.
+    /// Member j gets block j of every member; `byteCounts[i][j]` is the length of what i has for j.
     public static func allToAll(_ inputs: [[UInt8]], byteCounts: [[Int]]) -> [[UInt8]?] {
         inputs.indices.map { to in
             inputs.indices.flatMap { from in
@@ -36,7 +36,7 @@ public enum OracleCollectives {
         }
     }
 
-    /// Everybody gets the input of the member `shift` places before.
+    /// Every member gets the input of the member `shift` places before.
     public static func sendReceive(_ inputs: [[UInt8]], shift: Int) -> [[UInt8]?] {
         inputs.indices.map { inputs[($0 + inputs.count - shift) % inputs.count] }
     }
@@ -49,13 +49,13 @@ public enum OracleCollectives {
         return inputs.indices.map { $0 == root ? result : nil }
     }
 
-    /// Everybody gets the fold of all inputs.
+    /// Every member gets the fold of all inputs.
     public static func allReduce(_ inputs: [[UInt8]], type: ElementType, reduction: Reduction) -> [[UInt8]?] {
         let result = fold(inputs, type, reduction)
         return inputs.map { _ in result }
     }
 
-    /// Everybody gets its share of the fold of all inputs.
+    /// Every member gets its share of the fold of all inputs.
     public static func reduceScatter(_ inputs: [[UInt8]], type: ElementType, reduction: Reduction) -> [[UInt8]?] {
         let result = fold(inputs, type, reduction)
         let block = result.count / inputs.count

@@ -104,7 +104,7 @@ extension Commands {
         }
 
         @Test(
-            "Texts are those of a run without faults when dies are killed under them, whoever had the requests, experts and keys",
+            "Texts are those of a run without faults when dies are killed under them, whichever had the requests, experts and keys",
             arguments: ["data", "kv-shards"])
         func texts(attention: String) throws {
             let folder = try TestFolder()
@@ -143,7 +143,7 @@ extension Commands {
             return cluster
         }
 
-        /// What the end of a run must be, whoever was lost.
+        /// What the end of a run must be, whichever ranks were lost.
         private func finished(_ cluster: ClusterUnderTest, lost: [Int], epoch: Int) throws {
             let end = try cluster.end()
             #expect(end.code == 0 && end.leftovers == [], "\(end.messages)")

@@ -4,7 +4,7 @@ import SharedMemory
 import TestKit
 import Testing
 
-/// Members agree whoever dies in it, and whenever.
+/// Members agree, whichever of them die in it and when.
 @Suite("Agreement")
 struct AgreementTests {
     /// What a die got of each agreement: flag, epoch and members.
@@ -35,7 +35,7 @@ struct AgreementTests {
         for (rank, end) in ends.enumerated() {
             switch end {
             case .returned(let got):
-                // Whoever returns, a die that was taken for lost among them, returns the same.
+                // All that return, a die that was taken for lost among them, return the same.
                 if let agreed, agreed != got { wrong.append("rank \(rank) agreed on \(got), others on \(agreed)") }
                 agreed = agreed ?? got
                 for (number, one) in got.enumerated() {
@@ -87,11 +87,8 @@ struct AgreementTests {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<8 {
             let dies = Int.random(in: 3...6, using: &random)
-            let victims = (0..<dies).shuffled(using: &random).prefix(
-                Int.random(in: 2...min(3, dies - 1), using: &random))
-            let deaths = victims.map {
-                MortalCluster.Death(rank: $0, step: Int.random(in: 1...4 * Self.agreements, using: &random))
-            }
+            let deaths = MortalCluster.Death.drawn(
+                2...min(3, dies - 1), of: dies, steps: 4 * Self.agreements, using: &random)
             let cluster = try MortalCluster(dies: dies)
             let ends = try cluster.run(deaths, Self.agree)
             #expect(faults(ends, lost: cluster.lost) == [], "seed \(seed): \(dies) dies, \(deaths)")

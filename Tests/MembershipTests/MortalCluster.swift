@@ -4,6 +4,7 @@ import Faults
 import Membership
 import SharedMemory
 import Synchronization
+import TestKit
 import Workers
 
 /// A cluster of threads in which dies die: at a step of the protocol, between any two instructions of it as the others see it.
@@ -16,6 +17,14 @@ final class MortalCluster: Sendable {
         var rank: Int
         var step: Int
         var description: String { "rank \(rank) at step \(step)" }
+
+        /// Deaths of so many of the dies, none twice, each at one of the first steps.
+        static func drawn(
+            _ count: ClosedRange<Int>, of dies: Int, steps: Int, using random: inout SeededGenerator
+        ) -> [Death] {
+            let victims = (0..<dies).shuffled(using: &random).prefix(Int.random(in: count, using: &random))
+            return victims.map { Death(rank: $0, step: Int.random(in: 1...steps, using: &random)) }
+        }
     }
 
     /// What came of a die.

@@ -8,7 +8,7 @@ import Tensors
 import TestKit
 import Testing
 
-/// What survivors do: they leave the old epoch, agree on the new one, and work in it; whoever dies in that, too.
+/// What survivors do: they leave the old epoch, agree on the new one, and work in it; also when more die in that.
 @Suite("Shrink and revoke")
 struct ShrinkTests {
     /// What a die has at the end: its epoch, the members, and what a collective over them gave.
@@ -18,7 +18,7 @@ struct ShrinkTests {
         var sum: UInt64
     }
 
-    /// Works with whoever is left until all agree that all have done it.
+    /// Works with the ranks that are left until all agree that all have done it.
     private static func work(_ first: Team) throws -> Got {
         var world = first
         while true {
@@ -95,10 +95,7 @@ struct ShrinkTests {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<6 {
             let dies = Int.random(in: 3...8, using: &random)
-            let victims = (0..<dies).shuffled(using: &random).prefix(Int.random(in: 1...dies - 1, using: &random))
-            let deaths = victims.map {
-                MortalCluster.Death(rank: $0, step: Int.random(in: 1...30, using: &random))
-            }
+            let deaths = MortalCluster.Death.drawn(1...dies - 1, of: dies, steps: 30, using: &random)
             let cluster = try MortalCluster(dies: dies)
             let ends = try cluster.run(deaths, Self.work)
             #expect(faults(ends, lost: cluster.lost, dies: dies) == [], "seed \(seed): \(dies) dies, \(deaths)")

@@ -11,7 +11,7 @@ extension Endpoint {
         let cores: Int
     }
 
-    /// The die's endpoint of a later epoch, with an empty heap. This one ends: whoever reaches for a window through it afterwards is stopped.
+    /// The die's endpoint of a later epoch, with an empty heap. This one ends: reaching for a window through it afterwards stops the process.
     ///
     /// To be called when all members of that epoch have left this one, so that none of them reaches for a window as of old.
     package func successor(epoch: UInt64) -> Endpoint {

@@ -57,7 +57,7 @@ extension Team {
     func notWaiting() -> [Int] {
         (0..<size).filter { index in
             guard index != rank else { return false }
-            let waits = try? endpoint.fetch(at: self[index], offset(WindowLayout.waitsOffset))  // it is suspect
+            let waits = try? endpoint.fetch(at: self[index], offset(WindowLayout.waitsOffset))  // none: not waiting
             return waits.map { $0 < generation } ?? true
         }
     }

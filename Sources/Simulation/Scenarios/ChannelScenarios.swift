@@ -24,16 +24,19 @@ enum ChannelScenarios {
         return isRight ? nil : "rank \(endpoint.rank): message \(number) of \(count) bytes from rank \(from) is wrong"
     }
 
+    /// Two regions, one for channels of producers with even numbers and one for those with odd ones, and where a message is received.
+    private static func allocate(_ world: Team, _ byteCount: Int) throws -> (regions: [Region], place: Region) {
+        let regions = [try world.allocate(byteCount: byteCount), try world.allocate(byteCount: byteCount)]
+        return (regions, try world.allocate(byteCount: 1024))
+    }
+
     private static func stream(_ name: String, _ delivery: ChannelDelivery, _ road: Road) -> Scenario {
         let plan = ChannelPlan(slotCount: 2, slotByteCount: 1024, delivery: delivery, batch: 2)
         return Scenario("channel.\(name)", road, ranks: 2...3, heapByteCount: { _ in 2 * plan.byteCount + 4096 }) {
             _, _ in
             { world in
                 let endpoint = world.endpoint
-                let regions = [
-                    try world.allocate(byteCount: plan.byteCount), try world.allocate(byteCount: plan.byteCount),
-                ]
-                let place = try world.allocate(byteCount: 1024)
+                let (regions, place) = try allocate(world, plan.byteCount)
                 let before = (world.rank + world.size - 1) % world.size
                 // A region is that of all channels whose producers are as even as each other: a rank is no more than one end in each.
                 let sender = ChannelSender(
@@ -64,10 +67,7 @@ enum ChannelScenarios {
             _, _ in
             { world in
                 let endpoint = world.endpoint
-                let regions = [
-                    try world.allocate(byteCount: plan.byteCount), try world.allocate(byteCount: plan.byteCount),
-                ]
-                let place = try world.allocate(byteCount: 1024)
+                let (regions, place) = try allocate(world, plan.byteCount)
                 let peer = 1 - world.rank
                 let sender = LineSender(endpoint, to: world[peer], region: regions[world.rank], plan: plan)
                 let receiver = LineReceiver(endpoint, from: world[peer], region: regions[peer], plan: plan)

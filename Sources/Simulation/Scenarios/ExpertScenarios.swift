@@ -47,8 +47,8 @@ enum ExpertScenarios {
 
     private static func one(_ dispatch: WireFormat, _ combine: WireFormat, _ road: Road) -> Scenario {
         let heap: @Sendable (Int) -> Int = { ranks in
-            // A layout that cannot be made has no bytes; running it then says why.
-            ((try? layout(ranks, dispatch, combine))?.byteCount ?? 0) + 4096
+            let layout = try? layout(ranks, dispatch, combine)  // One that cannot be made: running it then says why.
+            return (layout?.byteCount ?? 0) + 4096
         }
         return Scenario("experts.\(dispatch).\(combine)", road, heapByteCount: heap) { ranks, seed in
             var random = FuzzRandom(seed: seed)

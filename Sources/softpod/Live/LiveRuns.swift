@@ -26,8 +26,8 @@ struct LiveRuns {
         var agents: [(process: Int, path: String, file: SegmentSnapshot.FileIdentity)] = []
         for process in Self.names("/proc").compactMap({ Int($0) }) {
             for path in Self.segments(of: process) {
-                // What is no segment, or is gone meanwhile, is not one of ours.
-                guard let snapshot = try? SegmentSnapshot.read(path: path) else { continue }  // As said above.
+                let snapshot = try? SegmentSnapshot.read(path: path)  // No segment, or gone meanwhile: not one of ours.
+                guard let snapshot else { continue }
                 holders[snapshot.file, default: []].insert(process)
                 if snapshot.agentProcess == process { agents.append((process, path, snapshot.file)) }
             }
@@ -39,13 +39,13 @@ struct LiveRuns {
     /// Descriptors of a process that may be segments: shared memory without a name, or memory files.
     private static func segments(of process: Int) -> [String] {
         names("/proc/\(process)/fd").map { "/proc/\(process)/fd/\($0)" }.filter { path in
-            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path)  // Closed meanwhile: none.
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path)  // Closed since: none.
             guard let target else { return false }
             return target.hasPrefix("/dev/shm/") || target.hasPrefix("/memfd:softpod")
         }
     }
 
     private static func names(_ folder: String) -> [String] {
-        (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []  // Another user's, or gone.
+        (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []  // Ended, or not ours: none.
     }
 }

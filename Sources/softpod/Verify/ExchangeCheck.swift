@@ -26,8 +26,7 @@ struct ExchangeCheck: Check {
     }
 
     func heapByteCount(dies: Int, isProtected: Bool) -> Int {
-        // A layout that cannot be made has no bytes; running it then says why.
-        (try? layout(dies, isProtected).byteCount) ?? 0
+        (try? layout(dies, isProtected).byteCount) ?? 0  // One that cannot be made: running it then says why.
     }
 
     func run(on bench: CheckBench, seed: UInt64) throws -> Finding {
